@@ -1,0 +1,3 @@
+module gosolo/examples
+
+go 1.22
