@@ -1,0 +1,22 @@
+/*
+ * fdtable.h: the process's file descriptors: small integers to open files.
+ *
+ * Locking: LOCK_FDTABLE inside. Lowest free number first (POSIX).
+ */
+#pragma once
+
+#include "fs/file.h"
+
+#define FDTABLE_LIMIT 1048576u /* RLIMIT_NOFILE, soft and hard */
+
+void fdtable_init(void);
+/* Takes the caller's reference of f on success. min: lowest number allowed. -EMFILE, -ENOMEM. */
+int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd) must_check;
+int fdtable_install_at(struct file *f, uint32_t fd, bool close_on_exec) must_check; /* dup2: old one is closed */
+/* The file with a reference for the caller; -EBADF. */
+int fdtable_get(int fd, struct file **out) must_check;
+int fdtable_close(int fd) must_check; /* -EBADF */
+int fdtable_get_flags(int fd) must_check; /* FD_CLOEXEC or 0; -EBADF */
+int fdtable_set_flags(int fd, bool close_on_exec) must_check;
+/* Smallest open fd >= from, or -1: for /proc/self/fd and close_range. */
+int fdtable_next(int from);

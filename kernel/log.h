@@ -1,0 +1,21 @@
+/*
+ * log.h: the kernel's messages: a ring that is kept, and sinks that see each line.
+ */
+#pragma once
+
+#include <stdarg.h>
+
+#include "base/compiler.h"
+#include "gosolo_abi.h"
+
+/* One line, without newline. Any context, any lock held. Levels: enum gosolo_log_level. */
+void klog(enum gosolo_log_level level, const char *format, ...) printf_like(2, 3);
+#define log_error(...) klog(GOSOLO_LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) klog(GOSOLO_LOG_WARN, __VA_ARGS__)
+#define log_info(...) klog(GOSOLO_LOG_INFO, __VA_ARGS__)
+#define log_debug(...) klog(GOSOLO_LOG_DEBUG, __VA_ARGS__)
+
+void log_set_level(enum gosolo_log_level level);
+/* The sink gets every line that passes the level, and at once all lines of the ring that it has not
+ * seen. Called under LOCK_LOG: it must not log, sleep or take another lock. */
+void log_set_sink(void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes));

@@ -1,0 +1,18 @@
+/*
+ * kmem.h: the kernel's own small objects.
+ *
+ * Size classes over pages; larger requests are whole pages. Locking: LOCK_KMEM inside. Any context.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/types.h"
+
+/* NULL: no memory. Contents undefined; aligned to 16, and to 64 from 64 bytes on. bytes > 0. */
+void *kmem_alloc(size_t bytes) must_check;
+void *kmem_zalloc(size_t bytes) must_check;
+/* Old contents kept; NULL: no memory, old stays. p may be NULL. */
+void *kmem_realloc(void *p, size_t bytes) must_check;
+void kmem_free(void *p); /* NULL allowed */
+size_t kmem_usable_bytes(const void *p);
+uint64_t kmem_used_bytes(void);

@@ -1,0 +1,56 @@
+/*
+ * pmm.h: physical page frames.
+ *
+ * Buddy allocator over frames of 4 KiB, orders 0 … PMM_ORDER_MAX. At boot a range of RAM costs
+ * nothing: it is carved into the free lists in pieces when it is first needed.
+ * Locking: LOCK_PMM inside. Any context. Never sleeps.
+ */
+#pragma once
+
+#include "arch/arch.h"
+#include "base/compiler.h"
+#include "base/types.h"
+
+#define PMM_ORDER_MAX 10u /* 4 MiB */
+#define PFN_NONE 0ul
+
+enum pmm_owner {
+	PMM_FREE,
+	PMM_KERNEL, /* kernel stacks, tables, buffers */
+	PMM_SLAB, /* kmem */
+	PMM_PROGRAM, /* anonymous memory of the program */
+	PMM_CACHE, /* file contents */
+};
+
+/* One per frame of RAM. Fields are the owner's while it holds the frame. */
+struct frame {
+	uint32_t link_next, link_prev; /* [pmm lock] while free */
+	_Atomic uint32_t refs; /* [a] mappings and holders; 1 after allocation */
+	uint8_t order; /* [pmm lock] of the block that begins here */
+	uint8_t owner; /* [pmm lock] enum pmm_owner */
+	uint16_t slab_class; /* kmem */
+};
+
+/* Once, at boot: where RAM ends and where the table of frames may lie (bytes at table_pa, as
+ * pmm_table_bytes says). */
+size_t pmm_table_bytes(paddr_t ram_end);
+void pmm_init(paddr_t ram_end, paddr_t table_pa);
+void pmm_add_range(paddr_t start, paddr_t end); /* free RAM; whole pages inside are taken */
+
+/* First frame of 2^order frames, aligned to its size; contents undefined. PFN_NONE: no memory. */
+pfn_t pmm_alloc(unsigned order, enum pmm_owner owner) must_check;
+/* One frame that reads as zero. */
+pfn_t pmm_alloc_zeroed(enum pmm_owner owner) must_check;
+void pmm_free(pfn_t pfn, unsigned order);
+/* References to single frames: a frame is freed when the last one is put. */
+void pmm_get(pfn_t pfn);
+void pmm_put(pfn_t pfn);
+struct frame *pmm_frame(pfn_t pfn);
+
+uint64_t pmm_total_pages(void);
+uint64_t pmm_free_pages(void);
+
+static inline void *pfn_to_virt(pfn_t pfn)
+{
+	return phys_to_virt((paddr_t)pfn << PAGE_SHIFT);
+}

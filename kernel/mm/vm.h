@@ -1,0 +1,98 @@
+/*
+ * vm.h: the program's address space: mappings, and the pages behind them.
+ *
+ * A mapping (VMA) is a range with one protection and one source: zero pages (anonymous), or a
+ * memory object (a file's cache, or the image's own bytes). Pages are filled at the first touch.
+ * Reservations (VM_PROT_NONE) cost one tree node, whatever their size.
+ *
+ * Locking: LOCK_VM inside. Functions may walk long ranges and then open interrupt windows:
+ * callers hold no lock. Addresses and lengths are page-aligned unless said otherwise; violations
+ * are -EINVAL. Nothing below VM_LOWEST is ever mapped.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/types.h"
+#include "base/units.h"
+
+#define VM_LOWEST 0x10000ul /* vm.mmap_min_addr */
+
+enum vm_prot {
+	VM_PROT_NONE = 0,
+	VM_PROT_READ = 1,
+	VM_PROT_WRITE = 2,
+	VM_PROT_EXEC = 4,
+};
+
+enum vm_flag {
+	VM_FIXED = 1u, /* exactly there; what was mapped goes */
+	VM_FIXED_NOREPLACE = 2u, /* exactly there, else -EEXIST */
+	VM_SHARED = 4u, /* writes reach the object */
+	VM_POPULATE = 8u, /* fill now */
+	VM_KERNEL = 16u, /* the image's own and the vDSO's: munmap, mprotect, mremap give -EINVAL */
+};
+
+/* A source of pages, reference-counted by its owner. */
+struct vm_object {
+	const struct vm_object_ops *ops; /* [I] */
+};
+struct vm_object_ops {
+	void (*get)(struct vm_object *o);
+	void (*put)(struct vm_object *o);
+	/* Frame of page index, with a reference for the caller. write: it is going to be modified.
+	 * -EFAULT (SIGBUS): beyond the end. -ENOMEM. May sleep. */
+	int (*page)(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn);
+	/* Write back pages [first, last]; may sleep. */
+	int (*sync)(struct vm_object *o, uint64_t first, uint64_t last);
+};
+
+struct vm_request {
+	uint64_t addr; /* hint, or the address when VM_FIXED */
+	uint64_t bytes; /* rounded up to pages; 0 is -EINVAL */
+	unsigned prot; /* enum vm_prot bits */
+	unsigned flags; /* enum vm_flag bits */
+	struct vm_object *object; /* NULL: anonymous; a reference is taken */
+	uint64_t offset_bytes; /* in the object */
+};
+
+void vm_init(void);
+/* A free hint is honoured exactly; an occupied one gives another address. -ENOMEM: no address
+ * space. -EINVAL. Memory itself is never refused here unless it cannot possibly exist. */
+int vm_map(const struct vm_request *r, uint64_t *addr) must_check;
+int vm_unmap(uint64_t addr, uint64_t bytes) must_check;
+int vm_protect(uint64_t addr, uint64_t bytes, unsigned prot) must_check; /* -ENOMEM: a hole */
+/* Pages of the range are dropped; next touch reads zero (anonymous, private) or the object. */
+int vm_discard(uint64_t addr, uint64_t bytes) must_check;
+/* flags as for mremap: may_move, fixed new address (0: none). */
+int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, bool may_move, uint64_t fixed,
+	uint64_t *addr) must_check;
+/* One byte a page into resident[]; -ENOMEM for a hole. */
+int vm_resident(uint64_t addr, uint64_t bytes, uint8_t *resident) must_check;
+int vm_sync(uint64_t addr, uint64_t bytes) must_check; /* msync */
+/* Whether the whole range is mapped (any protection): for madvise's -ENOMEM. */
+bool vm_is_mapped(uint64_t addr, uint64_t bytes);
+
+/* The image's pages, already in place at boot: a VMA whose pages are present (frame = address). */
+int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot) must_check;
+
+enum vm_fault_result {
+	VM_FAULT_OK,
+	VM_FAULT_MAPERR, /* no mapping: SIGSEGV, SEGV_MAPERR */
+	VM_FAULT_ACCERR, /* protection: SIGSEGV, SEGV_ACCERR */
+	VM_FAULT_BUS, /* beyond the end of the object: SIGBUS, BUS_ADRERR */
+	VM_FAULT_NO_MEMORY,
+};
+/* access: VM_PROT_READ, _WRITE or _EXEC. May sleep (objects). */
+enum vm_fault_result vm_fault(uint64_t addr, unsigned access);
+
+struct vm_stats {
+	uint64_t mappings, reserved_bytes, resident_pages;
+};
+void vm_get_stats(struct vm_stats *s);
+/* Calls fn for each mapping in order (for /proc/self/maps); fn runs without the vm lock. */
+struct vm_region {
+	uint64_t start, end, offset_bytes;
+	unsigned prot, flags;
+	struct vm_object *object; /* borrowed: valid only inside fn */
+};
+void vm_each(int (*fn)(const struct vm_region *r, void *arg), void *arg);

@@ -1,0 +1,36 @@
+/*
+ * cpu.h: the kernel's per-CPU state.
+ */
+#pragma once
+
+#include "arch/arch.h"
+#include "base/tree.h"
+#include "kernel/stats.h"
+#include "kernel/sync/spinlock.h"
+
+#define CPUS_MAX 64u
+
+struct thread;
+TAILQ_HEAD(run_list, thread);
+
+struct cpu {
+	struct arch_cpu arch; /* must be first: GS base */
+	struct thread *current; /* [c] */
+	struct thread *idle; /* [I] */
+	bool need_resched; /* [c] looked at on return to the program */
+	struct spinlock rq_lock; /* LOCK_SCHED */
+	struct run_list runnable; /* [rq_lock] */
+	uint32_t runnable_count; /* [rq_lock] without the current thread */
+	uint64_t slice_end_ns; /* [c] when the current thread's slice is over; 0: no slice runs */
+	uint32_t locks_held; /* [c] debug builds */
+	const struct spinlock *lock_stack[8]; /* [c] debug builds */
+	uint64_t stats[STAT_COUNT]; /* [c] */
+};
+
+static inline struct cpu *this_cpu(void)
+{
+	return (struct cpu *)arch_cpu_self();
+}
+
+extern struct cpu cpus[CPUS_MAX];
+extern uint32_t cpu_count; /* [I] after bring-up */

@@ -1,0 +1,29 @@
+/*
+ * sched.h: which thread runs where.
+ */
+#pragma once
+
+#include "kernel/sched/thread.h"
+
+void sched_init(void);
+/* Sleeps until unparked, until deadline_ns, or (signals) until a signal is deliverable. Consumes a
+ * wake that came before. Spurious returns are allowed: callers test their condition. No lock held. */
+void sched_park(uint64_t deadline_ns, bool signals);
+/* Makes t run again; remembered when it is not parked yet. Any lock below LOCK_SCHED may be held. */
+void sched_unpark(struct thread *t);
+/* Lets other runnable threads of this CPU go first. No lock held. */
+void sched_yield_cpu(void);
+/* In long operations: takes interrupts, and yields when the slice is over. No lock held. */
+void sched_relax(void);
+/* Puts a new thread on a run queue. */
+void sched_start(struct thread *t);
+/* Switches away from a dead thread. */
+noreturn_fn void sched_exit(void);
+/* On return to the program: switches when the slice is over. */
+void sched_return_to_program(void);
+/* Asks the CPU that runs t to look at t->signal_work (IPI when it is another CPU). */
+void sched_kick(struct thread *t);
+int sched_set_affinity(struct thread *t, uint64_t mask) must_check; /* -EINVAL: no online CPU */
+noreturn_fn void sched_idle_loop(void);
+uint64_t sched_thread_cpu_ns(struct thread *t); /* CPU time so far; own thread exact */
+uint64_t sched_process_cpu_ns(void);

@@ -1,0 +1,77 @@
+/*
+ * thread.h: a thread: what the scheduler runs.
+ *
+ * Letters: [I] set once before the thread runs; [t] the thread itself only; [s] run-queue lock of
+ * the thread's CPU; [g] LOCK_SIGNAL; [l] LOCK_THREADS; [a] atomic.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "arch/arch.h"
+#include "base/tree.h"
+#include "kernel/sched/waitq.h"
+#include "kernel/time/timer.h"
+
+enum thread_state {
+	THREAD_RUNNING, /* on a CPU, or about to be */
+	THREAD_RUNNABLE, /* on a run queue */
+	THREAD_PARKED, /* waits for sched_unpark */
+	THREAD_DEAD, /* left its stack for ever; freed by thread_reap */
+};
+
+struct thread {
+	struct arch_thread arch; /* [t] */
+	char *kstack; /* [I] ARCH_KSTACK_BYTES, lowest word is a canary */
+	int32_t tid; /* [I] unique while it lives; the first is 1 */
+	enum thread_state state; /* [s] */
+	bool wake_pending; /* [s] an unpark that came before the park */
+	uint32_t cpu; /* [s] where it runs, or ran last */
+	TAILQ_ENTRY(thread) run_link; /* [s] */
+	TAILQ_ENTRY(thread) all_link; /* [l] */
+	struct timer park_timer; /* [t] */
+	uint64_t affinity; /* [s] bit per CPU */
+	uint64_t cpu_time_ns; /* [t] up to the last switch */
+	uint64_t switched_in_ns; /* [t] */
+	char name[16]; /* [t] PR_SET_NAME */
+
+	/* signals: kernel/signal */
+	uint64_t sigmask; /* [g] bit n-1: signal n is blocked */
+	uint64_t sigpending; /* [g] */
+	_Atomic bool signal_work; /* [a] something may be deliverable: looked at on return */
+	struct signal_info *siginfo; /* [g] details of pending signals, see signal.h */
+	uint64_t altstack_ua; /* [t] sigaltstack: base */
+	uint64_t altstack_bytes; /* [t] 0: none */
+	uint32_t altstack_flags; /* [t] */
+	uint64_t clear_tid_ua; /* [t] set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
+	bool restore_mask; /* [t] sigsuspend, epoll_pwait: saved_mask is put back at delivery */
+	uint64_t saved_mask; /* [t] */
+};
+
+/* What a new program thread starts with; decoded from clone. */
+struct thread_start {
+	uint64_t stack_ua; /* RSP; 0: the caller's */
+	uint64_t fs_base; /* CLONE_SETTLS; 0: the caller's */
+	const struct trapframe *frame; /* registers to copy */
+	uint64_t parent_tid_ua, child_tid_ua; /* 0: do not store */
+	uint64_t clear_tid_ua;
+};
+
+static inline struct thread *thread_current(void);
+
+/* A copy of the calling program thread, RAX 0, runnable at once. -EAGAIN: no memory or too many. */
+int thread_clone(const struct thread_start *start, int32_t *tid) must_check;
+/* Kernel-only thread. */
+int thread_create_kernel(const char *name, void (*entry)(void *), void *arg) must_check;
+/* Ends the calling thread; touches no program memory but clear_tid_ua. */
+noreturn_fn void thread_exit(void);
+/* Calls fn for every live thread under LOCK_THREADS; stops when it returns true. */
+struct thread *thread_find(bool (*fn)(struct thread *t, void *arg), void *arg);
+uint32_t thread_count(void);
+void thread_init(void);
+
+#include "kernel/sched/cpu.h"
+static inline struct thread *thread_current(void)
+{
+	return this_cpu()->current;
+}

@@ -1,0 +1,55 @@
+/*
+ * signal.h: signals of the one process: actions, what is pending where, who shall take it.
+ *
+ * Neutral half: numbers, masks, actions and queueing. The frame on the program's stack is made by
+ * abi/linux/sigframe.c (upcall linux_deliver_signal).
+ */
+#pragma once
+
+#include "kernel/sched/thread.h"
+
+#define SIGNALS_MAX 64
+#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+
+/* What the handler is told; 0 in fields that the kind does not use. Values are Linux's. */
+struct signal_info {
+	int32_t signo; /* 0: slot is free */
+	int32_t code; /* SI_USER 0, SI_TKILL -6, SI_TIMER -2, SI_KERNEL 0x80, SEGV_MAPERR 1, … */
+	int32_t error;
+	int32_t pid, uid; /* sender, for SI_USER and SI_TKILL */
+	uint64_t addr; /* faults */
+	uint64_t value; /* sigqueue, timers */
+	int32_t timer_id, overrun; /* SI_TIMER */
+};
+
+struct signal_action {
+	uint64_t handler; /* 0 SIG_DFL, 1 SIG_IGN, else the program's address */
+	uint64_t flags; /* SA_* */
+	uint64_t restorer;
+	uint64_t mask;
+};
+
+void signal_init(void);
+void signal_get_action(int signo, struct signal_action *out);
+void signal_set_action(int signo, const struct signal_action *act); /* also drops pending ones that are now ignored */
+/* Asynchronous. Ignored signals vanish; a standard one that is pending stays one. */
+void signal_send_thread(struct thread *t, const struct signal_info *info);
+void signal_send_process(const struct signal_info *info); /* to a thread that does not block it */
+/* A fault of the current thread: cannot be ignored or blocked (then the process ends by it). */
+void signal_send_fault(const struct signal_info *info);
+uint64_t signal_get_mask(void);
+void signal_set_mask(uint64_t mask); /* of the current thread; SIGKILL and SIGSTOP never blocked */
+uint64_t signal_pending_set(void); /* current thread's and the process's, for sigpending */
+/* A signal that would be delivered to t now. */
+bool signal_is_deliverable(const struct thread *t);
+/* Takes one pending signal out of set (sigtimedwait, signalfd); 0: none. */
+int signal_take_set(uint64_t set, struct signal_info *info);
+
+/* Delivers what is deliverable to the current thread (default actions may end the process). Called
+ * on return to the program. */
+void signal_deliver(struct trapframe *tf);
+/* Upcall, abi/linux/sigframe.c: builds the frame for info, redirects tf to the handler. -EFAULT when the stack is bad. */
+int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info, const struct signal_action *act, uint64_t mask_to_save) must_check;
+/* Upcall, abi/linux/dispatch.c: before a handler runs or none does: an interrupted call in tf is
+ * set to restart or to EINTR. act NULL: no handler runs. */
+void linux_fix_restart(struct trapframe *tf, const struct signal_action *act);

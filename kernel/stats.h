@@ -1,0 +1,28 @@
+/*
+ * stats.h: counters. One list gives the enum, the names and the report.
+ */
+#pragma once
+
+#include "base/types.h"
+
+#define STATS_LIST(X) \
+	X(syscalls) X(syscalls_unknown) X(page_faults) X(page_faults_zero) X(page_faults_file) \
+	X(exceptions) X(interrupts) X(timer_interrupts) X(context_switches) X(threads_created) \
+	X(threads_exited) X(futex_waits) X(futex_wakes) X(signals_delivered) X(net_rx_packets) \
+	X(net_rx_bytes) X(net_rx_dropped) X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
+	X(channel_out_bytes) X(channel_in_bytes) X(tlb_shootdowns) X(pages_zeroed) X(idle_waits)
+
+enum stat {
+#define X(name) STAT_##name,
+	STATS_LIST(X)
+#undef X
+	STAT_COUNT
+};
+
+void stat_add(enum stat s, uint64_t n); /* this CPU's; kernel context */
+static inline void stat_inc(enum stat s)
+{
+	stat_add(s, 1);
+}
+uint64_t stat_sum(enum stat s); /* over all CPUs; a moment's view */
+const char *stat_name(enum stat s);

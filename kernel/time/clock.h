@@ -1,0 +1,33 @@
+/*
+ * clock.h: monotonic and wall-clock time.
+ *
+ * Monotonic time starts above 0 at boot, never goes back on any CPU, and counts nanoseconds.
+ * The same parameters are published to the program through the vDSO's data page (struct vdso_data),
+ * with a sequence lock: odd while being changed.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/types.h"
+
+/* Data page read by the vDSO (abi/linux/vdso). Layout shared with it; both compile this header.
+ * ns = base_ns + ((tsc - base_tsc) * mult >> shift); real = ns + real_offset_ns. */
+struct vdso_data {
+	_Atomic uint32_t seq;
+	uint32_t shift;
+	uint64_t mult;
+	uint64_t base_tsc;
+	uint64_t base_ns;
+	int64_t real_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+};
+
+/* The page itself; symbol defined by kernel/time/clock.c in section ".vvar". */
+extern struct vdso_data vdso_data;
+
+void clock_init(void); /* needs lapic; takes tsc_khz= from the options when given */
+uint64_t clock_now_ns(void); /* monotonic; any context */
+int64_t clock_real_offset_ns(void);
+void clock_set_real_ns(int64_t now_real_ns); /* steps the wall clock */
+uint64_t clock_tsc_hz(void);
+uint64_t clock_cycles_to_ns(uint64_t cycles);

@@ -1,0 +1,19 @@
+/*
+ * platform.h: the machine's contract: what differs between hypervisors and boards.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/types.h"
+#include "boot_info.h"
+
+void platform_init_early(const struct boot_info *info); /* before memory: only the debug output */
+void platform_init(void); /* interrupt controllers; after paging, before devices */
+void platform_debug_write(const char *s, size_t bytes); /* any context; may be lost */
+/* Routes a line to a vector on the boot CPU. -ENOENT: no such line. */
+int platform_irq_route(uint32_t line, uint32_t vector) must_check;
+void platform_irq_done(uint32_t line); /* after its handler, where the board wants that */
+int64_t platform_rtc_seconds(void); /* UTC since 1970; 0: no clock */
+/* Paravirtual clock: rate of the TSC in Hz when the hypervisor tells it; 0: it does not. */
+uint64_t platform_tsc_hz(void);
+noreturn_fn void platform_reset(void); /* ends the machine under -no-reboot */
