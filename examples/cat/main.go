@@ -1,7 +1,6 @@
 // Cat copies its standard input, or the files that it is given, to its standard output.
 //
 //	echo hello | gosolo run ./examples/cat
-//	gosolo run --add notes.txt:/notes.txt ./examples/cat /notes.txt
 package main
 
 import (
