@@ -1,0 +1,198 @@
+# gosolo: one Makefile for everything. `make help` lists the verbs.
+#
+# Switches: CONFIG=release|debug, CC=gcc|clang, OUT=folder, V=1. Each pair of configuration and
+# compiler has its own OUT, so they can live side by side.
+VERSION := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+LD := ld
+CONFIG ?= release
+compiler := $(if $(findstring clang,$(notdir $(CC))),clang,gcc)
+variant := $(subst gcc-release,,$(compiler)-$(CONFIG))
+OUT ?= build$(if $(variant),/$(variant))
+K := $(OUT)/kernel
+Q := $(if $(V),,@)
+PREFIX ?= /usr/local
+export LC_ALL := C
+
+# ---- third-party sources: pinned in tools/pins.txt, fetched into a cache shared by all clones
+# and kept by `make clean`. A home folder with blanks in its name can't be used: make splits there.
+cache_home := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache))
+CACHE ?= $(if $(filter 1,$(words $(cache_home))),$(cache_home)/gosolo,.cache)
+pin = $(CACHE)/$(1)_$(shell awk '$$1 == "$(1)" { print $$2 }' tools/pins.txt)
+LWIP := $(call pin,lwip)
+BEARSSL := $(call pin,bearssl)
+LWIP_SRCS := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in \
+	tcp_out timeouts udp) $(addprefix core/ipv4/,dhcp etharp icmp igmp ip4 ip4_addr ip4_frag) \
+	$(addprefix core/ipv6/,ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) netif/ethernet
+BEARSSL_SRCS := symcipher/chacha20_ct hash/sha2small $(addprefix codec/,dec32be enc32be \
+	dec32le enc32le)
+
+# ---- our sources. Rooms are a fixed list, their files are found: a new file needs no edit here,
+# so that work in different rooms never meets in this file. A new room does.
+ROOMS := lib arch platform kernel drivers fs net abi boot
+files = $(sort $(shell find $(1) -name '*.[cS]' -not -path '*/vdso/vdso*.c' 2>/dev/null))
+VDSO_SRCS := $(sort $(wildcard abi/linux/vdso/*.c))
+sources = $(filter-out $(VDSO_SRCS),$(call files,$(1)))
+objects = $(patsubst %,$(K)/obj/%.o,$(call sources,$(1)))
+CLI_OBJS := $(patsubst %,$(OUT)/cli/obj/%.o,$(call files,cli))
+UNIT_TESTS := $(patsubst test/unit/%.c,$(OUT)/unit/%,$(wildcard test/unit/*_test.c))
+HEADERS := $(shell find include $(ROOMS) cli test -name '*.h' 2>/dev/null)
+
+# ---- flags
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wundef \
+	-Wvla -Werror
+THIRD_INC := -Inet/lwip_port -isystem $(LWIP)/src/include -isystem $(BEARSSL)/inc
+COMMON := -std=c11 -g -ffile-prefix-map=$(CACHE)=third-party -I. -Iinclude \
+	-DGOSOLO_VERSION='"$(VERSION)"' \
+	$(if $(filter debug,$(CONFIG)),-Og -DGOSOLO_DEBUG,-O2)
+CODEGEN := -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=small -fno-pie -fno-common \
+	-fno-omit-frame-pointer -fno-stack-protector -fcf-protection=none -fno-strict-aliasing \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fwrapv
+KFLAGS := $(COMMON) $(CODEGEN) $(WARN) $(THIRD_INC) -I$(K) -MMD -MP
+VDSO_FLAGS := $(filter-out -fno-pie -mcmodel=small -ffunction-sections -fdata-sections,$(KFLAGS)) \
+	-O2 -fPIC -fvisibility=hidden
+# Not our code, so not our warnings. The codegen flags are those of the kernel.
+THIRD_FLAGS := $(COMMON) $(CODEGEN) -w $(THIRD_INC) -I$(BEARSSL)/src -DBR_SSE2=0 \
+	-DBR_AES_X86_NI=0 -DBR_RDRAND=0 -MMD -MP
+# `-D_GNU_SOURCE=`: the same text as a source's own `#define _GNU_SOURCE`, hence no clash.
+CLI_FLAGS := $(COMMON) $(WARN) -D_GNU_SOURCE= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP
+UNIT_FLAGS := -Itest/unit/shim $(filter-out -O2 -Og,$(COMMON)) -O1 $(WARN) -D_GNU_SOURCE= \
+	-DGOSOLO_DEBUG -DGOSOLO_UNIT_TEST $(THIRD_INC) -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+
+all: $(OUT)/gosolo ## the command, with the kernel inside
+kernel: $(K)/kernel.elf
+
+# ---- kernel: sources -> one object per room -> kernel.elf
+$(K)/obj/%.c.o: %.c Makefile | $(K)/third-party.ok
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  cc   $<")
+	$(Q)$(CC) $(KFLAGS) -c $< -o $@
+
+$(K)/obj/%.S.o: %.S Makefile | $(K)/third-party.ok
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  as   $<")
+	$(Q)$(CC) $(KFLAGS) -c $< -o $@
+
+# $(1) room, $(2) its objects. `ld -r` keeps the room's border visible: check-symbols reads it.
+define ROOM
+$(K)/$(1).o: $(2)
+	@mkdir -p $$(@D)
+	$(Q)$(LD) -r -o $$@ $(2)
+endef
+LIVE_ROOMS := $(foreach r,$(ROOMS),$(if $(call sources,$(r)),$(r)))
+$(foreach r,$(LIVE_ROOMS),$(eval $(call ROOM,$(r),$(call objects,$(r)))))
+THIRD_ROOMS := lwip bearssl
+$(eval $(call ROOM,lwip,$(LWIP_SRCS:%=$(K)/obj/third-party/lwip/%.o)))
+$(eval $(call ROOM,bearssl,$(BEARSSL_SRCS:%=$(K)/obj/third-party/bearssl/%.o)))
+ROOM_OBJS := $(patsubst %,$(K)/%.o,$(LIVE_ROOMS) $(THIRD_ROOMS))
+
+$(K)/third-party.ok: tools/pins.txt tools/fetch-source.sh
+	@mkdir -p $(@D)
+	@for name in $(THIRD_ROOMS); do tools/fetch-source.sh $$name $(CACHE) >/dev/null || exit; done
+	@touch $@
+
+$(K)/obj/third-party/lwip/%.o: $(K)/third-party.ok Makefile $(wildcard net/lwip_port/*.h net/lwip_port/*/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(THIRD_FLAGS) -c $(LWIP)/src/$*.c -o $@
+
+$(K)/obj/third-party/bearssl/%.o: $(K)/third-party.ok Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(THIRD_FLAGS) -c $(BEARSSL)/src/$*.c -o $@
+
+# max-page-size: an image's file offset is its address less 2 MiB, in every segment.
+$(K)/kernel.elf: boot/linker.ld $(ROOM_OBJS) Makefile
+	$(if $(V),,@echo "  ld   $@")
+	$(Q)$(LD) -nostdlib -static -no-pie -T boot/linker.ld --gc-sections --build-id=sha1 \
+		-z noexecstack -z max-page-size=0x200000 -Map $(K)/kernel.map -o $@ $(ROOM_OBJS)
+
+# ---- vDSO: a shared object of its own, embedded by abi/linux/vdso/vdso_blob.S
+VDSO_OBJS := $(VDSO_SRCS:%.c=$(K)/vdso/%.o)
+$(K)/vdso/%.o: %.c Makefile | $(K)/third-party.ok
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VDSO_FLAGS) -c $< -o $@
+
+$(K)/vdso.so: abi/linux/vdso/vdso.ld $(VDSO_OBJS)
+	$(Q)$(LD) -shared -nostdlib -T $< -soname linux-vdso.so.1 --hash-style=both --build-id=none \
+		-z noexecstack -z max-page-size=4096 --fatal-warnings -o $@ $(VDSO_OBJS)
+
+$(K)/obj/abi/linux/vdso/vdso_blob.S.o: $(K)/vdso.so
+
+# ---- the command, with the kernel inside so that it is one file
+$(OUT)/cli/obj/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  cc   $<")
+	$(Q)$(CC) $(CLI_FLAGS) -c $< -o $@
+
+$(OUT)/cli/kernel_blob.S: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' '.section .rodata' '.balign 4096' '.globl gosolo_kernel_start, gosolo_kernel_end' \
+		'gosolo_kernel_start: .incbin "kernel.elf"' 'gosolo_kernel_end:' \
+		'.section .note.GNU-stack,"",@progbits' >$@
+
+$(OUT)/cli/kernel_blob.o: $(OUT)/cli/kernel_blob.S $(K)/kernel.elf
+	$(Q)$(CC) -c -Wa,-I$(K) $< -o $@
+
+$(OUT)/gosolo: $(CLI_OBJS) $(OUT)/cli/kernel_blob.o
+	$(if $(V),,@echo "  ld   $@")
+	$(Q)$(CC) -o $@ $^
+
+# ---- unit tests: kernel sources on the host, under sanitizers. A test names the sources it is
+# linked with in a comment: /* sources: kernel/mm/vm.c lib/string.c */ (may span lines).
+unit_sources = $(shell awk '/sources:/ { on = 1; sub(/.*sources:/, "") } on { end = sub(/\*\/.*/, ""); \
+	gsub(/\*/, " "); print; if (end) exit }' $(1))
+define UNIT
+$(OUT)/unit/$(1): test/unit/$(1).c $(call unit_sources,test/unit/$(1).c) $(HEADERS) Makefile \
+		| $(K)/third-party.ok
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) $$(filter %.c,$$^) -o $$@
+endef
+$(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
+
+# ---- verbs. Those whose work is a script only call it.
+.PHONY: all kernel deps run test unit check check-build check-layers check-symbols check-headers check-format \
+	check-analysis check-checkers bench bench-quick fuzz nightly gdb size install clean help
+deps: ## install what building and running need (Debian packages, by name, saying what for)
+	@tools/install-deps.sh build run
+
+run: ## build everything, boot examples/httpd in QEMU, publish port 8080
+	@tools/install-deps.sh build run && tools/check-go.sh && $(MAKE) --no-print-directory all
+	@echo "examples/httpd is starting: open http://localhost:8080/ (Ctrl-C ends it)"
+	@exec $(OUT)/gosolo run -p 8080:8080 ./examples/httpd
+
+test: ## all tests, from a fresh machine on
+	@tools/install-deps.sh build run test && tools/check-go.sh && $(MAKE) --no-print-directory all unit
+	@OUT=$(OUT) test/run.sh
+
+unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
+	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
+	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
+
+check: check-checkers check-layers check-headers check-format check-build check-symbols check-analysis ## layers, symbols, headers, format, both compilers, analyzers
+check-build:
+	@tools/install-deps.sh build check
+	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) --no-print-directory $$v all || exit; done
+check-layers check-format check-checkers:
+	@tools/$@.sh
+check-symbols: kernel
+	@tools/check-symbols.sh $(ROOM_OBJS)
+check-headers: $(K)/third-party.ok
+	@tools/check-headers.sh $(CC) $(KFLAGS)
+check-analysis: $(K)/third-party.ok
+	@tools/check-analysis.sh $(KFLAGS)
+
+bench bench-quick fuzz nightly: all ## measurements; the long jobs
+	@OUT=$(OUT) $(if $(filter fuzz nightly,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
+gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
+	@OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
+size: kernel ## what is how big
+	@size $(ROOM_OBJS) $(K)/kernel.elf
+install: all ## PREFIX=/usr/local
+	install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo
+clean: ; rm -rf build ## the cache of fetched sources stays
+help: ## this list
+	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile
+-include $(shell find $(OUT)/kernel $(OUT)/cli -name '*.d' 2>/dev/null)
