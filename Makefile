@@ -4,7 +4,8 @@
 # compiler has its own OUT, so they can live side by side.
 VERSION := 0.1.0
 
-ifeq ($(origin CC),default)
+MAKEFLAGS += -rR
+ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
 LD := ld
@@ -33,7 +34,7 @@ BEARSSL_SRCS := symcipher/chacha20_ct hash/sha2small $(addprefix codec/,dec32be 
 # ---- our sources. Rooms are a fixed list, their files are found: a new file needs no edit here,
 # so that work in different rooms never meets in this file. A new room does.
 ROOMS := lib arch platform kernel drivers fs net abi boot
-files = $(sort $(shell find $(1) -name '*.[cS]' -not -path '*/vdso/vdso*.c' 2>/dev/null))
+files = $(sort $(shell find $(1) -name '*.[cS]' 2>/dev/null))
 VDSO_SRCS := $(sort $(wildcard abi/linux/vdso/*.c))
 sources = $(filter-out $(VDSO_SRCS),$(call files,$(1)))
 objects = $(patsubst %,$(K)/obj/%.o,$(call sources,$(1)))
