@@ -183,7 +183,7 @@ check-symbols: kernel
 check-headers: $(K)/third-party.ok
 	@tools/check-headers.sh $(CC) $(KFLAGS)
 check-analysis: $(K)/third-party.ok
-	@tools/check-analysis.sh $(KFLAGS)
+	@V=$(V) tools/check-analysis.sh $(KFLAGS) -- $(CLI_FLAGS)
 
 bench bench-quick fuzz nightly: all ## measurements; the long jobs
 	@OUT=$(OUT) $(if $(filter fuzz nightly,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
