@@ -57,7 +57,8 @@ void kernel_return_to_program(struct trapframe *tf);
 noreturn_fn void kernel_panic_trap(struct trapframe *tf, const char *what); /* kernel/panic.c */
 
 /* ------------------------------------------------------------------ CPU */
-void arch_cpu_init_boot(void); /* descriptor tables, control registers, FPU of the boot CPU */
+/* Descriptor tables, control registers, FPU and GS of the boot CPU. */
+void arch_cpu_init_boot(struct arch_cpu *self);
 static inline void arch_pause(void)
 {
 	__asm__ volatile("pause");
@@ -143,8 +144,17 @@ enum paging_flag {
 	PAGING_DEVICE = 8u, /* uncached */
 };
 
+/* Where tables come from: a zeroed frame, 0 when there is none; and back. */
+struct paging_frames {
+	paddr_t (*alloc)(void);
+	void (*free)(paddr_t pa);
+};
+int paging_init(const struct paging_frames *frames) must_check; /* an empty root; -ENOMEM */
+void paging_activate(void); /* loads the root on this CPU */
 /* Maps one page; replaces nothing (ASSERT). -ENOMEM: no frame for a table. */
 int paging_map(uint64_t va, paddr_t pa, unsigned flags) must_check;
+/* The same for consecutive pages and frames. On -ENOMEM a part may be mapped: the caller unmaps. */
+int paging_map_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags) must_check;
 /* 2 MiB; va and pa aligned; nothing may be mapped in the range (empty tables are freed). */
 int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags) must_check;
 /* Looks one address up. Returns false when not present. size: 4096 or 2 MiB. */
@@ -176,12 +186,20 @@ static inline paddr_t virt_to_phys(const void *va)
 void *arch_map_device(paddr_t pa, size_t bytes);
 
 /* ------------------------------------------------------------------ local interrupt controller */
-void lapic_init(void); /* of this CPU */
+int lapic_init(void) must_check; /* of this CPU; the boot CPU's also maps the registers: -ENOMEM */
+uint32_t lapic_id(void);
 void lapic_eoi(void);
 /* One-shot timer on this CPU: fires once, delay_ns from now (rounded up); 0 is at once. */
 void lapic_timer_arm(uint64_t delay_ns);
 void lapic_timer_stop(void);
-uint64_t lapic_timer_hz(void); /* 0: unknown */
+/* Counts down from arming; rate of the counter in Hz, 0: unknown (then lapic_timer_set_hz). */
+uint64_t lapic_timer_hz(void);
+void lapic_timer_set_hz(uint64_t hz);
+/* The raw counter, for calibration: started at 2^32-1 by lapic_count_start, counting down. */
+void lapic_count_start(void);
+uint32_t lapic_count_read(void);
+/* Use the TSC deadline instead of the counter, where the CPU has it. hz: rate of the TSC. */
+bool lapic_timer_use_tsc(uint64_t tsc_hz);
 void lapic_send_ipi(uint32_t apic_id, uint32_t vector);
 
 enum {

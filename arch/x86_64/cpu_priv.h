@@ -1,0 +1,32 @@
+/*
+ * cpu_priv.h: what the files of this folder share.
+ */
+#pragma once
+
+#include "arch/arch.h"
+
+#define ENTRY_STUB_BYTES 16
+
+/* entry.S */
+extern char entry_stubs[];
+extern char uaccess_start[], uaccess_end[], peek_start[], peek_end[], uaccess_fault[];
+void entry_syscall(void);
+void thread_trampoline(void);
+void switch_stacks(uint64_t *from_ksp, uint64_t to_ksp);
+int uaccess_copy(void *dst, const void *src, size_t n);
+long uaccess_str(char *dst, const char *src, size_t max);
+int uaccess_zero(void *dst, size_t n);
+int uaccess_peek_u32(uint32_t *out, const uint32_t *src);
+
+/* trap.c, called by entry.S */
+void arch_trap_program(struct trapframe *tf);
+void arch_trap_kernel(struct trapframe *tf);
+noreturn_fn void arch_trap_fatal(struct trapframe *tf);
+
+bool cpu_has_fsgsbase(void);
+void fpu_init_cpu(void); /* control registers of this CPU; the first call also finds the sizes */
+void fpu_save(struct arch_thread *t);
+void fpu_load(struct arch_thread *t);
+
+/* boot/linker.ld */
+extern char kernel_text_start[], kernel_text_end[];
