@@ -1,0 +1,3 @@
+module gosolo/abi
+
+go 1.22

@@ -1,0 +1,160 @@
+#include "textflag.h"
+
+// The registers of struct registerFile: AX BX DX R8-R15 DI, X0-X15 or Y0-Y15, MXCSR. SI is in or
+// out, CX counts. R14 (g) and X15 may change: callers of ABI0 expect nothing of them, and the
+// signal handler finds g through FS.
+
+#define LOAD_GENERAL \
+	MOVQ 0(SI), AX; \
+	MOVQ 8(SI), BX; \
+	MOVQ 16(SI), DX; \
+	MOVQ 24(SI), R8; \
+	MOVQ 32(SI), R9; \
+	MOVQ 40(SI), R10; \
+	MOVQ 48(SI), R11; \
+	MOVQ 56(SI), R12; \
+	MOVQ 64(SI), R13; \
+	MOVQ 72(SI), R14; \
+	MOVQ 80(SI), R15; \
+	MOVQ 88(SI), DI
+
+#define STORE_GENERAL \
+	MOVQ AX, 0(SI); \
+	MOVQ BX, 8(SI); \
+	MOVQ DX, 16(SI); \
+	MOVQ R8, 24(SI); \
+	MOVQ R9, 32(SI); \
+	MOVQ R10, 40(SI); \
+	MOVQ R11, 48(SI); \
+	MOVQ R12, 56(SI); \
+	MOVQ R13, 64(SI); \
+	MOVQ R14, 72(SI); \
+	MOVQ R15, 80(SI); \
+	MOVQ DI, 88(SI)
+
+#define LOAD_SSE \
+	MOVOU 96(SI), X0; \
+	MOVOU 128(SI), X1; \
+	MOVOU 160(SI), X2; \
+	MOVOU 192(SI), X3; \
+	MOVOU 224(SI), X4; \
+	MOVOU 256(SI), X5; \
+	MOVOU 288(SI), X6; \
+	MOVOU 320(SI), X7; \
+	MOVOU 352(SI), X8; \
+	MOVOU 384(SI), X9; \
+	MOVOU 416(SI), X10; \
+	MOVOU 448(SI), X11; \
+	MOVOU 480(SI), X12; \
+	MOVOU 512(SI), X13; \
+	MOVOU 544(SI), X14; \
+	MOVOU 576(SI), X15
+
+#define STORE_SSE \
+	MOVOU X0, 96(SI); \
+	MOVOU X1, 128(SI); \
+	MOVOU X2, 160(SI); \
+	MOVOU X3, 192(SI); \
+	MOVOU X4, 224(SI); \
+	MOVOU X5, 256(SI); \
+	MOVOU X6, 288(SI); \
+	MOVOU X7, 320(SI); \
+	MOVOU X8, 352(SI); \
+	MOVOU X9, 384(SI); \
+	MOVOU X10, 416(SI); \
+	MOVOU X11, 448(SI); \
+	MOVOU X12, 480(SI); \
+	MOVOU X13, 512(SI); \
+	MOVOU X14, 544(SI); \
+	MOVOU X15, 576(SI)
+
+#define LOAD_AVX \
+	VMOVDQU 96(SI), Y0; \
+	VMOVDQU 128(SI), Y1; \
+	VMOVDQU 160(SI), Y2; \
+	VMOVDQU 192(SI), Y3; \
+	VMOVDQU 224(SI), Y4; \
+	VMOVDQU 256(SI), Y5; \
+	VMOVDQU 288(SI), Y6; \
+	VMOVDQU 320(SI), Y7; \
+	VMOVDQU 352(SI), Y8; \
+	VMOVDQU 384(SI), Y9; \
+	VMOVDQU 416(SI), Y10; \
+	VMOVDQU 448(SI), Y11; \
+	VMOVDQU 480(SI), Y12; \
+	VMOVDQU 512(SI), Y13; \
+	VMOVDQU 544(SI), Y14; \
+	VMOVDQU 576(SI), Y15
+
+#define STORE_AVX \
+	VMOVDQU Y0, 96(SI); \
+	VMOVDQU Y1, 128(SI); \
+	VMOVDQU Y2, 160(SI); \
+	VMOVDQU Y3, 192(SI); \
+	VMOVDQU Y4, 224(SI); \
+	VMOVDQU Y5, 256(SI); \
+	VMOVDQU Y6, 288(SI); \
+	VMOVDQU Y7, 320(SI); \
+	VMOVDQU Y8, 352(SI); \
+	VMOVDQU Y9, 384(SI); \
+	VMOVDQU Y10, 416(SI); \
+	VMOVDQU Y11, 448(SI); \
+	VMOVDQU Y12, 480(SI); \
+	VMOVDQU Y13, 512(SI); \
+	VMOVDQU Y14, 544(SI); \
+	VMOVDQU Y15, 576(SI)
+
+// func holdValues(in, out *registerFile, spins uint64)
+TEXT ·holdValues(SB), NOSPLIT, $8-24
+	STMXCSR	saved-8(SP)
+	MOVQ	in+0(FP), SI
+	MOVQ	spins+16(FP), CX
+	LDMXCSR	608(SI)
+	LOAD_SSE
+	LOAD_GENERAL
+spin:
+	DECQ	CX
+	JNZ	spin
+	MOVQ	out+8(FP), SI
+	STORE_GENERAL
+	STORE_SSE
+	STMXCSR	608(SI)
+	LDMXCSR	saved-8(SP)
+	RET
+
+// func holdValuesAVX(in, out *registerFile, spins uint64)
+TEXT ·holdValuesAVX(SB), NOSPLIT, $8-24
+	STMXCSR	saved-8(SP)
+	MOVQ	in+0(FP), SI
+	MOVQ	spins+16(FP), CX
+	LDMXCSR	608(SI)
+	LOAD_AVX
+	LOAD_GENERAL
+spin:
+	DECQ	CX
+	JNZ	spin
+	MOVQ	out+8(FP), SI
+	STORE_GENERAL
+	STORE_AVX
+	STMXCSR	608(SI)
+	VZEROUPPER
+	LDMXCSR	saved-8(SP)
+	RET
+
+// func hasAVX() bool
+TEXT ·hasAVX(SB), NOSPLIT, $0-1
+	MOVB	$0, ret+0(FP)
+	MOVL	$1, AX
+	XORL	CX, CX
+	CPUID
+	ANDL	$0x18000000, CX // OSXSAVE and AVX
+	CMPL	CX, $0x18000000
+	JNE	no
+	XORL	CX, CX
+	XGETBV
+	ANDL	$6, AX
+	CMPL	AX, $6
+	JNE	no
+	MOVB	$1, ret+0(FP)
+no:
+	RET

@@ -1,0 +1,3 @@
+module gosolo/progs
+
+go 1.22
