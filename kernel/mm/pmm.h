@@ -24,8 +24,14 @@ enum pmm_owner {
 
 /* One per frame of RAM. Fields are the owner's while it holds the frame. */
 struct frame {
-	uint32_t link_next, link_prev; /* [pmm lock] while free */
-	_Atomic uint32_t refs; /* [a] mappings and holders; 1 after allocation */
+	uint32_t link_next, link_prev; /* [pmm lock] while free; kmem's while it is a slab */
+	union {
+		_Atomic uint32_t refs; /* [a] mappings and holders; 1 after allocation */
+		struct {
+			uint16_t slab_used; /* [kmem lock] objects handed out */
+			uint16_t slab_first; /* [kmem lock] first free object */
+		};
+	};
 	uint8_t order; /* [pmm lock] of the block that begins here */
 	uint8_t owner; /* [pmm lock] enum pmm_owner */
 	uint16_t slab_class; /* kmem */
@@ -42,10 +48,14 @@ pfn_t pmm_alloc(unsigned order, enum pmm_owner owner) must_check;
 /* One frame that reads as zero. */
 pfn_t pmm_alloc_zeroed(enum pmm_owner owner) must_check;
 void pmm_free(pfn_t pfn, unsigned order);
-/* References to single frames: a frame is freed when the last one is put. */
+/* References to single frames: a frame is freed when the last one is put. Frames that were never
+ * given to pmm (the image's, device memory) may be named too: they are PMM_KERNEL and never freed. */
 void pmm_get(pfn_t pfn);
 void pmm_put(pfn_t pfn);
+/* Of a frame below ram_end. */
 struct frame *pmm_frame(pfn_t pfn);
+/* Whether the frame is the program's own anonymous page, not an object's. */
+bool pmm_is_program(pfn_t pfn);
 
 uint64_t pmm_total_pages(void);
 uint64_t pmm_free_pages(void);
