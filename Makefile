@@ -153,20 +153,21 @@ $(OUT)/unit/$(1): test/unit/$(1).c $(call unit_sources,test/unit/$(1).c) $(HEADE
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 
-# ---- verbs. Those whose work is a script only call it.
+# ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
+go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
 .PHONY: all kernel deps run test unit check check-build check-layers check-symbols check-headers check-format \
 	check-analysis check-checkers bench bench-quick fuzz nightly gdb size install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
 run: ## build everything, boot examples/httpd in QEMU, publish port 8080
-	@tools/install-deps.sh build run && tools/check-go.sh && $(MAKE) --no-print-directory all
+	@tools/install-deps.sh build run && $(go) true && $(MAKE) --no-print-directory all
 	@echo "examples/httpd is starting: open http://localhost:8080/ (Ctrl-C ends it)"
-	@exec $(OUT)/gosolo run -p 8080:8080 ./examples/httpd
+	@$(go) exec $(OUT)/gosolo run -p 8080:8080 ./examples/httpd
 
 test: ## all tests, from a fresh machine on
-	@tools/install-deps.sh build run test && tools/check-go.sh && $(MAKE) --no-print-directory all unit
-	@OUT=$(OUT) test/run.sh
+	@tools/install-deps.sh build run test && $(go) true && $(MAKE) --no-print-directory all unit
+	@$(go) exec env OUT=$(OUT) test/run.sh
 
 unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
@@ -186,9 +187,9 @@ check-analysis: $(K)/third-party.ok
 	@V=$(V) tools/check-analysis.sh $(KFLAGS) -- $(CLI_FLAGS)
 
 bench bench-quick fuzz nightly: all ## measurements; the long jobs
-	@OUT=$(OUT) $(if $(filter fuzz nightly,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
+	@$(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
 gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
-	@OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
+	@tools/install-deps.sh gdb && $(go) exec env OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
 size: kernel ## what is how big
 	@size $(ROOM_OBJS) $(K)/kernel.elf
 install: all ## PREFIX=/usr/local
