@@ -46,7 +46,7 @@ HEADERS := $(shell find include $(ROOMS) cli test -name '*.h' 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wundef \
 	-Wvla -Werror
 THIRD_INC := -Inet/lwip_port -isystem $(LWIP)/src/include -isystem $(BEARSSL)/inc
-COMMON := -std=c11 -g -ffile-prefix-map=$(CACHE)=third-party -I. -Iinclude \
+COMMON := -std=c11 -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CACHE)=third-party -I. -Iinclude \
 	-DGOSOLO_VERSION='"$(VERSION)"' \
 	$(if $(filter debug,$(CONFIG)),-Og -DGOSOLO_DEBUG,-O2)
 CODEGEN := -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=small -fno-pie -fno-common \
@@ -66,7 +66,6 @@ UNIT_FLAGS := -Itest/unit/shim $(filter-out -O2 -Og,$(COMMON)) -O1 $(WARN) -D_GN
 
 all: $(OUT)/gosolo ## the command, with the kernel inside
 kernel: $(K)/kernel.elf
-
 # ---- kernel: sources -> one object per room -> kernel.elf
 $(K)/obj/%.c.o: %.c Makefile | $(K)/third-party.ok
 	@mkdir -p $(@D)
@@ -129,8 +128,7 @@ $(OUT)/cli/obj/%.c.o: %.c Makefile
 	$(Q)$(CC) $(CLI_FLAGS) -c $< -o $@
 
 $(OUT)/cli/kernel_blob.S: Makefile
-	@mkdir -p $(@D)
-	@printf '%s\n' '.section .rodata' '.balign 4096' '.globl gosolo_kernel_start, gosolo_kernel_end' \
+	@mkdir -p $(@D); printf '%s\n' '.section .rodata' '.balign 4096' '.globl gosolo_kernel_start, gosolo_kernel_end' \
 		'gosolo_kernel_start: .incbin "kernel.elf"' 'gosolo_kernel_end:' \
 		'.section .note.GNU-stack,"",@progbits' >$@
 
@@ -156,7 +154,7 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
 .PHONY: all kernel deps run test unit check check-build check-layers check-symbols check-headers check-format \
-	check-analysis check-checkers bench bench-quick fuzz nightly gdb size install clean help
+	check-analysis check-checkers check-rebuild bench bench-quick fuzz nightly gdb size install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
@@ -173,14 +171,15 @@ unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
 
-check: check-checkers check-layers check-headers check-format check-build check-symbols check-analysis ## layers, symbols, headers, format, both compilers, analyzers
+check: check-checkers check-layers check-headers check-format check-build check-symbols check-analysis check-rebuild ## layers, symbols, headers, format, both compilers, analyzers
 check-build:
 	@tools/install-deps.sh build check
 	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) --no-print-directory $$v all || exit; done
-check-layers check-format check-checkers:
-	@tools/$@.sh
+check-layers check-format check-checkers: ; @tools/$@.sh
 check-symbols: kernel
 	@tools/check-symbols.sh $(ROOM_OBJS)
+check-rebuild: all
+	@tools/$@.sh $(OUT)/gosolo
 check-headers: $(K)/third-party.ok
 	@tools/check-headers.sh $(CC) $(KFLAGS)
 check-analysis: $(K)/third-party.ok
