@@ -53,8 +53,10 @@ static void find_features(void)
 
 void fpu_init_cpu(void)
 {
+	static const uint32_t mxcsr = 0x1f80;
 	uint64_t cr4;
 
+	__asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
 	if (!fpu.known)
 		find_features();
 	if (fpu.xsave) {

@@ -17,6 +17,7 @@ struct cpu {
 	struct arch_cpu arch; /* must be first: GS base */
 	struct thread *current; /* [c] */
 	struct thread *idle; /* [I] */
+	struct thread *dead; /* [rq_lock] left its stack in the switch under way; freed after it */
 	bool need_resched; /* [c] looked at on return to the program */
 	struct spinlock rq_lock; /* LOCK_SCHED */
 	struct run_list runnable; /* [rq_lock] */

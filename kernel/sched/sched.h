@@ -5,7 +5,10 @@
 
 #include "kernel/sched/thread.h"
 
-void sched_init(void);
+/* The calling context becomes the boot CPU's idle thread. */
+void sched_init(struct thread *boot_thread);
+/* First thing on a new thread's stack: completes the switch to it. */
+void sched_first_run(void);
 /* Sleeps until unparked, until deadline_ns, or (signals) until a signal is deliverable. Consumes a
  * wake that came before. Spurious returns are allowed: callers test their condition. No lock held. */
 void sched_park(uint64_t deadline_ns, bool signals);

@@ -13,6 +13,8 @@
 #include "kernel/sched/waitq.h"
 #include "kernel/time/timer.h"
 
+#define KSTACK_CANARY 0x676f736f6c6f7374ull
+
 enum thread_state {
 	THREAD_RUNNING, /* on a CPU, or about to be */
 	THREAD_RUNNABLE, /* on a run queue */
@@ -22,7 +24,8 @@ enum thread_state {
 
 struct thread {
 	struct arch_thread arch; /* [t] */
-	char *kstack; /* [I] ARCH_KSTACK_BYTES, lowest word is a canary */
+	char *kstack; /* [I] ARCH_KSTACK_BYTES */
+	uint64_t *kstack_canary; /* [I] its lowest word, KSTACK_CANARY while intact; NULL: none */
 	int32_t tid; /* [I] unique while it lives; the first is 1 */
 	enum thread_state state; /* [s] */
 	bool wake_pending; /* [s] an unpark that came before the park */
@@ -68,6 +71,9 @@ noreturn_fn void thread_exit(void);
 /* Calls fn for every live thread under LOCK_THREADS; stops when it returns true. */
 struct thread *thread_find(bool (*fn)(struct thread *t, void *arg), void *arg);
 uint32_t thread_count(void);
+/* The program's first thread, with the registers in frame; not started yet. -ENOMEM. */
+int thread_create_first(const struct trapframe *frame, struct thread **out) must_check;
+void thread_free(struct thread *t); /* kernel/sched only: a dead thread that has left its stack */
 void thread_init(void);
 
 #include "kernel/sched/cpu.h"

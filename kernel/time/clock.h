@@ -12,7 +12,8 @@
 #include "base/types.h"
 
 /* Data page read by the vDSO (abi/linux/vdso). Layout shared with it; both compile this header.
- * ns = base_ns + ((tsc - base_tsc) * mult >> shift); real = ns + real_offset_ns. */
+ * ns = base_ns + ((tsc - base_tsc) * mult >> shift), the product in 128 bits; shift is 32;
+ * real = ns + real_offset_ns. */
 struct vdso_data {
 	_Atomic uint32_t seq;
 	uint32_t shift;
@@ -27,6 +28,9 @@ extern struct vdso_data vdso_data;
 
 void clock_init(void); /* needs lapic; takes tsc_khz= from the options when given */
 uint64_t clock_now_ns(void); /* monotonic; any context */
+/* kernel/time only: so many cycles passed while an independent reference counted reference_ns. */
+void clock_sample(uint64_t reference_ns, uint64_t cycles);
+bool clock_wants_samples(void);
 int64_t clock_real_offset_ns(void);
 void clock_set_real_ns(int64_t now_real_ns); /* steps the wall clock */
 uint64_t clock_tsc_hz(void);

@@ -1,0 +1,203 @@
+/*
+ * clock.c: monotonic and wall-clock time from the time stamp counter.
+ *
+ * What:       time is a base plus cycles since then, times a rate. The rate comes from the command
+ *             line, from the hypervisor, or from a short look at the local APIC's counter, whose rate
+ *             emulators define; that first estimate is refined while the machine runs (clock_sample),
+ *             by changing the rate from now on, so that time never jumps.
+ * Invariants: (1) monotonic time never goes back: a change of rate takes the time reached so far as
+ *             its new base. (2) it starts above 0. (3) readers see base and rate of one moment: seq
+ *             is odd while they change.
+ * Locking:    none for readers; writers run on one CPU at a time (boot, then the boot CPU's timer).
+ * Failure:    none; without any reference 1 GHz is assumed and logged.
+ * Source:     Linux vDSO's formula; QEMU hw/intc/apic.c for the counter's 1 GHz.
+ */
+#include "kernel/time/clock.h"
+
+#include "arch/arch.h"
+#include "base/assert.h"
+#include "kernel/log.h"
+#include "kernel/options.h"
+#include "platform/platform.h"
+
+enum {
+	SHIFT = 32,
+	CALIBRATE_NS = 100000, /* spent at boot when nobody tells the rate */
+	SAMPLES = 5, /* readings of the pair; the quickest counts */
+	REFINE_FIRST_NS = 200000000, /* of observed time until the first correction */
+	REFINE_LAST_NS = 2000000000, /* then the estimate is good to about 1 ppm */
+};
+
+struct vdso_data vdso_data in_section(".vvar") = { .seq = ATOMIC_VAR_INIT(0) };
+
+static struct {
+	struct vdso_data *data; /* the same page, writable */
+	uint64_t hz;
+	bool refining;
+	uint64_t seen_ns, seen_cycles; /* by the reference, since boot */
+	uint64_t next_refine_ns;
+} clk;
+
+static uint64_t scale(uint64_t cycles, uint64_t mult)
+{
+	return (uint64_t)((unsigned __int128)cycles * mult >> SHIFT);
+}
+
+static uint64_t mult_of(uint64_t hz)
+{
+	return (NS_PER_S << SHIFT) / hz;
+}
+
+uint64_t clock_now_ns(void)
+{
+	const struct vdso_data *d = clk.data;
+	uint64_t ns;
+	uint32_t seq;
+
+	do {
+		/* Partner: the stores in publish. */
+		seq = atomic_load_explicit(&d->seq, memory_order_acquire);
+		ns = d->base_ns + scale(arch_cycles() - d->base_tsc, d->mult);
+		atomic_thread_fence(memory_order_acquire);
+	} while ((seq & 1) || seq != atomic_load_explicit(&d->seq, memory_order_relaxed));
+	return ns;
+}
+
+static void begin_write(struct vdso_data *d)
+{
+	atomic_store_explicit(&d->seq, d->seq + 1, memory_order_relaxed); /* (3) */
+	atomic_thread_fence(memory_order_release);
+}
+
+static void end_write(struct vdso_data *d)
+{
+	atomic_store_explicit(&d->seq, d->seq + 1, memory_order_release);
+}
+
+/* (1) From this cycle on time runs at hz. */
+static void set_rate(uint64_t hz)
+{
+	struct vdso_data *d = clk.data;
+	uint64_t tsc = arch_cycles();
+	uint64_t ns = d->base_ns + scale(tsc - d->base_tsc, d->mult);
+
+	begin_write(d);
+	d->base_ns = ns;
+	d->base_tsc = tsc;
+	d->mult = mult_of(hz);
+	end_write(d);
+	clk.hz = hz;
+}
+
+/* The counter and the cycles at one moment, as near as a few tries get. */
+static void read_pair(uint32_t *count, uint64_t *cycles)
+{
+	uint64_t best = UINT64_MAX;
+
+	*count = 0;
+	*cycles = 0;
+	for (unsigned i = 0; i < SAMPLES; i++) {
+		uint64_t before = arch_cycles();
+		uint32_t c = lapic_count_read();
+		uint64_t after = arch_cycles();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		*count = c;
+		*cycles = before + (after - before) / 2;
+	}
+}
+
+static uint64_t calibrate(void)
+{
+	uint64_t lapic_hz = lapic_timer_hz(), cycles0, cycles1;
+	uint32_t count0, count1, ticks;
+
+	if (!lapic_hz) {
+		lapic_timer_set_hz(NS_PER_S);
+		log_warn("clock: nobody tells a rate; 1 GHz assumed: time is wrong on this machine");
+		return NS_PER_S;
+	}
+	ticks = (uint32_t)(CALIBRATE_NS * (lapic_hz / NS_PER_MS) / 1000);
+	lapic_count_start();
+	read_pair(&count0, &cycles0);
+	while (count0 - lapic_count_read() < ticks)
+		arch_pause();
+	read_pair(&count1, &cycles1);
+	lapic_timer_stop();
+	clk.refining = true;
+	clk.next_refine_ns = REFINE_FIRST_NS;
+	return (cycles1 - cycles0) * (lapic_hz / 1000) / (count0 - count1) * 1000;
+}
+
+void clock_sample(uint64_t reference_ns, uint64_t cycles)
+{
+	if (!clk.refining)
+		return;
+	clk.seen_ns += reference_ns;
+	clk.seen_cycles += cycles;
+	if (clk.seen_ns < clk.next_refine_ns)
+		return;
+	set_rate((uint64_t)(clk.seen_cycles * 1000 / (clk.seen_ns / 1000)) * 1000);
+	clk.next_refine_ns *= 2;
+	clk.refining = clk.seen_ns < REFINE_LAST_NS;
+	log_debug("clock: TSC refined to %llu kHz over %llu ms", (unsigned long long)(clk.hz / 1000),
+		(unsigned long long)(clk.seen_ns / NS_PER_MS));
+}
+
+bool clock_wants_samples(void)
+{
+	return clk.refining;
+}
+
+void clock_init(void)
+{
+	const char *source = "command line";
+	int64_t real_s;
+
+	clk.data = phys_to_virt((paddr_t)&vdso_data); /* the image's own address is read-only */
+	clk.data->shift = SHIFT;
+	clk.data->base_ns = 1; /* (2) */
+	clk.data->base_tsc = arch_cycles();
+	clk.hz = options.tsc_khz * 1000;
+	if (!clk.hz) {
+		clk.hz = platform_tsc_hz();
+		source = "hypervisor";
+	}
+	if (!clk.hz) {
+		clk.hz = calibrate();
+		source = "local APIC";
+	}
+	clk.data->mult = mult_of(clk.hz);
+	if (!clk.refining)
+		lapic_timer_use_tsc(clk.hz);
+	real_s = platform_rtc_seconds();
+	clk.data->real_offset_ns = real_s * (int64_t)NS_PER_S - (int64_t)clock_now_ns();
+	log_debug("clock: TSC %llu kHz (%s)", (unsigned long long)(clk.hz / 1000), source);
+}
+
+int64_t clock_real_offset_ns(void)
+{
+	return clk.data->real_offset_ns;
+}
+
+void clock_set_real_ns(int64_t now_real_ns)
+{
+	struct vdso_data *d = clk.data;
+	int64_t offset = now_real_ns - (int64_t)clock_now_ns();
+
+	begin_write(d);
+	d->real_offset_ns = offset;
+	end_write(d);
+}
+
+uint64_t clock_tsc_hz(void)
+{
+	return clk.hz;
+}
+
+uint64_t clock_cycles_to_ns(uint64_t cycles)
+{
+	return scale(cycles, clk.data->mult);
+}
