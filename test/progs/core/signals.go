@@ -73,6 +73,16 @@ func waitMain([]string) {
 	time.Sleep(time.Hour)
 }
 
+// stubbornMain hears SIGINT and goes on.
+func stubbornMain([]string) {
+	c := make(chan os.Signal, 5)
+	signal.Notify(c, os.Interrupt)
+	fmt.Println("ready")
+	for s := range c {
+		fmt.Println("got", s)
+	}
+}
+
 // registersMain runs assembly loops that hold known values in every general and vector register,
 // on several threads, while another sends SIGURG to each of them as fast as it can.
 func registersMain(args []string) {

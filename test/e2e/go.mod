@@ -1,0 +1,3 @@
+module gosolo/e2e
+
+go 1.22

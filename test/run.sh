@@ -1,0 +1,48 @@
+#!/bin/sh
+# run.sh [quick|full|nightly] - boots the machine and compares Go programs there with Linux.
+#
+#   quick    (default; `make test`) the newest Go with every test, then the programs once more with
+#            the oldest Go that is supported
+#   full     also with 2 CPUs, every exit code, both releases in every test
+#   nightly  also every release between, 4 CPUs, and q35 beside the default machine
+#
+# Prints go test's own output. OUT is the folder of the build (default build). Parameters of
+# test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one on PATH;
+# an older one comes through GOTOOLCHAIN and is skipped, saying so, when it cannot be had.
+set -u
+cd "$(dirname "$0")/e2e" || exit 1
+OUT=${OUT:-build}
+case $OUT in /*) ;; *) OUT=$(cd ../.. && pwd)/$OUT ;; esac
+export OUT
+oldest=go1.22.0
+failed=0
+
+# stage NAME GO CPUS [go test flags]: one pass over the tests
+stage() {
+	name=$1 go=$2 cpus=$3
+	shift 3
+	echo "=== e2e: $name"
+	GOSOLO_GO=${GOSOLO_GO:-$go} GOSOLO_CPUS=${GOSOLO_CPUS:-$cpus} GOWORK=off GOTOOLCHAIN=local \
+		GOFLAGS=-buildvcs=false go test -v -count=1 -parallel 2 -timeout 3h "$@" . || failed=1
+}
+
+case ${1:-quick} in
+quick)
+	stage "newest Go, 1 CPU" local 1
+	stage "oldest Go, 1 CPU" $oldest 1 -run '^TestPrograms$'
+	;;
+full)
+	export GOSOLO_FULL=1
+	stage "newest and oldest Go, 1 and 2 CPUs" "local $oldest" "1 2"
+	;;
+nightly)
+	export GOSOLO_FULL=1
+	stage "every Go, 1, 2 and 4 CPUs" "local $oldest go1.22.12 go1.23.12 go1.24.13 go1.25.7" "1 2 4"
+	GOSOLO_MACHINE=q35 stage "newest and oldest Go on q35" "local $oldest" "1 2"
+	;;
+*)
+	echo "usage: test/run.sh [quick|full|nightly]" >&2
+	exit 2
+	;;
+esac
+exit $failed
