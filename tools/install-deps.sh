@@ -15,6 +15,7 @@ build    libc6-dev        inc:stdio.h                            the command'"'"
 build    linux-libc-dev   inc:linux/virtio_ring.h                layouts of Linux and virtio
 build    libbsd-dev       inc:bsd/sys/tree.h                     trees and queues in the kernel
 build    libstb-dev       inc:stb/stb_sprintf.h                  formatting in the kernel
+build    libxen-dev       inc:xen/elfnote.h                      layout of the PVH boot protocol
 build    dpkg-dev         cmd:dpkg-source                        unpacking lwIP and BearSSL sources
 build    xz-utils         cmd:xz                                 the same
 build    ca-certificates  file:/etc/ssl/certs/ca-certificates.crt  HTTPS, also for programs in the machine
