@@ -16,6 +16,9 @@
 #include "base/units.h"
 
 #define VM_LOWEST 0x10000ul /* vm.mmap_min_addr */
+#define VM_MAPPINGS_MAX 65530u /* vm.max_map_count */
+/* A writable mapping may be this much larger than RAM: Go's heap index alone is 32 MiB. */
+#define VM_OVERCOMMIT_BYTES (64 * MIB)
 
 enum vm_prot {
 	VM_PROT_NONE = 0,
@@ -29,18 +32,22 @@ enum vm_flag {
 	VM_FIXED_NOREPLACE = 2u, /* exactly there, else -EEXIST */
 	VM_SHARED = 4u, /* writes reach the object */
 	VM_POPULATE = 8u, /* fill now */
-	VM_KERNEL = 16u, /* the image's own and the vDSO's: munmap, mprotect, mremap give -EINVAL */
+	VM_KERNEL = 16u, /* the image's own and the vDSO's: nothing may unmap, protect, move, replace
+		or discard any page of it (-EINVAL) */
+	VM_NEVER_WRITE = 32u, /* shared mapping of a file that is not open for writing: vm_protect
+		gives -EACCES for VM_PROT_WRITE */
 };
 
-/* A source of pages, reference-counted by its owner. */
+/* A source of pages, reference-counted by its owner. Its frames are never PMM_PROGRAM: that is how
+ * a private mapping tells the program's copy from the object's page. */
 struct vm_object {
 	const struct vm_object_ops *ops; /* [I] */
 };
 struct vm_object_ops {
-	void (*get)(struct vm_object *o);
+	void (*get)(struct vm_object *o); /* called under LOCK_VM; put is called without locks */
 	void (*put)(struct vm_object *o);
-	/* Frame of page index, with a reference for the caller. write: it is going to be modified.
-	 * -EFAULT (SIGBUS): beyond the end. -ENOMEM. May sleep. */
+	/* Frame of page index, with a reference for the caller. write: it is going to be modified
+	 * (asked again after each sync). -EFAULT (SIGBUS): beyond the end. -ENOMEM. May sleep. */
 	int (*page)(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn);
 	/* Write back pages [first, last]; may sleep. */
 	int (*sync)(struct vm_object *o, uint64_t first, uint64_t last);
@@ -56,14 +63,24 @@ struct vm_request {
 };
 
 void vm_init(void);
-/* A free hint is honoured exactly; an occupied one gives another address. -ENOMEM: no address
- * space. -EINVAL. Memory itself is never refused here unless it cannot possibly exist. */
+/* A free hint is honoured exactly (after rounding down); an occupied one gives another address.
+ * -ENOMEM: no address space, too many mappings. -EINVAL. -EPERM: fixed below VM_LOWEST. Memory
+ * itself is never refused here unless it cannot possibly exist: one writable private mapping larger
+ * than all RAM (and VM_OVERCOMMIT_BYTES) is -ENOMEM. */
 int vm_map(const struct vm_request *r, uint64_t *addr) must_check;
+/* Holes are no error. bytes are rounded up to pages in all of these; 0 is -EINVAL in vm_unmap and
+ * vm_remap and does nothing elsewhere. */
 int vm_unmap(uint64_t addr, uint64_t bytes) must_check;
 int vm_protect(uint64_t addr, uint64_t bytes, unsigned prot) must_check; /* -ENOMEM: a hole */
-/* Pages of the range are dropped; next touch reads zero (anonymous, private) or the object. */
+/* Pages of the range are dropped; next touch reads zero (anonymous) or the object. -ENOMEM: there
+ * was a hole; what lies around it was dropped. */
 int vm_discard(uint64_t addr, uint64_t bytes) must_check;
-/* flags as for mremap: may_move, fixed new address (0: none). */
+/* Fills what is not present, as if touched (write: by a store). -ENOMEM: a hole or no memory;
+ * -EFAULT: beyond the end of an object, or not allowed by the protection. May sleep. */
+int vm_populate(uint64_t addr, uint64_t bytes, bool write) must_check;
+/* As mremap: the old range lies in one mapping (else -EFAULT). It shrinks or grows where it is, or
+ * moves: to fixed when that is not 0 (what is there goes), else anywhere when may_move. -ENOMEM:
+ * cannot grow here, no address space, no memory. -EINVAL: also old_bytes 0. */
 int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, bool may_move, uint64_t fixed,
 	uint64_t *addr) must_check;
 /* One byte a page into resident[]; -ENOMEM for a hole. */
@@ -72,7 +89,8 @@ int vm_sync(uint64_t addr, uint64_t bytes) must_check; /* msync */
 /* Whether the whole range is mapped (any protection): for madvise's -ENOMEM. */
 bool vm_is_mapped(uint64_t addr, uint64_t bytes);
 
-/* The image's pages, already in place at boot: a VMA whose pages are present (frame = address). */
+/* The image's pages, already in place at boot: a VM_KERNEL mapping whose pages are present (frame =
+ * address). Their first contents exist nowhere else, so they are never dropped, not even data. */
 int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot) must_check;
 
 enum vm_fault_result {
@@ -89,10 +107,11 @@ struct vm_stats {
 	uint64_t mappings, reserved_bytes, resident_pages;
 };
 void vm_get_stats(struct vm_stats *s);
-/* Calls fn for each mapping in order (for /proc/self/maps); fn runs without the vm lock. */
+/* Calls fn for each mapping in order (for /proc/self/maps); fn runs without the vm lock; stops when
+ * it does not return 0. */
 struct vm_region {
 	uint64_t start, end, offset_bytes;
-	unsigned prot, flags;
+	unsigned prot, flags; /* flags: VM_SHARED, VM_KERNEL, VM_NEVER_WRITE */
 	struct vm_object *object; /* borrowed: valid only inside fn */
 };
 void vm_each(int (*fn)(const struct vm_region *r, void *arg), void *arg);

@@ -1,0 +1,188 @@
+/*
+ * vm_pages.c: the pages behind mappings: dropping, re-protecting, moving them in bulk.
+ *
+ * What:       walks over the present pages of a range. Empty page tables are skipped, so the cost
+ *             is that of the pages that exist, not of the range: a reservation of GiBs is nothing.
+ * Invariants: (1) a frame is put only after no CPU can reach it: clear entries, flush, then put.
+ *             (2) every present page outside image mappings holds one reference to its frame and
+ *             is counted in vm.resident_pages.
+ *             (3) an entry never allows more than its mapping does, save between a change of the
+ *             mapping and the end of vm_apply_prot, which the changing call waits for.
+ * Locking:    vm.lock; long walks go in batches, and functions without _locked open windows for
+ *             interrupts between them. LOCK_PMM inside. May be interrupted, never sleeps.
+ * Failure:    -ENOMEM: no frame for a page table, from vm_move_pages_locked only.
+ * Source:     Intel SDM 3A, 4.10.4 (invalidation), 4.10.4.3 (adding rights needs none).
+ */
+#include "kernel/mm/vm_priv.h"
+
+#include "base/assert.h"
+#include "base/errno.h"
+#include "kernel/sched/sched.h"
+
+#define DROP_BATCH_PAGES 128u /* their frames lie on the kernel stack: 1 KiB */
+#define PROT_BATCH_PAGES 512u
+
+#define RIGHTS (PAGING_READ | PAGING_WRITE | PAGING_EXEC)
+
+unsigned vm_paging_flags(unsigned prot)
+{
+	unsigned flags = 0;
+
+	if (prot != VM_PROT_NONE)
+		flags |= PAGING_READ; /* the CPU knows no page that is only written or executed */
+	if (prot & VM_PROT_WRITE)
+		flags |= PAGING_WRITE;
+	if (prot & VM_PROT_EXEC)
+		flags |= PAGING_EXEC;
+	return flags;
+}
+
+unsigned vm_page_flags(const struct vma *v, pfn_t pfn, unsigned have)
+{
+	unsigned flags = vm_paging_flags(v->prot);
+
+	if (!v->object)
+		return flags;
+	if (v->flags & VM_SHARED) /* the object must hear of the first write */
+		return have & PAGING_WRITE ? flags : flags & ~(unsigned)PAGING_WRITE;
+	return pmm_is_program(pfn) ? flags : flags & ~(unsigned)PAGING_WRITE;
+}
+
+/* ------------------------------------------------------------------ drop */
+uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end)
+{
+	pfn_t frames[DROP_BATCH_PAGES];
+	unsigned n = 0;
+	uint64_t va, first, last = start, bytes;
+	paddr_t pa;
+
+	lock_assert_held(&vm.lock);
+	first = va = paging_next_present(start, end);
+	while (va < end && n < DROP_BATCH_PAGES) {
+		bool was_present = paging_unmap(va, &pa, &bytes);
+
+		ASSERT(was_present);
+		ASSERT(bytes == PAGE_SIZE);
+		frames[n++] = pa >> PAGE_SHIFT;
+		last = va + PAGE_SIZE;
+		va = paging_next_present(last, end);
+	}
+	if (n == 0)
+		return end;
+	paging_flush(first, last); /* (1) */
+	ASSERT(vm.resident_pages >= n);
+	vm.resident_pages -= n;
+	while (n > 0)
+		pmm_put(frames[--n]);
+	return va;
+}
+
+void vm_drop_locked(uint64_t start, uint64_t end)
+{
+	while (start < end)
+		start = vm_drop_batch_locked(start, end);
+}
+
+/* Tables cover 2 MiB and more: only where the hole covers such a piece can one be empty for good. */
+void vm_prune_locked(uint64_t start, uint64_t end)
+{
+	struct vma *next = vma_find_locked(start);
+	struct vma *prev = vma_before_locked(next);
+	uint64_t low = ROUND_DOWN(start, HUGE_PAGE_SIZE), high = ROUND_UP(end, HUGE_PAGE_SIZE);
+
+	if (prev && prev->end > low)
+		low += HUGE_PAGE_SIZE;
+	if (next && next->start < high)
+		high -= HUGE_PAGE_SIZE;
+	if (low < high)
+		paging_prune(low, high);
+}
+
+/* ------------------------------------------------------------------ protect */
+/* Returns whether rights were taken away. */
+static bool apply_page_locked(const struct vma *v, uint64_t va)
+{
+	unsigned have, want;
+	uint64_t bytes;
+	paddr_t pa;
+	bool present = paging_lookup(va, &pa, &have, &bytes);
+
+	ASSERT(present);
+	have &= RIGHTS;
+	want = vm_page_flags(v, pa >> PAGE_SHIFT, have);
+	if (want != have)
+		paging_protect(va, want);
+	return (have & ~want) != 0;
+}
+
+/* One batch; returns where to go on, or end. */
+static uint64_t apply_batch_locked(uint64_t start, uint64_t end)
+{
+	uint64_t first = end, last = start, va;
+
+	lock_assert_held(&vm.lock);
+	va = paging_next_present(start, end);
+	for (unsigned n = 0; va < end && n < PROT_BATCH_PAGES; n++) {
+		struct vma *v = vma_at_locked(va);
+
+		/* The window may have let the mapping change again: it is asked, not the caller. */
+		if (v && !(v->flags & VM_KERNEL) && apply_page_locked(v, va)) {
+			first = MIN(first, va);
+			last = va + PAGE_SIZE;
+		}
+		va = paging_next_present(va + PAGE_SIZE, end);
+	}
+	if (first < last)
+		paging_flush(first, last);
+	return va;
+}
+
+void vm_apply_prot(uint64_t start, uint64_t end)
+{
+	for (;;) {
+		spin_lock(&vm.lock);
+		start = apply_batch_locked(start, end);
+		spin_unlock(&vm.lock);
+		if (start >= end)
+			return;
+		sched_relax();
+	}
+}
+
+/* ------------------------------------------------------------------ move */
+/* Moves present pages of [from, from + bytes) to the same offsets at to, until a page table is
+ * wanting. Returns how far it came. */
+static uint64_t move_range_locked(uint64_t from, uint64_t bytes, uint64_t to)
+{
+	uint64_t end = from + bytes, va, size_bytes, old_size;
+	unsigned flags;
+	paddr_t pa;
+
+	lock_assert_held(&vm.lock);
+	for (va = paging_next_present(from, end); va < end;
+		va = paging_next_present(va + PAGE_SIZE, end)) {
+		bool present = paging_lookup(va, &pa, &flags, &size_bytes);
+
+		ASSERT(present && size_bytes == PAGE_SIZE);
+		/* The old entry goes only when the new one is there; the caller flushes. */
+		if (paging_map(to + (va - from), pa, flags & RIGHTS) != 0)
+			return va - from;
+		present = paging_unmap(va, &pa, &old_size);
+		ASSERT(present);
+	}
+	return bytes;
+}
+
+int vm_move_pages_locked(uint64_t from, uint64_t bytes, uint64_t to)
+{
+	uint64_t moved = move_range_locked(from, bytes, to), back;
+
+	if (moved < bytes) {
+		back = move_range_locked(to, moved, from);
+		ASSERT(back == moved); /* the old tables are still there */
+	}
+	paging_flush(from, from + bytes);
+	if (moved < bytes)
+		paging_flush(to, to + moved);
+	return moved < bytes ? -ENOMEM : 0;
+}

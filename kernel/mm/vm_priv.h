@@ -1,0 +1,93 @@
+/*
+ * vm_priv.h: what the files of the address space share: the mappings, their tree, their pages.
+ *
+ * vm_tree.c keeps mappings apart, in order and merged; vm_pages.c drops and re-protects pages;
+ * vm_fault.c fills them; vm.c and vm_ops.c are the calls. All _locked functions need vm.lock.
+ */
+#pragma once
+
+#include "base/tree.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/mm/vm.h"
+#include "kernel/sync/spinlock.h"
+
+/* The last page stays free: code at its end would continue at a non-canonical address. */
+#define VM_HIGHEST (ARCH_USER_END - PAGE_SIZE)
+#define VMA_IMAGE 0x100u /* in vma.flags: pages are the image's own */
+#define VMA_KEPT_FLAGS (VM_SHARED | VM_KERNEL | VM_NEVER_WRITE | VMA_IMAGE)
+
+/* One mapping. All fields: [vm lock]. */
+struct vma {
+	RB_ENTRY(vma) node;
+	struct vma *next_dead; /* list of those to free once the lock is released */
+	uint64_t start, end;
+	/* Of the subtree: where it begins and ends, and its longest hole. */
+	uint64_t tree_start, tree_end, tree_hole_bytes;
+	struct vm_object *object; /* a reference is held; NULL: anonymous */
+	uint64_t offset_bytes; /* of start in the object; 0 when anonymous */
+	uint32_t prot, flags;
+};
+RB_HEAD(vma_tree, vma);
+
+struct vm_space {
+	struct spinlock lock;
+	struct vma_tree tree; /* [vm lock] */
+	struct vma *last_found; /* [vm lock] cache of vma_find_locked */
+	uint64_t count; /* [vm lock] mappings */
+	uint64_t reserved_bytes; /* [vm lock] their size */
+	uint64_t resident_pages; /* [vm lock] filled by faults; without the image's */
+};
+extern struct vm_space vm; /* vm.c */
+
+/* Takes bytes rounded up; false when [addr, addr + *bytes) is not pages of the program's half. */
+bool vm_check_range(uint64_t addr, uint64_t *bytes);
+/* A VM_KERNEL mapping overlaps. */
+bool vm_has_kernel_locked(uint64_t start, uint64_t end);
+bool vm_is_covered_locked(uint64_t start, uint64_t end);
+/* Prot bits to what the page tables take. */
+unsigned vm_paging_flags(unsigned prot);
+/* Empties [start, end), opening windows, and returns with the lock held and no mapping in it; those
+ * that were there are on dead. On error (-EINVAL: VM_KERNEL; -ENOMEM) the lock is not held. */
+int vm_clear_range_lock(uint64_t start, uint64_t end, struct vma **dead) must_check;
+/* An address for bytes of new mapping; hint 0: anywhere. -ENOMEM. */
+int vm_choose_locked(uint64_t hint, uint64_t bytes, uint64_t *addr) must_check;
+/* Whether one more writable private mapping of that size may exist at all. */
+bool vm_is_impossible(uint64_t bytes);
+
+/* ------------------------------------------------------------------ vm_tree.c */
+/* First mapping that ends above addr: the one that contains addr, or the next. NULL: none. */
+struct vma *vma_find_locked(uint64_t addr);
+/* The mapping that contains addr, or NULL. */
+struct vma *vma_at_locked(uint64_t addr);
+struct vma *vma_next_locked(struct vma *v);
+struct vma *vma_before_locked(struct vma *v); /* v NULL: the last one */
+/* Puts v, whose range is free, into the tree; or merges it with its neighbours (then onto dead). */
+void vma_add_locked(struct vma *v, struct vma **dead);
+/* Takes v out of the tree, onto dead. */
+void vma_take_locked(struct vma *v, struct vma **dead);
+/* Grows into free space above. */
+void vma_grow_locked(struct vma *v, uint64_t end);
+/* Makes start and end borders of mappings. -ENOMEM. */
+int vma_split_locked(uint64_t start, uint64_t end) must_check;
+/* Undoes needless borders in and at the ends of [start, end]. */
+void vma_merge_locked(uint64_t start, uint64_t end, struct vma **dead);
+/* Highest free address range of that size: its start; 0: none. */
+uint64_t vma_find_hole_locked(uint64_t bytes);
+/* Without locks: puts objects, frees nodes. */
+void vma_bury(struct vma *dead);
+/* Order, gaps, sums: for tests and debug builds. */
+bool vma_tree_is_sane_locked(void);
+
+/* ------------------------------------------------------------------ vm_pages.c */
+/* Drops present pages, at most one batch; returns where to go on, or end. */
+uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end);
+/* Drops all, in one go. */
+void vm_drop_locked(uint64_t start, uint64_t end);
+/* Frees page tables that a removed mapping may have left empty. */
+void vm_prune_locked(uint64_t start, uint64_t end);
+/* What a present page of v may have, given its frame and its flags now. */
+unsigned vm_page_flags(const struct vma *v, pfn_t pfn, unsigned have);
+/* Gives present pages what their mappings allow now. Opens windows; no lock held. */
+void vm_apply_prot(uint64_t start, uint64_t end);
+/* Moves present pages. 0, or -ENOMEM and nothing has moved. */
+int vm_move_pages_locked(uint64_t from, uint64_t bytes, uint64_t to) must_check;
