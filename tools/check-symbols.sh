@@ -20,8 +20,17 @@ BEGIN {
 		}
 	}
 	while ((getline line < upcalls) > 0)
-		if (line !~ /^#/ && split(line, word, " "))
+		if (line !~ /^#/ && split(line, word, " ")) {
 			upcall[word[1]] = word[2]
+			if (sub(/\*$/, "", word[1])) # a family: net_lwip_*
+				family[word[1]] = word[2]
+		}
+}
+function is_upcall(symbol, to,    prefix) {
+	for (prefix in family)
+		if (index(symbol, prefix) == 1 && family[prefix] == to)
+			return 1
+	return symbol in upcall && upcall[symbol] == to
 }
 $2 == "U" || $2 == "w" { used[++uses] = $1 " " $3; next }
 { owner[$3] = $1 }
@@ -31,7 +40,7 @@ END {
 		to = owner[u[2]]
 		if (to == "" || to == u[1] || (u[1], to) in ok || (u[1], "*") in ok)
 			continue
-		if (u[2] in upcall && upcall[u[2]] == to)
+		if (is_upcall(u[2], to))
 			continue
 		print u[1] " uses " u[2] " of " to ": neither in layers.txt nor in upcalls.txt"
 		bad = 1
