@@ -132,6 +132,8 @@ int user_zero(uaddr_t dst, size_t n) must_check;
 /* Reads a word that is already mapped, without ever faulting in: usable under a lock.
  * -EFAULT when the page is not present. */
 int user_peek_u32(uint32_t *out, uaddr_t src) must_check;
+/* The same for any address, the kernel's too: for reports only. */
+int arch_peek_any_u32(uint32_t *out, uint64_t src) must_check;
 
 /* ------------------------------------------------------------------ page tables
  *

@@ -158,7 +158,7 @@ boot_pdpt:
 	.skip 4096
 boot_pd:
 	.skip 4 * 4096
-	.skip 8192
+	.skip 16384 /* becomes the idle thread's: interrupts run the network on it */
 boot_stack_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -13,6 +13,8 @@
 noreturn_fn void process_exit(int code);
 noreturn_fn void process_exit_signal(int signo);
 uint64_t process_start_ns(void); /* monotonic time at which the program was entered */
-/* Names of boot steps with their time, for the statistics. */
+void process_set_started(void); /* boot: the program is about to be entered */
+/* The step that began at the mark before has ended. */
 void boot_mark(const char *step);
+/* One line per step, "boot.NAME N ns". */
 void boot_report(void (*line)(const char *text, void *arg), void *arg);

@@ -13,6 +13,7 @@
 #include "arch/x86_64/cpu_priv.h"
 
 #include "arch/arch.h"
+#include "arch/cpuid.h"
 #include "arch/x86_64/regs.h"
 #include "base/assert.h"
 
@@ -229,4 +230,16 @@ void arch_halt_forever(void)
 {
 	for (;;)
 		__asm__ volatile("cli\n\thlt");
+}
+
+struct arch_cpuid_regs arch_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct cpuid_regs r = cpuid(leaf, subleaf);
+
+	return (struct arch_cpuid_regs){ r.eax, r.ebx, r.ecx, r.edx };
+}
+
+void arch_msr_write(uint32_t msr, uint64_t v)
+{
+	msr_write(msr, v);
 }

@@ -81,7 +81,8 @@ void arch_trap_kernel(struct trapframe *tf)
 		}
 	}
 	/* A non-canonical pointer of the program's: #GP, or #SS by RSP-relative access. */
-	if ((tf->vector == 13 || tf->vector == 12) && uaccess) {
+	if ((tf->vector == 13 || tf->vector == 12) &&
+		(uaccess || in_range(tf->rip, peek_start, peek_end))) {
 		tf->rip = (uint64_t)uaccess_fault;
 		return;
 	}

@@ -84,3 +84,8 @@ int user_peek_u32(uint32_t *out, uaddr_t src)
 		return -EFAULT;
 	return uaccess_peek_u32(out, (const uint32_t *)src);
 }
+
+int arch_peek_any_u32(uint32_t *out, uint64_t src)
+{
+	return uaccess_peek_u32(out, (const uint32_t *)src);
+}

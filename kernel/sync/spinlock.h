@@ -54,3 +54,5 @@ bool spin_trylock(struct spinlock *l) must_check;
 void lock_assert_held(const struct spinlock *l);
 /* Before anything that may sleep or touch program memory. */
 void lock_assert_none(void);
+/* panic: from now on no lock is waited for or checked. */
+void spinlock_ignore_all(void);

@@ -1,0 +1,102 @@
+/*
+ * main.c: the boot, from the first line of C to the first instruction of the program.
+ *
+ * What:       boot_main is the list of everything that happens, in order. Nothing in it waits.
+ * Invariants: (1) each step uses only what the steps above it have set up.
+ * Locking:    one CPU, interrupts off; they are first taken in the idle loop.
+ * Failure:    panic_bad_image: this image cannot run on this machine, and why.
+ * Source:     none.
+ */
+#include "abi/linux/start.h"
+#include "arch/arch.h"
+#include "boot/info.h"
+#include "boot/memory.h"
+#include "drivers/drivers.h"
+#include "fs/fs.h"
+#include "kernel/dev/hostchan.h"
+#include "kernel/entropy.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/mm/vm.h"
+#include "kernel/options.h"
+#include "kernel/panic.h"
+#include "kernel/process.h"
+#include "kernel/sched/sched.h"
+#include "kernel/signal/signal.h"
+#include "kernel/sync/futex.h"
+#include "kernel/time/clock.h"
+#include "net/net.h"
+#include "platform/platform.h"
+
+void boot_main(enum boot_protocol protocol, paddr_t address); /* called by boot/entry.S */
+
+static struct {
+	struct boot_info info;
+	struct thread idle; /* this context: it becomes the boot CPU's idle thread */
+} boot;
+
+static void check_image(void)
+{
+	if (gosolo_image.abi_version != GOSOLO_ABI_VERSION ||
+		gosolo_image.struct_bytes != sizeof(struct gosolo_image))
+		panic_bad_image("the image was packed for another version of the kernel");
+	if (!gosolo_image.go_entry)
+		panic_bad_image("this is a kernel without a program: pack one with gosolo build");
+}
+
+static const void *archive(void)
+{
+	return gosolo_image.archive_bytes ? phys_to_virt(gosolo_image.archive_va) : NULL;
+}
+
+static void start_program(void)
+{
+	struct trapframe frame;
+	struct thread *first;
+
+	if (linux_start_program(&gosolo_image, &frame) || thread_create_first(&frame, &first))
+		panic_no_memory("the start of the program");
+	process_set_started();
+	sched_start(first);
+}
+
+void boot_main(enum boot_protocol protocol, paddr_t address)
+{
+	bool understood = boot_info_read(protocol, address, &boot.info);
+
+	arch_cpu_init_boot(&cpus[0].arch);
+	platform_init_early(&boot.info);
+	boot_mark("entry");
+	sched_init(&boot.idle);
+	if (!understood)
+		panic_bad_image("the boot loader gave no memory map");
+	check_image();
+	boot_memory_init(&boot.info, &gosolo_image);
+	boot_mark("memory");
+	if (options_parse(gosolo_image.defaults, boot.info.cmdline))
+		panic_no_memory("the command line");
+	log_set_level((enum gosolo_log_level)options.log_level);
+	if (lapic_init())
+		panic_no_memory("the local interrupt controller");
+	platform_init();
+	clock_init();
+	boot_mark("clock");
+	timer_setup();
+	thread_init();
+	futex_init();
+	signal_init();
+	entropy_init();
+	vm_init();
+	boot_mark("kernel");
+	hostchan_init();
+	fs_init(archive(), gosolo_image.archive_bytes);
+	boot_mark("files");
+	drivers_init();
+	boot_mark("devices");
+	net_init();
+	boot_mark("network");
+	fs_init_std();
+	start_program();
+	boot_mark("program");
+	sched_idle_loop();
+}

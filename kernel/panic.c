@@ -1,0 +1,131 @@
+/*
+ * panic.c: the end of the machine by our own fault, or for want of memory.
+ *
+ * What:       a report into the log (the command shows the log's tail), an exit record, a reset. It
+ *             must work with any lock held: from here on locks are not waited for.
+ * Invariants: (1) a panic inside a panic goes straight to the reset.
+ * Locking:    none; see spinlock_ignore_all.
+ * Failure:    what cannot be read is left out of the report.
+ * Source:     none.
+ */
+#include "kernel/panic.h"
+
+#include "arch/arch.h"
+#include "base/assert.h"
+#include "kernel/dev/hostchan.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/sched/thread.h"
+#include "kernel/time/clock.h"
+#include "lib/fmt.h"
+#include "platform/platform.h"
+
+enum { FRAMES_MAX = 24 };
+
+static bool panicking;
+
+static void report_registers(const struct trapframe *tf)
+{
+#define U(x) ((unsigned long long)(x))
+	log_error("  rip %016llx rsp %016llx rflags %08llx vector %llu error %llx", U(tf->rip),
+		U(tf->rsp), U(tf->rflags), U(tf->vector), U(tf->error));
+	log_error("  rax %016llx rbx %016llx rcx %016llx rdx %016llx", U(tf->rax), U(tf->rbx),
+		U(tf->rcx), U(tf->rdx));
+	log_error("  rsi %016llx rdi %016llx rbp %016llx r8  %016llx", U(tf->rsi), U(tf->rdi),
+		U(tf->rbp), U(tf->r8));
+	log_error("  r9  %016llx r10 %016llx r11 %016llx r12 %016llx", U(tf->r9), U(tf->r10),
+		U(tf->r11), U(tf->r12));
+	log_error("  r13 %016llx r14 %016llx r15 %016llx", U(tf->r13), U(tf->r14), U(tf->r15));
+#undef U
+}
+
+/* Return addresses along saved frame pointers. Program memory is read only where it is mapped. */
+static void report_stack(const char *whose, uint64_t pc, uint64_t fp)
+{
+	log_error("%s stack:", whose);
+	for (unsigned i = 0; i < FRAMES_MAX && pc; i++) {
+		uint32_t words[4];
+
+		log_error("  %#llx", (unsigned long long)pc);
+		if (!fp || (fp & 7))
+			return;
+		for (unsigned k = 0; k < 4; k++)
+			if (arch_peek_any_u32(&words[k], fp + 4 * k))
+				return;
+		pc = words[2] | (uint64_t)words[3] << 32;
+		if ((words[0] | (uint64_t)words[1] << 32) <= fp)
+			return; /* stacks grow down: a chain that does not go up is broken */
+		fp = words[0] | (uint64_t)words[1] << 32;
+	}
+}
+
+static noreturn_fn void report(const struct trapframe *tf, const char *what)
+{
+	struct thread *t = this_cpu()->current;
+	const struct trapframe *program = t && t->arch.fpu ? arch_thread_frame(t->kstack) : NULL;
+
+	if (panicking)
+		platform_reset(); /* (1) */
+	panicking = true;
+	spinlock_ignore_all();
+	log_error("kernel fault: %s", what);
+	log_error("gosolo %s, program %s (%s), cpu %u, thread %d, up %llu ms", GOSOLO_VERSION,
+		gosolo_image.program, gosolo_image.go_version, this_cpu()->arch.id, t ? t->tid : 0,
+		(unsigned long long)(clock_now_ns() / 1000000));
+	if (tf) {
+		report_registers(tf);
+		report_stack("kernel", tf->rip, tf->rbp);
+	} else {
+		report_stack("kernel", (uint64_t)__builtin_return_address(0),
+			(uint64_t)__builtin_frame_address(0));
+	}
+	if (program) {
+		log_error("program:");
+		report_registers(program);
+		report_stack("Go", program->rip, program->rbp);
+	}
+	hostchan_finish(GOSOLO_EXIT_KERNEL_FAULT, 0, what);
+	platform_reset();
+}
+
+void panic(const char *format, ...)
+{
+	static char text[200];
+	va_list ap;
+
+	va_start(ap, format);
+	fmt_vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	report(NULL, text);
+}
+
+void kernel_panic_trap(struct trapframe *tf, const char *what)
+{
+	report(tf, what);
+}
+
+void assert_failed(const char *file, int line, const char *what)
+{
+	panic("%s:%d: assertion failed: %s", file, line, what);
+}
+
+void panic_no_memory(const char *what)
+{
+	spinlock_ignore_all();
+	log_error("out of memory: no frame left for %s", what);
+	hostchan_finish(GOSOLO_EXIT_NO_MEMORY, 0, what);
+	platform_reset();
+}
+
+void panic_bad_image(const char *format, ...)
+{
+	static char text[240];
+	va_list ap;
+
+	va_start(ap, format);
+	fmt_vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	log_error("%s", text);
+	hostchan_finish(GOSOLO_EXIT_BAD_IMAGE, 0, text);
+	platform_reset();
+}

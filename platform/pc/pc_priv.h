@@ -1,0 +1,9 @@
+/*
+ * pc_priv.h: what the files of this folder share.
+ */
+#pragma once
+
+#include "base/types.h"
+
+void ioapic_init(void);
+void uart_write(uint8_t c); /* first serial port; set up at the first use; LF becomes CR LF */
