@@ -1,0 +1,271 @@
+/*
+ * sys_mm.c: the memory calls: Linux's flags into neutral requests.
+ *
+ * What:       each handler checks and decodes its arguments, then calls kernel/mm/vm.h. Flags that
+ *             are pure advice, or that state what is always so here (nothing is ever swapped out,
+ *             there is no fork and no core dump), answer 0; flags that ask for something that does
+ *             not exist answer the error Linux gives where it does not exist either.
+ * Invariants: none; no state.
+ * Locking:    none held; everything may open interrupt windows, and sleep for objects.
+ * Failure:    -errno of the manual pages.
+ * Source:     mmap(2), mprotect(2), madvise(2), mremap(2), msync(2), mincore(2), mlock(2), brk(2);
+ *             Linux 6.1 mm/mmap.c for the order of the checks. Go: runtime/mem_linux.go.
+ */
+#include "abi/linux/sysargs.h"
+
+#include <asm/fcntl.h>
+#include <linux/mman.h>
+
+#include "base/assert.h"
+#include "base/units.h"
+#include "fs/fdtable.h"
+#include "kernel/mm/vm.h"
+
+#define MINCORE_BATCH_PAGES 512u
+
+STATIC_ASSERT(PROT_READ == VM_PROT_READ, "prot bits are passed on");
+STATIC_ASSERT(PROT_WRITE == VM_PROT_WRITE, "prot bits are passed on");
+STATIC_ASSERT(PROT_EXEC == VM_PROT_EXEC, "prot bits are passed on");
+
+#define PROT_BITS ((unsigned)(PROT_READ | PROT_WRITE | PROT_EXEC))
+
+/* ------------------------------------------------------------------ mmap */
+static int decode_map_flags(uint64_t flags, unsigned *out)
+{
+	uint64_t type = flags & MAP_TYPE;
+
+	*out = 0;
+	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && flags & MAP_SYNC)
+		return -EOPNOTSUPP; /* no persistent memory */
+	if (flags & MAP_HUGETLB)
+		return -ENOMEM; /* as Linux without a pool of huge pages */
+	if (flags & (MAP_GROWSDOWN | MAP_32BIT))
+		return -EINVAL;
+	if (type != MAP_PRIVATE)
+		*out |= VM_SHARED;
+	if (flags & MAP_FIXED)
+		*out |= VM_FIXED;
+	if (flags & MAP_FIXED_NOREPLACE)
+		*out |= VM_FIXED_NOREPLACE;
+	if (flags & (MAP_POPULATE | MAP_LOCKED))
+		*out |= VM_POPULATE;
+	return 0;
+}
+
+/* The file's pages, with a reference, into r. */
+static int get_file_object(int fd, struct vm_request *r)
+{
+	bool shared = r->flags & VM_SHARED, write = r->prot & VM_PROT_WRITE;
+	struct file *f;
+	uint32_t mode;
+	int err = fdtable_get(fd, &f);
+
+	if (err)
+		return err;
+	mode = f->flags & O_ACCMODE;
+	if (mode == O_WRONLY || (shared && write && mode != O_RDWR))
+		err = -EACCES;
+	else if (!f->ops->map)
+		err = -ENODEV;
+	else
+		err = f->ops->map(f, shared, shared && mode == O_RDWR, &r->object);
+	if (!err && shared && mode != O_RDWR)
+		r->flags |= VM_NEVER_WRITE;
+	file_put(f);
+	return err;
+}
+
+long sys_mmap(const struct sysargs *a)
+{
+	struct vm_request r = { .addr = a->arg[0], .bytes = a->arg[1],
+		.prot = (unsigned)a->arg[2] & PROT_BITS };
+	uint64_t addr;
+	int err;
+
+	if (a->arg[5] & PAGE_MASK || r.bytes == 0)
+		return -EINVAL;
+	err = decode_map_flags(a->arg[3], &r.flags);
+	if (err)
+		return err;
+	if (!(a->arg[3] & MAP_ANONYMOUS)) {
+		r.offset_bytes = a->arg[5];
+		err = get_file_object(sysarg_int(a, 4), &r);
+		if (err)
+			return err;
+	}
+	err = vm_map(&r, &addr);
+	if (r.object)
+		r.object->ops->put(r.object); /* the mapping has its own reference */
+	return err ? err : (long)addr;
+}
+
+long sys_munmap(const struct sysargs *a)
+{
+	return vm_unmap(a->arg[0], a->arg[1]);
+}
+
+long sys_mprotect(const struct sysargs *a)
+{
+	uint64_t prot = a->arg[2];
+
+	if (prot & ~(uint64_t)PROT_BITS)
+		return -EINVAL; /* PROT_GROWSDOWN, PROT_SEM: not here */
+	return vm_protect(a->arg[0], a->arg[1], (unsigned)prot);
+}
+
+long sys_mremap(const struct sysargs *a)
+{
+	uint64_t flags = a->arg[3], addr;
+	bool fixed = flags & MREMAP_FIXED;
+	int err;
+
+	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED))
+		return -EINVAL; /* MREMAP_DONTUNMAP: not here */
+	if (fixed && (!(flags & MREMAP_MAYMOVE) || a->arg[4] == 0))
+		return -EINVAL;
+	err = vm_remap(a->arg[0], a->arg[1], a->arg[2], flags & MREMAP_MAYMOVE,
+		fixed ? a->arg[4] : 0, &addr);
+	return err ? err : (long)addr;
+}
+
+long sys_msync(const struct sysargs *a)
+{
+	uint64_t flags = a->arg[2];
+
+	if (flags & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC))
+		return -EINVAL;
+	if (flags & MS_ASYNC && flags & MS_SYNC)
+		return -EINVAL;
+	if (a->arg[0] & PAGE_MASK)
+		return -EINVAL;
+	if (!(flags & MS_SYNC)) /* mappings and files share their pages: nothing to start */
+		return a->arg[1] == 0 || vm_is_mapped(a->arg[0], a->arg[1]) ? 0 : -ENOMEM;
+	return vm_sync(a->arg[0], a->arg[1]);
+}
+
+/* ------------------------------------------------------------------ madvise */
+/* Advice that needs nothing done, but whose range must exist. */
+static long advise_mapped(uint64_t addr, uint64_t bytes)
+{
+	return vm_is_mapped(addr, bytes) ? 0 : -ENOMEM;
+}
+
+long sys_madvise(const struct sysargs *a)
+{
+	uint64_t addr = a->arg[0], bytes = a->arg[1];
+
+	if (addr & PAGE_MASK || bytes > ARCH_USER_END)
+		return -EINVAL;
+	switch (sysarg_int(a, 2)) {
+	case MADV_DONTNEED:
+	case MADV_FREE: /* may be dropped at any time: now */
+		return vm_discard(addr, bytes);
+	case MADV_POPULATE_READ:
+		return vm_populate(addr, bytes, false);
+	case MADV_POPULATE_WRITE:
+		return vm_populate(addr, bytes, true);
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_COLD:
+	case MADV_PAGEOUT: /* there is nowhere to page out to */
+		return bytes == 0 ? 0 : advise_mapped(addr, bytes);
+	case MADV_NOHUGEPAGE: /* so it is */
+	case MADV_DONTFORK: /* nobody forks */
+	case MADV_DOFORK:
+	case MADV_DONTDUMP: /* nobody dumps */
+	case MADV_DODUMP:
+		return bytes == 0 ? 0 : advise_mapped(addr, bytes);
+	default: /* MADV_HUGEPAGE and MADV_COLLAPSE too: as Linux built without them */
+		return -EINVAL;
+	}
+}
+
+/* ------------------------------------------------------------------ mincore, mlock, brk */
+long sys_mincore(const struct sysargs *a)
+{
+	uint8_t resident[MINCORE_BATCH_PAGES];
+	uint64_t addr = a->arg[0], pages, n;
+	uaddr_t vec = a->arg[2];
+	int err;
+
+	if (addr & PAGE_MASK)
+		return -EINVAL;
+	if (addr > ARCH_USER_END || a->arg[1] > ARCH_USER_END - addr)
+		return -ENOMEM;
+	for (pages = (a->arg[1] + PAGE_MASK) / PAGE_SIZE; pages; pages -= n) {
+		n = MIN(pages, MINCORE_BATCH_PAGES);
+		err = vm_resident(addr, n * PAGE_SIZE, resident);
+		if (err)
+			return err;
+		err = user_copy_out(vec, resident, n);
+		if (err)
+			return err;
+		addr += n * PAGE_SIZE;
+		vec += n;
+	}
+	return 0;
+}
+
+/* Pages never leave memory, so locking is filling; a range that may not be read stays empty. */
+static long lock_range(uint64_t addr, uint64_t bytes, bool fill)
+{
+	uint64_t start = ROUND_DOWN(addr, PAGE_SIZE);
+	int err = 0;
+
+	if (bytes > ARCH_USER_END || addr > ARCH_USER_END - bytes)
+		return -ENOMEM;
+	bytes = ROUND_UP(addr + bytes, PAGE_SIZE) - start;
+	if (bytes == 0)
+		return 0;
+	if (!vm_is_mapped(start, bytes))
+		return -ENOMEM;
+	if (fill)
+		err = vm_populate(start, bytes, false);
+	return err ? -ENOMEM : 0;
+}
+
+long sys_mlock(const struct sysargs *a)
+{
+	return lock_range(a->arg[0], a->arg[1], true);
+}
+
+long sys_mlock2(const struct sysargs *a)
+{
+	uint64_t flags = a->arg[2];
+
+	if (flags & ~(uint64_t)MLOCK_ONFAULT)
+		return -EINVAL;
+	return lock_range(a->arg[0], a->arg[1], !(flags & MLOCK_ONFAULT));
+}
+
+long sys_munlock(const struct sysargs *a)
+{
+	return lock_range(a->arg[0], a->arg[1], false);
+}
+
+long sys_mlockall(const struct sysargs *a)
+{
+	uint64_t flags = a->arg[0];
+
+	if (flags == 0 || flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
+		|| flags == MCL_ONFAULT)
+		return -EINVAL;
+	return 0; /* what it is for holds already: no page is ever written elsewhere */
+}
+
+long sys_munlockall(const struct sysargs *a)
+{
+	(void)a;
+	return 0;
+}
+
+/* There is no break to move, and the call's way to say so is to return the old one. */
+long sys_brk(const struct sysargs *a)
+{
+	(void)a;
+	return 0;
+}
