@@ -55,8 +55,9 @@ CODEGEN := -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=small -fno-
 KFLAGS := $(COMMON) $(CODEGEN) $(WARN) $(THIRD_INC) -I$(K) -MMD -MP
 VDSO_FLAGS := $(filter-out -fno-pie -mcmodel=small -ffunction-sections -fdata-sections,$(KFLAGS)) \
 	-O2 -fPIC -fvisibility=hidden
-# Not our code, so not our warnings. The codegen flags are those of the kernel.
-THIRD_FLAGS := $(COMMON) $(CODEGEN) -w $(THIRD_INC) -I$(BEARSSL)/src -DBR_SSE2=0 \
+# Not our code, so not our warnings. The codegen flags are those of the kernel. __NO_INLINE__: libc's
+# headers declare the functions that lib/ has (atoi), but must not bring bodies that need others.
+THIRD_FLAGS := $(COMMON) $(CODEGEN) -w -D__NO_INLINE__ $(THIRD_INC) -I$(BEARSSL)/src -DBR_SSE2=0 \
 	-DBR_AES_X86_NI=0 -DBR_RDRAND=0 -MMD -MP
 # `-D_GNU_SOURCE=`: the same text as a source's own `#define _GNU_SOURCE`, hence no clash.
 CLI_FLAGS := $(COMMON) $(WARN) -D_GNU_SOURCE= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP
@@ -98,7 +99,6 @@ $(K)/third-party.ok: tools/pins.txt tools/fetch-source.sh
 $(K)/obj/third-party/lwip/%.o: $(K)/third-party.ok Makefile $(wildcard net/lwip_port/*.h net/lwip_port/*/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(THIRD_FLAGS) -c $(LWIP)/src/$*.c -o $@
-
 $(K)/obj/third-party/bearssl/%.o: $(K)/third-party.ok Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(THIRD_FLAGS) -c $(BEARSSL)/src/$*.c -o $@
