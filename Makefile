@@ -153,8 +153,9 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
-.PHONY: all kernel deps run test unit check check-build check-layers check-symbols check-headers check-format \
-	check-analysis check-checkers check-rebuild bench bench-quick fuzz nightly gdb size install clean help
+CHECKS := $(addprefix check-,checkers layers comments headers format build symbols analysis rebuild)
+.PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick fuzz nightly gdb size install \
+	clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
@@ -171,11 +172,11 @@ unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
 
-check: check-checkers check-layers check-headers check-format check-build check-symbols check-analysis check-rebuild ## layers, symbols, headers, format, both compilers, analyzers
+check: ## comments, layers, symbols, headers, format, gcc and clang, analyzers, same bytes again
+	@tools/install-deps.sh build check && $(MAKE) -k --no-print-directory $(CHECKS)
 check-build:
-	@tools/install-deps.sh build check
 	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) --no-print-directory $$v all || exit; done
-check-layers check-format check-checkers: ; @tools/$@.sh
+check-layers check-format check-comments check-checkers: ; @tools/$@.sh
 check-symbols: kernel
 	@tools/check-symbols.sh $(ROOM_OBJS)
 check-rebuild: all

@@ -102,4 +102,17 @@ expect fail "lib/null.c" analysis
 plant lib/null.c 'int over(void);' '' 'int over(void)' '{' '	int a[2] = { 0, 1 };' '' '	return a[2];' '}'
 expect fail "lib/null.c" analysis
 
+rm -rf lib kernel fs net arch cli include
+module=('/*' ' * crc.c: x.' ' *' ' * What:       x' ' * Invariants: none' ' * Locking:    none' ' * Failure:    none')
+plant CAVEATS.md 'lib/crc.c does this and that'
+plant lib/crc.c "${module[@]}" ' * Source:     none' ' */' '/* CAVEAT: this and that */'
+expect pass "comments: " "$tools/check-comments.sh"
+plant lib/crc.c "${module[@]}" ' */'
+expect fail 'without "Source:"' "$tools/check-comments.sh"
+plant lib/crc.c "${module[@]}" ' * Source:     none' ' */' '/* TODO */'
+expect fail "TODO" "$tools/check-comments.sh"
+plant CAVEATS.md 'nothing'
+plant lib/crc.c "${module[@]}" ' * Source:     none' ' */' '/* CAVEAT: this and that */'
+expect fail "lib/crc.c: has a CAVEAT" "$tools/check-comments.sh"
+
 echo "checkers: $planted expectations hold"
