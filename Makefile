@@ -154,8 +154,8 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
 CHECKS := $(addprefix check-,checkers layers comments headers format build symbols analysis rebuild)
-.PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick fuzz nightly gdb size install \
-	clean help
+.PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick \
+	fuzz nightly gdb size install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
@@ -163,11 +163,9 @@ run: ## build everything, boot examples/httpd in QEMU, publish port 8080
 	@tools/install-deps.sh build run && $(go) true && $(MAKE) --no-print-directory all
 	@echo "examples/httpd is starting: open http://localhost:8080/ (Ctrl-C ends it)"
 	@$(go) exec $(OUT)/gosolo run -p 8080:8080 ./examples/httpd
-
 test: ## all tests, from a fresh machine on
 	@tools/install-deps.sh build run test && $(go) true && $(MAKE) --no-print-directory all unit
 	@$(go) exec env OUT=$(OUT) test/run.sh
-
 unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
