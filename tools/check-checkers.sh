@@ -29,7 +29,7 @@ right_tree() {
 	plant lib/crc.h '#pragma once' '#include "base/types.h"' 'uint32_t crc_add(uint32_t v);'
 	plant lib/crc.c '#include "lib/crc.h"' '' 'uint32_t crc_add(uint32_t v)' '{' '	return v + 1;' '}'
 	plant arch/arch.h '#pragma once' 'void kernel_handle_timer(void);' 'void arch_tick(void);'
-	plant arch/tick.c '#include "arch/arch.h"' '' 'void arch_tick(void)' '{' '	kernel_handle_timer();' '}'
+	plant arch/tick.c '#include "arch/arch.h"' '' 'extern const char text_end[];' '' 'void arch_tick(void)' '{' '	kernel_handle_timer();' '}'
 	plant kernel/mm/vm_priv.h '#pragma once' 'int vm_secret(void);'
 	plant kernel/mm/vm.h '#pragma once' 'int vm_map(void);'
 	plant kernel/mm/vm.c '#include "kernel/mm/vm.h"' '' '#include "kernel/mm/vm_priv.h"' \
