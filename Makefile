@@ -153,9 +153,9 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
-CHECKS := $(addprefix check-,checkers layers comments headers format build symbols analysis rebuild)
+CHECKS := $(addprefix check-,checkers layers comments headers format build symbols analysis rebuild docs)
 .PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick \
-	fuzz nightly gdb size install clean help
+	fuzz nightly gdb size docs install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
@@ -188,10 +188,10 @@ bench bench-quick fuzz nightly: all ## measurements; the long jobs
 	@$(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
 gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
 	@tools/install-deps.sh gdb && $(go) exec env OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
-size: kernel ## what is how big
-	@size $(ROOM_OBJS) $(K)/kernel.elf
-install: all ## PREFIX=/usr/local
-	install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo
+size: kernel; @size $(ROOM_OBJS) $(K)/kernel.elf ## what is how big
+docs: ; tools/syscalls-doc.sh >docs/syscalls.md ## what is made from the source
+check-docs: ; @tools/syscalls-doc.sh | cmp - docs/syscalls.md || { echo "run: make docs" >&2; exit 1; }
+install: all ; install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo ## PREFIX=/usr/local
 clean: ; rm -rf build ## the cache of fetched sources stays
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile
