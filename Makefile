@@ -189,10 +189,10 @@ bench bench-quick fuzz nightly: all ## measurements; the long jobs
 gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
 	@tools/install-deps.sh gdb && $(go) exec env OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
 size: kernel; @size $(ROOM_OBJS) $(K)/kernel.elf ## what is how big
-docs: ; tools/syscalls-doc.sh >docs/syscalls.md ## what is made from the source
+docs: ; tools/syscalls-doc.sh >docs/syscalls.md ## make the pages that are made from the source
 check-docs: ; @tools/syscalls-doc.sh | cmp - docs/syscalls.md || { echo "run: make docs" >&2; exit 1; }
-install: all ; install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo ## PREFIX=/usr/local
-clean: ; rm -rf build ## the cache of fetched sources stays
+install: all ; install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo ## put the command into PREFIX/bin (/usr/local)
+clean: ; rm -rf build ## remove build/; the cache of fetched sources stays
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile
 -include $(shell find $(OUT)/kernel $(OUT)/cli -name '*.d' 2>/dev/null)
