@@ -17,5 +17,6 @@ void klog(enum gosolo_log_level level, const char *format, ...) printf_like(2, 3
 
 void log_set_level(enum gosolo_log_level level);
 /* The sink gets every line that passes the level, and at once all lines of the ring that it has not
- * seen. Called under LOCK_LOG: it must not log, sleep or take another lock. */
+ * seen. Called under LOCK_LOG: it must not log, sleep or take a lock but
+ * LOCK_OUTBOX. */
 void log_set_sink(void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes));

@@ -33,7 +33,8 @@ enum lock_rank {
 	LOCK_SCHED, /* kernel/sched/sched.c: run queue of one CPU */
 	LOCK_KMEM, /* kernel/mm/kmem.c */
 	LOCK_PMM, /* kernel/mm/pmm.c */
-	LOCK_LOG, /* kernel/log.c: innermost, so that everybody may log */
+	LOCK_LOG, /* kernel/log.c: nearly innermost, so that everybody may log */
+	LOCK_OUTBOX, /* drivers: the control port's way out, taken by the log's sink */
 	LOCK_RANKS
 };
 

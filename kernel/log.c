@@ -1,0 +1,159 @@
+/*
+ * log.c: the kernel's messages.
+ *
+ * What:       each line is stamped, stored in a ring that forgets the oldest, and given to the
+ *             sink; while there is no sink it goes to the platform's debug output.
+ * Invariants: (1) records lie back to back from first to end (indices run on, modulo the ring);
+ *             none is ever cut. (2) first <= unseen <= end.
+ * Locking:    LOCK_LOG around ring and sink. Taken by trying for a bounded time: a line logged by
+ *             the sink itself, or after a CPU died with the lock, goes to the debug output.
+ * Failure:    none; long lines are cut, old ones forgotten.
+ * Source:     none.
+ */
+#include "kernel/log.h"
+
+#include <stdatomic.h>
+
+#include "arch/arch.h"
+#include "base/types.h"
+#include "base/units.h"
+#include "kernel/sync/spinlock.h"
+#include "kernel/time/clock.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+#include "platform/platform.h"
+
+#define RING_BYTES (32 * KIB) /* a power of two */
+#define LINE_MAX 480u
+#define TRIES_MAX (1u << 20)
+
+struct record {
+	uint16_t bytes; /* of text behind it */
+	uint8_t level;
+	uint8_t reserved;
+};
+
+typedef void sink_fn(enum gosolo_log_level level, const char *line, uint32_t bytes);
+
+static struct {
+	struct spinlock lock;
+	_Atomic int level; /* [a] lines above it vanish */
+	sink_fn *sink; /* [lock] */
+	uint64_t first, unseen, end; /* [lock] bytes ever: oldest record, first unseen, next */
+	char ring[RING_BYTES]; /* [lock] */
+} logger = { .lock = SPINLOCK_INIT(LOCK_LOG), .level = GOSOLO_LOG_INFO };
+
+static void ring_write(uint64_t at, const void *data, uint32_t bytes)
+{
+	const char *from = data;
+
+	for (uint32_t i = 0; i < bytes; i++)
+		logger.ring[(at + i) & (RING_BYTES - 1)] = from[i];
+}
+
+static void ring_read(uint64_t at, void *out, uint32_t bytes)
+{
+	char *to = out;
+
+	for (uint32_t i = 0; i < bytes; i++)
+		to[i] = logger.ring[(at + i) & (RING_BYTES - 1)];
+}
+
+static void store_locked(enum gosolo_log_level level, const char *line, uint32_t bytes)
+{
+	struct record r = { .bytes = (uint16_t)bytes, .level = (uint8_t)level }, old;
+
+	lock_assert_held(&logger.lock);
+	while (logger.end + sizeof(r) + bytes - logger.first > RING_BYTES) {
+		ring_read(logger.first, &old, sizeof(old));
+		logger.first += sizeof(old) + old.bytes;
+	}
+	if (logger.unseen < logger.first)
+		logger.unseen = logger.first; /* (2) */
+	ring_write(logger.end, &r, sizeof(r));
+	ring_write(logger.end + sizeof(r), line, bytes);
+	logger.end += sizeof(r) + bytes;
+}
+
+static void show_locked(void)
+{
+	char line[LINE_MAX];
+	struct record r;
+
+	lock_assert_held(&logger.lock);
+	while (logger.sink && logger.unseen < logger.end) {
+		ring_read(logger.unseen, &r, sizeof(r));
+		ring_read(logger.unseen + sizeof(r), line, MIN(r.bytes, LINE_MAX));
+		logger.unseen += sizeof(r) + r.bytes;
+		logger.sink((enum gosolo_log_level)r.level, line, r.bytes);
+	}
+}
+
+static void show_debug(char *line, uint32_t bytes)
+{
+	line[bytes] = '\n'; /* there is room: format_line */
+	platform_debug_write(line, bytes + 1);
+}
+
+/* line holds LINE_MAX + 1 bytes; the result is at most LINE_MAX. */
+static uint32_t format_line(char *line, const char *format, va_list ap)
+{
+	uint64_t now_us = clock_now_ns() / NS_PER_US;
+	uint32_t stamp, bytes;
+	int text;
+
+	stamp = (uint32_t)fmt_snprintf(line, LINE_MAX, "[%5llu.%06llu] ",
+		(unsigned long long)(now_us / 1000000), (unsigned long long)(now_us % 1000000));
+	text = fmt_vsnprintf(line + stamp, LINE_MAX - stamp, format, ap);
+	bytes = text < 0 ? stamp : MIN(stamp + (uint32_t)text, LINE_MAX - 1);
+	for (uint32_t i = stamp; i < bytes; i++)
+		if ((unsigned char)line[i] < ' ')
+			line[i] = ' '; /* a line is a line, whatever a device or file was called */
+	return bytes;
+}
+
+static bool lock_in_time(void)
+{
+	for (uint32_t i = 0; i < TRIES_MAX; i++) {
+		if (spin_trylock(&logger.lock))
+			return true;
+		arch_pause();
+	}
+	return false;
+}
+
+void klog(enum gosolo_log_level level, const char *format, ...)
+{
+	char line[LINE_MAX + 1];
+	uint32_t bytes;
+	va_list ap;
+
+	if ((int)level > atomic_load_explicit(&logger.level, memory_order_relaxed))
+		return;
+	va_start(ap, format);
+	bytes = format_line(line, format, ap);
+	va_end(ap);
+	if (!lock_in_time()) {
+		show_debug(line, bytes);
+		return;
+	}
+	store_locked(level, line, bytes);
+	if (logger.sink)
+		show_locked();
+	else
+		show_debug(line, bytes);
+	spin_unlock(&logger.lock);
+}
+
+void log_set_level(enum gosolo_log_level level)
+{
+	atomic_store_explicit(&logger.level, (int)level, memory_order_relaxed);
+}
+
+void log_set_sink(sink_fn *sink)
+{
+	spin_lock(&logger.lock);
+	logger.sink = sink;
+	show_locked();
+	spin_unlock(&logger.lock);
+}

@@ -1,0 +1,399 @@
+/*
+ * options.c: the kernel's command line.
+ *
+ * What:       both lines are copied, cut into words and unescaped in place; each word finds its
+ *             handler in a table. argv and envp point into the copies.
+ * Invariants: (1) a word is never longer unescaped than escaped. (2) argv and envp have room for
+ *             one entry per word, arg0 and the final NULL.
+ * Locking:    none: boot only, then read-only.
+ * Failure:    -ENOMEM. A word that cannot be understood is one log line and changes nothing.
+ * Source:     include/gosolo_abi.h, "kernel command line"; Linux's virtio_mmio.device syntax.
+ */
+#include "kernel/options.h"
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "gosolo_abi.h"
+#include "kernel/log.h"
+#include "kernel/mm/kmem.h"
+#include "lib/string.h"
+
+#define HOSTNAME_MAX 64u
+#define MMIO_BYTES_MIN 0x100u
+#define PA_MAX (1ull << 52)
+
+struct options options = {
+	.cwd = "/",
+	.hostname = "gosolo",
+	.ip_mode = OPTIONS_IP_DHCP,
+	.log_level = GOSOLO_LOG_INFO,
+};
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* A '%' that no two hexadecimal digits follow stands for itself. */
+static void unescape(char *word)
+{
+	char *out = word;
+
+	while (*word) {
+		int high = *word == '%' ? hex_digit(word[1]) : -1;
+		int low = high >= 0 ? hex_digit(word[2]) : -1;
+
+		if (low >= 0) {
+			*out++ = (char)(high << 4 | low);
+			word += 3;
+		} else {
+			*out++ = *word++;
+		}
+	}
+	*out = 0;
+}
+
+/* Digits at *s, which is advanced behind them; base 10, or 16 behind 0x. False: none, or too big. */
+static bool parse_number(const char **s, uint64_t *out)
+{
+	uint64_t base = 10, value = 0;
+	const char *p = *s;
+	bool any = false;
+
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')) {
+		base = 16;
+		p += 2;
+	}
+	for (;; p++) {
+		int digit = hex_digit(*p);
+
+		if (digit < 0 || (uint64_t)digit >= base)
+			break;
+		if (value > (UINT64_MAX - (uint64_t)digit) / base)
+			return false;
+		value = value * base + (uint64_t)digit;
+		any = true;
+	}
+	*s = p;
+	*out = value;
+	return any;
+}
+
+/* As Linux's memparse: a number and perhaps K, M or G. */
+static bool parse_size(const char **s, uint64_t *out)
+{
+	unsigned shift = 0;
+
+	if (!parse_number(s, out))
+		return false;
+	switch (**s) {
+	case 'k':
+	case 'K':
+		shift = 10;
+		break;
+	case 'm':
+	case 'M':
+		shift = 20;
+		break;
+	case 'g':
+	case 'G':
+		shift = 30;
+		break;
+	default:
+		return true;
+	}
+	(*s)++;
+	if (*out > (UINT64_MAX >> shift))
+		return false;
+	*out <<= shift;
+	return true;
+}
+
+/* Dotted quad at *s into network byte order. */
+static bool parse_ipv4(const char **s, uint32_t *out)
+{
+	uint8_t bytes[4];
+
+	for (int i = 0; i < 4; i++) {
+		uint64_t part;
+
+		if (i > 0 && *(*s)++ != '.')
+			return false;
+		if (**s < '0' || **s > '9' || !parse_number(s, &part) || part > 255)
+			return false;
+		bytes[i] = (uint8_t)part;
+	}
+	memcpy(out, bytes, sizeof(bytes));
+	return true;
+}
+
+static bool set_ip(char *value)
+{
+	const char *s = value;
+	uint64_t prefix = 32;
+	uint32_t ip;
+
+	if (strcmp(value, "dhcp") == 0) {
+		options.ip_mode = OPTIONS_IP_DHCP;
+		return true;
+	}
+	if (strcmp(value, "none") == 0) {
+		options.ip_mode = OPTIONS_IP_NONE;
+		return true;
+	}
+	if (!parse_ipv4(&s, &ip))
+		return false;
+	if (*s == '/') {
+		s++;
+		if (!parse_number(&s, &prefix))
+			return false;
+	}
+	if (*s || prefix > 32)
+		return false;
+	options.ip_mode = OPTIONS_IP_STATIC;
+	options.ip = ip;
+	options.prefix_bits = (uint32_t)prefix;
+	return true;
+}
+
+static bool set_gateway(char *value)
+{
+	const char *s = value;
+	uint32_t ip;
+
+	if (!parse_ipv4(&s, &ip) || *s)
+		return false;
+	options.gateway = ip;
+	return true;
+}
+
+static bool add_dns(char *value)
+{
+	const char *s = value;
+	uint32_t ip;
+
+	if (!parse_ipv4(&s, &ip) || *s || options.dns_count == OPTIONS_DNS_MAX)
+		return false;
+	options.dns[options.dns_count++] = ip;
+	return true;
+}
+
+static bool add_env(char *value)
+{
+	const char *equals = strchr(value, '=');
+	size_t name_bytes;
+
+	if (!equals || equals == value)
+		return false;
+	name_bytes = (size_t)(equals - value) + 1;
+	for (uint32_t i = 0; i < options.envc; i++)
+		if (strncmp(options.envp[i], value, name_bytes) == 0) {
+			options.envp[i] = value;
+			return true;
+		}
+	options.envp[options.envc++] = value; /* (2) */
+	return true;
+}
+
+static bool set_arg0(char *value)
+{
+	options.argv[0] = value;
+	return true;
+}
+
+static bool set_cwd(char *value)
+{
+	if (*value != '/')
+		return false;
+	options.cwd = value;
+	return true;
+}
+
+static bool set_hostname(char *value)
+{
+	if (*value == 0 || strlen(value) > HOSTNAME_MAX)
+		return false;
+	options.hostname = value;
+	return true;
+}
+
+static bool set_tty(char *value)
+{
+	for (const char *s = value; *s; s++)
+		if (*s < '0' || *s > '2')
+			return false;
+	for (const char *s = value; *s; s++)
+		options.tty[*s - '0'] = true;
+	return true;
+}
+
+static bool set_log(char *value)
+{
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+
+	for (int i = 0; i < (int)ARRAY_LEN(levels); i++)
+		if (strcmp(value, levels[i]) == 0) {
+			options.log_level = i;
+			return true;
+		}
+	return false;
+}
+
+static bool set_strace(char *value)
+{
+	options.strace = true;
+	options.strace_filter = value; /* NULL: the word stood alone */
+	return true;
+}
+
+static bool set_stats(char *value unused_arg)
+{
+	options.stats = true;
+	return true;
+}
+
+static bool set_tsc_khz(char *value)
+{
+	const char *s = value;
+	uint64_t khz;
+
+	if (!parse_number(&s, &khz) || *s)
+		return false;
+	options.tsc_khz = khz;
+	return true;
+}
+
+/* SIZE@ADDR:IRQ, and Linux's optional :ID, which says nothing to us. */
+static bool add_mmio(char *value)
+{
+	uint64_t bytes, base, irq, id;
+	const char *s = value;
+
+	if (!parse_size(&s, &bytes) || *s++ != '@' || !parse_size(&s, &base) || *s++ != ':' ||
+		!parse_number(&s, &irq))
+		return false;
+	if (*s == ':') {
+		s++;
+		if (!parse_number(&s, &id))
+			return false;
+	}
+	if (*s || options.mmio_count == OPTIONS_MMIO_MAX || bytes < MMIO_BYTES_MIN ||
+		bytes > UINT32_MAX || base >= PA_MAX || base % 4 != 0 || irq > UINT32_MAX)
+		return false;
+	options.mmio[options.mmio_count++] = (struct options_mmio){
+		.base_pa = base, .bytes = (uint32_t)bytes, .irq = (uint32_t)irq
+	};
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*set)(char *value);
+	bool has_value; /* "name=value"; else the bare word */
+} words[] = {
+	{ "env", add_env, true },
+	{ "arg0", set_arg0, true },
+	{ "cwd", set_cwd, true },
+	{ "hostname", set_hostname, true },
+	{ "ip", set_ip, true },
+	{ "gw", set_gateway, true },
+	{ "dns", add_dns, true },
+	{ "tty", set_tty, true },
+	{ "log", set_log, true },
+	{ "strace", set_strace, true },
+	{ "strace", set_strace, false },
+	{ "stats", set_stats, false },
+	{ "tsc_khz", set_tsc_khz, true },
+	{ "virtio_mmio.device", add_mmio, true },
+};
+
+static void set_word(char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		size_t bytes = strlen(words[i].name);
+
+		if (strncmp(word, words[i].name, bytes) != 0)
+			continue;
+		if (words[i].has_value && word[bytes] == '=') {
+			if (!words[i].set(word + bytes + 1))
+				log_warn("command line: cannot use \"%s\"", word);
+			return;
+		}
+		if (!words[i].has_value && word[bytes] == 0) {
+			(void)words[i].set(NULL);
+			return;
+		}
+	}
+	log_warn("command line: unknown word \"%s\"", word);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static uint32_t count_words(const char *line)
+{
+	uint32_t count = 0;
+
+	for (; *line; line++)
+		if (!is_blank(*line) && (is_blank(line[1]) || line[1] == 0))
+			count++;
+	return count;
+}
+
+static void parse_line(char *line)
+{
+	bool are_arguments = false;
+
+	while (*line) {
+		char *word = line;
+		bool is_end;
+
+		if (is_blank(*line)) {
+			line++;
+			continue;
+		}
+		while (*line && !is_blank(*line))
+			line++;
+		is_end = *line == 0;
+		*line = 0;
+		if (are_arguments) {
+			unescape(word);
+			options.argv[options.argc++] = word; /* (2) */
+		} else if (strcmp(word, "--") == 0) {
+			are_arguments = true;
+		} else {
+			unescape(word); /* (1) */
+			set_word(word);
+		}
+		if (!is_end)
+			line++;
+	}
+}
+
+int options_parse(const char *defaults, const char *line)
+{
+	size_t defaults_bytes = strlen(defaults) + 1, line_bytes = strlen(line) + 1;
+	uint32_t entries = count_words(defaults) + count_words(line) + 2;
+	char *copy = kmem_alloc(defaults_bytes + line_bytes);
+
+	options.argv = kmem_zalloc(entries * sizeof(*options.argv));
+	options.envp = kmem_zalloc(entries * sizeof(*options.envp));
+	if (!copy || !options.argv || !options.envp)
+		return -ENOMEM;
+	memcpy(copy, defaults, defaults_bytes);
+	memcpy(copy + defaults_bytes, line, line_bytes);
+	options.argv[0] = "/program";
+	options.argc = 1;
+	parse_line(copy);
+	parse_line(copy + defaults_bytes);
+	log_set_level((enum gosolo_log_level)options.log_level);
+	return 0;
+}
