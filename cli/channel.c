@@ -1,0 +1,336 @@
+/*
+ * channel.c: the host's side of a running machine.
+ *
+ * What:       one poll loop over the ports, our own standard files, signals and QEMU's end.
+ *             RUNNING -> FINISHING [an exit record came] -> done [ports are empty]. Everything
+ *             else that ends a run goes straight to done.
+ * Invariants: (1) output is read from a port only when there is room, so a slow reader slows the
+ *             program and nothing is lost. (2) QEMU is dead when channel_run returns.
+ * Locking:    none; the command has one thread.
+ * Failure:    see enum channel_end.
+ * Source:     include/gosolo_abi.h; signalfd(2), pidfd_open(2).
+ */
+#include "cli/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/pump.h"
+
+enum {
+	VMM_TEXT_MAX = 16 * 1024,
+	BACKGROUND_POLL_MS = 300, /* how often we look whether the terminal is ours again */
+};
+
+enum slot { STDIN, STDOUT, STDERR, IO_PORT, ERR_PORT, CONTROL, EARLY, VMM, SIGNALS, PROCESS, SLOTS };
+
+static struct {
+	const struct channel_ends *ends;
+	struct channel_result *result;
+	struct klog *log;
+	struct control control;
+	struct pump in, out, err;
+	struct pollfd polls[SLOTS];
+	sigset_t held;
+	sigset_t before;
+	int signal_fd;
+	int process_fd;
+	uint32_t seen; /* bit n: signal n came once */
+	bool is_done;
+	bool has_sent_eof;
+	bool is_terminal_in;
+	uint64_t deadline_ns; /* 0: none */
+} channel;
+
+static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void channel_hold_signals(void)
+{
+	sigemptyset(&channel.held);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+		struct sigaction action;
+
+		/* What nohup or a shell's & has switched off stays off. */
+		if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&channel.held, passed_on[i]);
+	}
+	sigaddset(&channel.held, SIGWINCH);
+	sigaddset(&channel.held, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &channel.held, &channel.before);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTTIN, SIG_IGN);
+}
+
+void channel_release_signals(void)
+{
+	sigprocmask(SIG_SETMASK, &channel.before, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGTTIN, SIG_DFL);
+}
+
+static void finish(enum channel_end end)
+{
+	if (channel.is_done)
+		return;
+	channel.is_done = true;
+	channel.result->end = end;
+}
+
+static void send_window_size(void)
+{
+	struct winsize size;
+	uint16_t payload[2];
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
+		return;
+	payload[0] = size.ws_row;
+	payload[1] = size.ws_col;
+	control_send(&channel.control, GOSOLO_MSG_WINSIZE, payload, sizeof(payload));
+}
+
+/* Ctrl-Z stops the machine with us, and fg wakes both. */
+static void stop_both(void)
+{
+	kill(channel.ends->pid, SIGSTOP);
+	raise(SIGSTOP);
+	kill(channel.ends->pid, SIGCONT);
+}
+
+static void take_signal(void)
+{
+	struct signalfd_siginfo info;
+	uint32_t number;
+
+	if (read(channel.signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	number = info.ssi_signo;
+	if (number == SIGWINCH) {
+		send_window_size();
+	} else if (number == SIGTSTP) {
+		stop_both();
+	} else if ((number == SIGINT || number == SIGTERM) && (channel.seen & 1u << number)) {
+		channel.result->number = (int)number;
+		finish(CHANNEL_KILLED);
+	} else {
+		channel.seen |= 1u << number;
+		control_send(&channel.control, GOSOLO_MSG_SIGNAL, &number, sizeof(number));
+	}
+}
+
+static void read_early(void)
+{
+	char text[1024];
+	ssize_t n = recv(channel.ends->early_fd, text, sizeof(text), MSG_DONTWAIT);
+
+	if (n > 0)
+		klog_add_early(channel.log, text, (size_t)n);
+	else if (n == 0)
+		channel.polls[EARLY].fd = -1;
+}
+
+static void read_vmm(void)
+{
+	struct bytebuf *text = &channel.result->vmm_text;
+	char piece[1024];
+	ssize_t n = recv(channel.ends->vmm_fd, piece, sizeof(piece), MSG_DONTWAIT);
+
+	if (n == 0)
+		channel.polls[VMM].fd = -1;
+	if (n <= 0)
+		return;
+	if (text->len > VMM_TEXT_MAX) {
+		memmove(text->data, text->data + text->len / 2, text->len - text->len / 2);
+		text->len -= text->len / 2;
+	}
+	bytebuf_add(text, piece, (size_t)n);
+}
+
+static void want(enum slot slot, int fd, bool readable, bool writable)
+{
+	short events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+
+	channel.polls[slot].fd = events ? fd : -1;
+	channel.polls[slot].events = events;
+	channel.polls[slot].revents = 0;
+}
+
+static bool may_read_terminal(void)
+{
+	return !channel.is_terminal_in || tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static int prepare_poll(void)
+{
+	const struct channel_ends *ends = channel.ends;
+	bool wants_stdin = pump_wants_read(&channel.in) && !channel.control.has_exit;
+	int timeout_ms = -1;
+
+	if (wants_stdin && !may_read_terminal()) {
+		wants_stdin = false;
+		timeout_ms = BACKGROUND_POLL_MS;
+	}
+	want(STDIN, STDIN_FILENO, wants_stdin, false);
+	want(STDOUT, STDOUT_FILENO, false, pump_wants_write(&channel.out));
+	want(STDERR, STDERR_FILENO, false, pump_wants_write(&channel.err));
+	want(IO_PORT, ends->stdio_fd, pump_wants_read(&channel.out), pump_wants_write(&channel.in));
+	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
+	want(CONTROL, ends->control_fd, !channel.control.is_ended && !channel.control.has_exit,
+	     control_wants_write(&channel.control));
+	if (channel.deadline_ns) {
+		uint64_t now = now_ns();
+		uint64_t left_ms = now < channel.deadline_ns
+					   ? (channel.deadline_ns - now) / 1000000 + 1 : 0;
+
+		if (timeout_ms < 0 || left_ms < (uint64_t)timeout_ms)
+			timeout_ms = left_ms > 1u << 30 ? 1 << 30 : (int)left_ms;
+	}
+	return timeout_ms;
+}
+
+static bool is_ready(enum slot slot, short events)
+{
+	return channel.polls[slot].fd >= 0 && (channel.polls[slot].revents & events);
+}
+
+static void move_bytes(void)
+{
+	const short in = POLLIN | POLLHUP | POLLERR | POLLNVAL, out = POLLOUT | POLLERR | POLLNVAL;
+
+	if (is_ready(STDOUT, out))
+		pump_write(&channel.out);
+	if (is_ready(STDERR, out))
+		pump_write(&channel.err);
+	if (is_ready(IO_PORT, out) && pump_wants_write(&channel.in))
+		pump_write(&channel.in);
+	if (is_ready(IO_PORT, in) && pump_wants_read(&channel.out))
+		pump_read(&channel.out);
+	if (is_ready(ERR_PORT, in))
+		pump_read(&channel.err);
+	if (is_ready(STDIN, in))
+		pump_read(&channel.in);
+	if (is_ready(CONTROL, out) && control_wants_write(&channel.control))
+		control_write(&channel.control);
+	if (is_ready(CONTROL, in))
+		control_read(&channel.control);
+	if (is_ready(EARLY, in))
+		read_early();
+	if (is_ready(VMM, in))
+		read_vmm();
+	if (is_ready(SIGNALS, in))
+		take_signal();
+}
+
+static void send_eof(void)
+{
+	uint64_t total = channel.in.total_bytes;
+
+	if (!channel.in.is_ended || pump_wants_write(&channel.in) || channel.has_sent_eof)
+		return;
+	channel.has_sent_eof = true;
+	control_send(&channel.control, GOSOLO_MSG_EOF, &total, sizeof(total));
+}
+
+static void judge_output(const struct pump *pump)
+{
+	/* A closed descriptor swallows output, as it does for any program. */
+	if (!pump->error || pump->error == EBADF)
+		return;
+	channel.result->number = pump->error;
+	finish(CHANNEL_OUTPUT_FAILED);
+}
+
+static void judge(void)
+{
+	bool is_drained = pump_is_drained(&channel.out) && pump_is_drained(&channel.err);
+
+	judge_output(&channel.out);
+	judge_output(&channel.err);
+	if (channel.control.error) {
+		channel.result->error = channel.control.error;
+		finish(CHANNEL_PROTOCOL);
+	}
+	if (channel.control.has_exit && is_drained)
+		finish(CHANNEL_EXIT);
+	/* QEMU's end counts once everything that it had sent is read. */
+	if (is_ready(PROCESS, POLLIN) && !channel.control.has_exit && channel.control.is_ended &&
+	    is_drained)
+		finish(CHANNEL_VMM_ENDED);
+	if (channel.deadline_ns && now_ns() >= channel.deadline_ns)
+		finish(CHANNEL_TIMEOUT);
+}
+
+static void end_machine(void)
+{
+	int status = 0;
+
+	if (channel.result->end != CHANNEL_VMM_ENDED)
+		kill(channel.ends->pid, SIGKILL);
+	while (waitpid(channel.ends->pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	channel.result->wait_status = status;
+	while (channel.polls[EARLY].fd >= 0 &&
+	       recv(channel.ends->early_fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		read_early();
+	while (channel.polls[VMM].fd >= 0 &&
+	       recv(channel.ends->vmm_fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		read_vmm();
+}
+
+static void start(const struct channel_ends *ends, struct klog *log, uint64_t timeout_ns)
+{
+	channel.ends = ends;
+	channel.log = log;
+	channel.deadline_ns = timeout_ns ? now_ns() + timeout_ns : 0;
+	control_init(&channel.control, ends->control_fd, log);
+	pump_init(&channel.in, STDIN_FILENO, ends->stdio_fd);
+	pump_init(&channel.out, ends->stdio_fd, STDOUT_FILENO);
+	pump_init(&channel.err, ends->stderr_fd, STDERR_FILENO);
+	channel.is_terminal_in = isatty(STDIN_FILENO) == 1;
+	channel.signal_fd = signalfd(-1, &channel.held, SFD_CLOEXEC | SFD_NONBLOCK);
+	channel.process_fd = pidfd_open(ends->pid, 0);
+	want(EARLY, ends->early_fd, true, false);
+	want(VMM, ends->vmm_fd, true, false);
+	want(SIGNALS, channel.signal_fd, true, false);
+	want(PROCESS, channel.process_fd, true, false);
+	send_window_size();
+}
+
+void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t timeout_ns,
+		 struct channel_result *result)
+{
+	*result = (struct channel_result){ 0 };
+	channel.result = result;
+	start(ends, log, timeout_ns);
+	while (!channel.is_done) {
+		int timeout_ms = prepare_poll();
+
+		if (poll(channel.polls, SLOTS, timeout_ms) < 0 && errno != EINTR) {
+			result->error = strerror(errno);
+			finish(CHANNEL_PROTOCOL);
+		}
+		move_bytes();
+		send_eof();
+		judge();
+	}
+	end_machine();
+	result->has_hello = channel.control.has_hello;
+	result->exit = channel.control.exit;
+	result->stats = channel.control.stats;
+}

@@ -1,0 +1,94 @@
+/*
+ * pump.c: one direction of a byte stream with a bounded buffer.
+ *
+ * What:       reads and writes only after poll. The user's files are shared with other processes,
+ *             so O_NONBLOCK is out of the question there: a pipe or terminal that poll calls
+ *             writable takes PIPE_BUF bytes without blocking, and no more is offered at a time.
+ * Invariants: (1) begin <= end <= PUMP_BYTES; begin = end only when both are 0.
+ * Locking:    none; the command has one thread.
+ * Failure:    write errors are kept in pump.error; a source that fails has ended.
+ * Source:     pipe(7), poll(2).
+ */
+#include "cli/pump.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void pump_init(struct pump *pump, int from, int to)
+{
+	struct stat st;
+
+	pump->from = from;
+	pump->to = to;
+	pump->write_max = PIPE_BUF;
+	pump->is_to_socket = pump->is_ended = pump->is_discarding = false;
+	pump->error = 0;
+	pump->total_bytes = 0;
+	pump->begin = pump->end = 0;
+	if (fstat(to, &st) != 0)
+		return;
+	pump->is_to_socket = S_ISSOCK(st.st_mode);
+	if (pump->is_to_socket || S_ISREG(st.st_mode))
+		pump->write_max = PUMP_BYTES;
+}
+
+bool pump_wants_read(const struct pump *pump)
+{
+	return !pump->is_ended && pump->end < PUMP_BYTES;
+}
+
+bool pump_wants_write(const struct pump *pump)
+{
+	return pump->begin < pump->end;
+}
+
+void pump_read(struct pump *pump)
+{
+	ssize_t n = read(pump->from, pump->data + pump->end, PUMP_BYTES - pump->end);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n < 0 && errno == EIO && isatty(pump->from) == 1)
+		return; /* another process group has the terminal now */
+	if (n <= 0) {
+		pump->is_ended = true;
+		return;
+	}
+	pump->total_bytes += (uint64_t)n;
+	if (!pump->is_discarding)
+		pump->end += (size_t)n;
+}
+
+void pump_write(struct pump *pump)
+{
+	size_t bytes = pump->end - pump->begin;
+	ssize_t n;
+
+	if (bytes > pump->write_max)
+		bytes = pump->write_max;
+	n = pump->is_to_socket
+		    ? send(pump->to, pump->data + pump->begin, bytes, MSG_DONTWAIT | MSG_NOSIGNAL)
+		    : write(pump->to, pump->data + pump->begin, bytes);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n < 0) {
+		pump->error = errno;
+		pump->is_discarding = true;
+		n = (ssize_t)(pump->end - pump->begin);
+	}
+	pump->begin += (size_t)n;
+	if (pump->begin == pump->end)
+		pump->begin = pump->end = 0;
+}
+
+bool pump_is_drained(const struct pump *pump)
+{
+	char byte;
+
+	if (pump->begin < pump->end)
+		return false;
+	return pump->is_ended || recv(pump->from, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}

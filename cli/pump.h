@@ -1,0 +1,34 @@
+/*
+ * pump.h: one direction of a byte stream with a bounded buffer: nothing is read that there is no
+ * room for, so back pressure passes through.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/report.h"
+
+enum { PUMP_BYTES = 128 * 1024 };
+
+struct pump {
+	int from;
+	int to;
+	size_t write_max; /* bytes that one write may carry without blocking */
+	bool is_to_socket;
+	bool is_ended; /* the source has ended */
+	bool is_discarding; /* nobody wants the output any more */
+	int error; /* errno of a failed write; EPIPE: the reader is gone */
+	uint64_t total_bytes; /* read from the source */
+	size_t begin;
+	size_t end;
+	uint8_t data[PUMP_BYTES];
+};
+
+void pump_init(struct pump *pump, int from, int to);
+bool pump_wants_read(const struct pump *pump);
+bool pump_wants_write(const struct pump *pump);
+void pump_read(struct pump *pump); /* after poll said so */
+void pump_write(struct pump *pump); /* after poll said so */
+/* Nothing buffered, and (a socket source) nothing waiting. */
+bool pump_is_drained(const struct pump *pump);

@@ -1,0 +1,188 @@
+/*
+ * qemu.c: QEMU's argument vector, and QEMU as a child process.
+ *
+ * What:       a microvm with nothing but what is spelled out: three virtio devices on fixed
+ *             transports, the debug port for early text, the image by descriptor.
+ * Invariants: (1) the child is in a session of its own: the terminal's Ctrl-C is ours to pass on.
+ *             (2) the child dies with us (PR_SET_PDEATHSIG).
+ * Locking:    none; the command has one thread.
+ * Failure:    one line; a child that cannot be executed ends with 127 and says why.
+ * Source:     qemu(1) 7.2; docs/system/i386/microvm.rst; prctl(2).
+ */
+#include "cli/qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cli/channel.h"
+#include "cli/gobuild.h"
+#include "include/gosolo_abi.h"
+
+#define INSTALL_HINT "apt-get install qemu-system-x86"
+
+const char *qemu_find(void)
+{
+	const char *found = gobuild_find_command("qemu-system-x86_64");
+
+	if (!found)
+		report_line("qemu-system-x86_64 is not installed: " INSTALL_HINT);
+	return found;
+}
+
+static void add(struct strvec *argv, const char *option, const char *value)
+{
+	strvec_add(argv, option);
+	strvec_add(argv, value);
+}
+
+static void add_port(struct strvec *argv, int fd, int number, const char *id, const char *name)
+{
+	strvec_add(argv, "-chardev");
+	strvec_addf(argv, "socket,id=%s,fd=%d", id, fd);
+	strvec_add(argv, "-device");
+	strvec_addf(argv, "virtserialport,bus=ports.0,nr=%d,chardev=%s,name=%s", number, id, name);
+}
+
+static void add_network(struct strvec *argv, const struct options *options)
+{
+	struct bytebuf netdev = { 0 };
+
+	if (options->net == OPTIONS_NET_NONE)
+		return;
+	strvec_add(argv, "-netdev");
+	if (options->net == OPTIONS_NET_TAP) {
+		strvec_addf(argv, "tap,id=n0,ifname=%s,script=no,downscript=no", options->tap);
+	} else {
+		bytebuf_add(&netdev, "user,id=n0,ipv6=off", 19);
+		for (size_t i = 0; i < options->port_count; i++) {
+			const struct port_forward *port = &options->ports[i];
+			char *text = mem_format(",hostfwd=%s:%s:%u-:%u", port->is_udp ? "udp" : "tcp",
+						port->address, port->host, port->guest);
+
+			bytebuf_add(&netdev, text, strlen(text));
+		}
+		bytebuf_add(&netdev, "", 1);
+		strvec_add(argv, (const char *)netdev.data);
+	}
+	strvec_add(argv, "-device");
+	strvec_addf(argv, "virtio-net-device,netdev=n0,bus=virtio-mmio-bus.%d", QEMU_SLOT_NET);
+}
+
+static void add_devices(struct strvec *argv, const struct options *options)
+{
+	add(argv, "-global", "virtio-mmio.force-legacy=false");
+	strvec_add(argv, "-device");
+	strvec_addf(argv, "virtio-serial-device,id=ports,max_ports=4,bus=virtio-mmio-bus.%d",
+		    QEMU_SLOT_SERIAL);
+	add_port(argv, QEMU_FD_STDIO, 1, "stdio", GOSOLO_PORT_STDIO);
+	add_port(argv, QEMU_FD_STDERR, 2, "stderr", GOSOLO_PORT_STDERR);
+	add_port(argv, QEMU_FD_CONTROL, 3, "control", GOSOLO_PORT_CONTROL);
+	strvec_add(argv, "-chardev");
+	strvec_addf(argv, "socket,id=early,fd=%d", QEMU_FD_EARLY);
+	strvec_add(argv, "-device");
+	strvec_addf(argv, "isa-debugcon,iobase=0x%x,chardev=early", GOSOLO_DEBUG_PORT);
+	add_network(argv, options);
+	strvec_add(argv, "-device");
+	strvec_addf(argv, "virtio-rng-device,bus=virtio-mmio-bus.%d", QEMU_SLOT_RNG);
+}
+
+void qemu_compose(const struct qemu_request *request, struct strvec *argv)
+{
+	const struct options *options = request->options;
+
+	strvec_add(argv, request->binary);
+	add(argv, "-M", "microvm,acpi=off,auto-kernel-cmdline=off,pit=off,pic=off,rtc=on,"
+			"isa-serial=off");
+	add(argv, "-accel", request->accel);
+	add(argv, "-cpu", request->cpu_model);
+	strvec_add(argv, "-smp");
+	strvec_addf(argv, "%u", request->cpus);
+	strvec_add(argv, "-m");
+	strvec_addf(argv, "%uM", request->mem_mib);
+	strvec_add(argv, "-nodefaults");
+	strvec_add(argv, "-no-user-config");
+	strvec_add(argv, "-no-reboot");
+	add(argv, "-display", "none");
+	add(argv, "-bios", "qboot.rom");
+	add_devices(argv, options);
+	if (options->gdb_port) {
+		strvec_add(argv, "-S");
+		strvec_add(argv, "-gdb");
+		strvec_addf(argv, "tcp:127.0.0.1:%u", options->gdb_port);
+	}
+	strvec_add(argv, "-kernel");
+	strvec_addf(argv, "/dev/fd/%d", QEMU_FD_IMAGE);
+	add(argv, "-append", request->cmdline);
+	for (size_t i = 0; i < options->vmm_args.count; i++)
+		strvec_add(argv, options->vmm_args.items[i]);
+}
+
+/* In the child: only calls that are safe there; ends in QEMU or with 127. */
+static void become(char *const *argv, const int *fds, int fd_count, int output, pid_t parent)
+{
+	int high[QEMU_FD_END], nothing = open("/dev/null", O_RDONLY);
+
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127); /* it died before prctl */
+	channel_release_signals();
+	dup2(nothing, STDIN_FILENO);
+	output = fcntl(output, F_DUPFD, QEMU_FD_END);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	/* Out of the way first: a source may have a number that is a destination. */
+	for (int i = 0; i < fd_count; i++)
+		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, QEMU_FD_END);
+	for (int i = 0; i < fd_count; i++)
+		dup2(high[i], QEMU_FD_STDIO + i);
+	fcntl(output, F_SETFD, FD_CLOEXEC);
+	execv(argv[0], argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+pid_t qemu_spawn(char *const *argv, const int *fds, int fd_count, int output)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0)
+		become(argv, fds, fd_count, output, parent);
+	if (pid < 0)
+		report_line("%s: cannot be started: %s", argv[0], strerror(errno));
+	return pid;
+}
+
+static bool is_plain(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_=,.:/@%+";
+
+	return *text && text[strspn(text, plain)] == 0;
+}
+
+void qemu_print(char *const *argv)
+{
+	for (size_t i = 0; argv[i]; i++) {
+		if (i)
+			putchar(' ');
+		if (is_plain(argv[i])) {
+			fputs(argv[i], stdout);
+			continue;
+		}
+		putchar('\'');
+		for (const char *at = argv[i]; *at; at++) {
+			if (*at == '\'')
+				fputs("'\\''", stdout);
+			else
+				putchar(*at);
+		}
+		putchar('\'');
+	}
+	putchar('\n');
+}
