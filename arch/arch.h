@@ -14,6 +14,7 @@
 #define ARCH_DIRECT_MAP 0xffff888000000000ul /* all RAM, writable, not executable */
 #define ARCH_DEVICE_MAP 0xffffc90000000000ul /* device registers, uncached */
 #define ARCH_USER_END 0x0000800000000000ul /* first address the program can never have */
+#define ARCH_CPUS_MAX 64u
 #define ARCH_KSTACK_BYTES (16 * KIB)
 
 /* ------------------------------------------------------------------ registers of the program
@@ -59,6 +60,22 @@ noreturn_fn void kernel_panic_trap(struct trapframe *tf, const char *what); /* k
 /* ------------------------------------------------------------------ CPU */
 /* Descriptor tables, control registers, FPU and GS of the boot CPU. */
 void arch_cpu_init_boot(struct arch_cpu *self);
+/* The same for another CPU, which calls it on its own stack; self->tables must be
+ * arch_cpu_tables_bytes() long, 16-byte aligned, zero. */
+void arch_cpu_init_secondary(struct arch_cpu *self);
+size_t arch_cpu_tables_bytes(void);
+
+/* ------------------------------------------------------------------ other CPUs */
+void arch_smp_init(struct arch_cpu *boot); /* after lapic_init */
+/* Starts the CPU with that APIC id: it calls entry(c) on the given stack and never returns from it.
+ * False: it did not come up within 0.4 s. Boot CPU only. */
+bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint64_t tsc_hz,
+	void (*entry)(struct arch_cpu *self));
+/* Does what other CPUs asked for. In every loop that waits for another CPU. */
+void arch_poll_requests(void);
+/* Around the idle wait: an idle CPU is not interrupted to flush, it does so when it leaves. */
+void arch_set_idle(bool idle);
+
 static inline void arch_pause(void)
 {
 	__asm__ volatile("pause");
@@ -203,6 +220,8 @@ uint32_t lapic_count_read(void);
 /* Use the TSC deadline instead of the counter, where the CPU has it. hz: rate of the TSC. */
 bool lapic_timer_use_tsc(uint64_t tsc_hz);
 void lapic_send_ipi(uint32_t apic_id, uint32_t vector);
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, uint32_t page);
 
 enum {
 	VECTOR_TIMER = 0xf0,

@@ -22,6 +22,7 @@
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/smp.h"
 #include "kernel/signal/signal.h"
 #include "kernel/sync/futex.h"
 #include "kernel/time/clock.h"
@@ -96,6 +97,8 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	net_init();
 	boot_mark("network");
 	fs_init_std();
+	smp_start_cpus();
+	boot_mark("cpus");
 	start_program();
 	boot_mark("program");
 	sched_idle_loop();

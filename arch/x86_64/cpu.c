@@ -176,6 +176,20 @@ void arch_cpu_init_boot(struct arch_cpu *self)
 	fpu_init_cpu();
 }
 
+void arch_cpu_init_secondary(struct arch_cpu *self)
+{
+	load_tables(self->tables);
+	self->self = self;
+	msr_write(MSR_GS_BASE, (uint64_t)self); /* (2) */
+	set_control_registers();
+	fpu_init_cpu();
+}
+
+size_t arch_cpu_tables_bytes(void)
+{
+	return sizeof(struct cpu_tables);
+}
+
 bool cpu_has_fsgsbase(void)
 {
 	return cpu.fsgsbase;

@@ -28,5 +28,8 @@ void fpu_init_cpu(void); /* control registers of this CPU; the first call also f
 void fpu_save(struct arch_thread *t);
 void fpu_load(struct arch_thread *t);
 
+uint64_t paging_root(void); /* physical address of the root table: CR3 */
+void arch_flush_others(void); /* whole TLB of every other CPU; returns when none is stale */
+
 /* boot/linker.ld */
 extern char kernel_text_start[], kernel_text_end[];

@@ -34,6 +34,9 @@ enum {
 	LVT_TSC_DEADLINE = 2 << 17,
 	DIVIDE_BY_1 = 0xb,
 	ICR_PENDING = 1 << 12,
+	ICR_INIT = 5 << 8,
+	ICR_STARTUP = 6 << 8,
+	ICR_ASSERT = 1 << 14,
 };
 
 #define APIC_BASE_X2APIC (3ull << 10)
@@ -172,14 +175,29 @@ void lapic_timer_stop(void)
 		reg_write(REG_TIMER_INITIAL, 0);
 }
 
-void lapic_send_ipi(uint32_t apic_id, uint32_t vector)
+static void send(uint32_t apic_id, uint32_t command)
 {
 	if (!lapic.regs) {
-		msr_write(MSR_X2APIC + REG_ICR_LOW / 16, (uint64_t)apic_id << 32 | vector);
+		msr_write(MSR_X2APIC + REG_ICR_LOW / 16, (uint64_t)apic_id << 32 | command);
 		return;
 	}
 	while (reg_read(REG_ICR_LOW) & ICR_PENDING)
 		arch_pause();
 	reg_write(REG_ICR_HIGH, apic_id << 24);
-	reg_write(REG_ICR_LOW, vector);
+	reg_write(REG_ICR_LOW, command);
+}
+
+void lapic_send_ipi(uint32_t apic_id, uint32_t vector)
+{
+	send(apic_id, vector);
+}
+
+void lapic_send_init(uint32_t apic_id)
+{
+	send(apic_id, ICR_INIT | ICR_ASSERT);
+}
+
+void lapic_send_startup(uint32_t apic_id, uint32_t page)
+{
+	send(apic_id, ICR_STARTUP | ICR_ASSERT | page);
 }

@@ -127,6 +127,11 @@ int paging_init(const struct paging_frames *frames)
 	return paging.root ? 0 : -ENOMEM;
 }
 
+uint64_t paging_root(void)
+{
+	return virt_to_phys(paging.root);
+}
+
 void paging_activate(void)
 {
 	__asm__ volatile("movq %0, %%cr3" : : "r"(virt_to_phys(paging.root)) : "memory");
@@ -277,21 +282,24 @@ uint64_t paging_next_present(uint64_t va, uint64_t end)
 	return va < end ? next_in(paging.root, LEVEL_PML4, va, end) : end;
 }
 
-/* Frees what is empty below table for [start, end); true when table itself is empty. */
-static bool prune(uint64_t *table, int level, uint64_t start, uint64_t end)
+/* Unlinks what is empty below table for [start, end) onto *empty, a list through the tables' first
+ * words; true when table itself is empty. */
+static bool unlink_empty(uint64_t *table, int level, uint64_t start, uint64_t end, uint64_t **empty)
 {
 	uint64_t step = 1ull << shift_of(level);
 
-	if (level > LEVEL_PT) {
-		for (uint64_t va = start; va < end; va = ROUND_DOWN(va, step) + step) {
-			uint64_t *e = &table[index_of(va, level)];
-			uint64_t stop = MIN(end, ROUND_DOWN(va, step) + step);
+	for (uint64_t va = start; level > LEVEL_PT && va < end; va = ROUND_DOWN(va, step) + step) {
+		uint64_t *e = &table[index_of(va, level)], *below;
+		uint64_t stop = MIN(end, ROUND_DOWN(va, step) + step);
 
-			if (!*e || (*e & PTE_PS) || !prune(table_of(*e), level - 1, va, stop))
-				continue;
-			paging.frames->free(*e & PTE_ADDR);
-			*e = 0;
-		}
+		if (!*e || (*e & PTE_PS))
+			continue;
+		below = table_of(*e);
+		if (!unlink_empty(below, level - 1, va, stop, empty))
+			continue;
+		*e = 0;
+		*below = (uint64_t)*empty;
+		*empty = below;
 	}
 	if (level == LEVEL_PML4)
 		return false;
@@ -301,22 +309,39 @@ static bool prune(uint64_t *table, int level, uint64_t start, uint64_t end)
 	return true;
 }
 
+static void flush_self(void)
+{
+	__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
+}
+
 void paging_prune(uint64_t start, uint64_t end)
 {
+	uint64_t *empty = NULL;
+
 	ASSERT(end <= ARCH_USER_END);
-	prune(paging.root, LEVEL_PML4, start, end);
-	/* The CPU may cache entries of the freed tables (SDM 3A 4.10.3). */
-	__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
+	unlink_empty(paging.root, LEVEL_PML4, start, end, &empty);
+	if (!empty)
+		return;
+	/* CPUs may cache entries of these tables (SDM 3A 4.10.3): flush before they are reused. */
+	flush_self();
+	arch_flush_others();
+	while (empty) {
+		uint64_t *next = (uint64_t *)*empty;
+
+		*empty = 0;
+		paging.frames->free(virt_to_phys(empty));
+		empty = next;
+	}
 }
 
 void paging_flush(uint64_t start, uint64_t end)
 {
-	if ((end - start) >> PAGE_SHIFT > FLUSH_SINGLE_MAX) {
-		__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
-		return;
-	}
-	for (uint64_t va = start; va < end; va += PAGE_SIZE)
-		__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+	if ((end - start) >> PAGE_SHIFT > FLUSH_SINGLE_MAX)
+		flush_self();
+	else
+		for (uint64_t va = start; va < end; va += PAGE_SIZE)
+			__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+	arch_flush_others();
 }
 
 void *arch_map_device(paddr_t pa, size_t bytes)

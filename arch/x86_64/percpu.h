@@ -9,6 +9,8 @@
 #define ARCH_CPU_SCRATCH 16
 
 #ifndef __ASSEMBLER__
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* First member of struct cpu (kernel/sched/cpu.h); GS base points here. */
@@ -19,9 +21,10 @@ struct arch_cpu {
 	uint32_t id; /* [I] 0 … cpu_count-1 */
 	uint32_t apic_id; /* [I] */
 	void *fpu_owner; /* [c] the thread whose vector state is in the registers, or NULL */
-	uint64_t *gdt; /* [I] */
-	void *tss; /* [I] struct tss */
-	char *ist_stacks; /* [I] base of the IST stacks */
+	void *tables; /* [I] its descriptor tables and interrupt stacks; boot CPU: NULL */
+	_Atomic bool online; /* [a] runs kernel code */
+	_Atomic bool idle; /* [a] runs nothing of the program: its TLB may be stale */
+	_Atomic bool tlb_stale; /* [a] must flush before it runs the program */
 };
 
 /* The CPU this code runs on. Stable only while interrupts are off, as they are in the kernel. */

@@ -43,6 +43,10 @@ static void handle_interrupt(uint32_t vector)
 		lapic_eoi();
 		kernel_handle_reschedule();
 		return;
+	case VECTOR_TLB:
+		arch_poll_requests();
+		lapic_eoi();
+		return;
 	default:
 		kernel_handle_irq(vector);
 		lapic_eoi();

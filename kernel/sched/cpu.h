@@ -8,7 +8,7 @@
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 
-#define CPUS_MAX 64u
+#define CPUS_MAX ARCH_CPUS_MAX
 
 struct thread;
 TAILQ_HEAD(run_list, thread);

@@ -2,18 +2,21 @@
  * sched.c: which thread runs where.
  *
  * What:       one queue of runnable threads per CPU, first in first out. A thread runs until it
- *             parks, or, when others wait for the CPU, until its slice is over. A thread that is
- *             woken shortens the running one's slice to a granule, so that it need not wait long.
+ *             parks, or, when others wait for the CPU, until its slice is over. A woken thread goes
+ *             to the CPU it ran on last if that is idle, else to an idle one, else it waits where it
+ *             was and shortens the running thread's slice to a granule. An idle CPU takes threads
+ *             from the queues of others before it halts.
  *
  *               RUNNABLE -> RUNNING   [schedule]        RUNNING -> PARKED    [sched_park]
- *               RUNNING  -> RUNNABLE  [yield, slice]    PARKED  -> RUNNABLE  [sched_unpark]
- *               RUNNING  -> DEAD      [sched_exit]
+ *               RUNNING  -> RUNNABLE  [yield, slice]    PARKED  -> WAKING    [sched_unpark]
+ *               RUNNING  -> DEAD      [sched_exit]      WAKING  -> RUNNABLE  [place]
  *
  * Invariants: (1) a thread is on exactly one queue while RUNNABLE, on none else. (2) the queue lock of
  *             the CPU is held across a switch and released by the thread that arrives: so nobody
  *             takes a thread from a queue before it has left its stack. (3) an unpark is never
- *             lost: it either makes the thread runnable or sets wake_pending.
- * Locking:    cpu.rq_lock, LOCK_SCHED. Never sleeps with it.
+ *             lost: it either makes the thread runnable or sets wake_pending. (4) a thread's cpu
+ *             changes only while it is WAKING or, by stealing, on the queue, under that queue's lock.
+ * Locking:    cpu.rq_lock, LOCK_SCHED, one at a time. Never sleeps with it.
  * Failure:    none.
  * Source:     xv6's hand-off of the lock across the switch.
  */
@@ -94,6 +97,10 @@ static void schedule_locked(struct cpu *c)
 		finish_switch();
 		return;
 	}
+	if (from == c->idle)
+		arch_set_idle(false); /* flushes what the idle CPU was spared */
+	else if (to == c->idle)
+		arch_set_idle(true);
 	c->current = to;
 	stat_inc(STAT_context_switches);
 	if (c->runnable_count)
@@ -137,28 +144,71 @@ void sched_park(uint64_t deadline_ns, bool signals)
 		timer_cancel(&t->park_timer);
 }
 
-void sched_unpark(struct thread *t)
+static bool may_run_on(const struct thread *t, uint32_t cpu)
 {
-	struct cpu *c = &cpus[t->cpu];
+	return t->affinity >> cpu & 1;
+}
+
+/* The last CPU if it is idle, else any idle one, else the last one (or the first allowed). */
+static uint32_t choose_cpu(const struct thread *t)
+{
+	uint32_t last = t->cpu, allowed = UINT32_MAX;
+
+	if (may_run_on(t, last)) {
+		if (atomic_load_explicit(&cpus[last].arch.idle, memory_order_relaxed))
+			return last;
+		allowed = last;
+	}
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (!may_run_on(t, i))
+			continue;
+		if (atomic_load_explicit(&cpus[i].arch.idle, memory_order_relaxed))
+			return i;
+		if (allowed == UINT32_MAX)
+			allowed = i;
+	}
+	return allowed == UINT32_MAX ? last : allowed;
+}
+
+/* Queues a thread that is on no queue and not running. */
+static void place(struct thread *t)
+{
+	struct cpu *c = &cpus[choose_cpu(t)];
 
 	spin_lock(&c->rq_lock);
+	enqueue_locked(c, t); /* (4) */
+	if (c == this_cpu())
+		start_slice(c, clock_now_ns(), GRANULE_NS);
+	spin_unlock(&c->rq_lock);
+	if (c != this_cpu())
+		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
+}
+
+void sched_unpark(struct thread *t)
+{
+	struct cpu *c;
+
+	for (;;) {
+		c = &cpus[t->cpu];
+		spin_lock(&c->rq_lock);
+		if (c == &cpus[t->cpu])
+			break;
+		spin_unlock(&c->rq_lock); /* it moved meanwhile */
+	}
 	if (t->state != THREAD_PARKED) {
 		t->wake_pending = true; /* (3) */
-	} else {
-		enqueue_locked(c, t);
-		start_slice(c, clock_now_ns(), GRANULE_NS);
+		spin_unlock(&c->rq_lock);
+		return;
 	}
+	t->state = THREAD_WAKING;
 	spin_unlock(&c->rq_lock);
+	place(t);
 }
 
 void sched_start(struct thread *t)
 {
-	struct cpu *c = this_cpu();
-
-	spin_lock(&c->rq_lock);
-	enqueue_locked(c, t);
-	start_slice(c, clock_now_ns(), GRANULE_NS);
-	spin_unlock(&c->rq_lock);
+	t->cpu = this_cpu()->arch.id;
+	place(t);
 }
 
 void sched_yield_cpu(void)
@@ -208,12 +258,21 @@ void sched_exit(void)
 
 void sched_kick(struct thread *t)
 {
+	struct cpu *c = &cpus[t->cpu];
+
 	/* Partner: sched_park's test of signal_is_deliverable; wake_pending closes the gap. */
 	sched_unpark(t);
+	if (c != this_cpu() && c->current == t)
+		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
 }
 
+/* Another CPU queued a thread here, or wants the running one to look at its signals. */
 void kernel_handle_reschedule(void)
 {
+	struct cpu *c = this_cpu();
+
+	if (c->runnable_count)
+		start_slice(c, clock_now_ns(), GRANULE_NS);
 }
 
 int sched_set_affinity(struct thread *t, uint64_t mask)
@@ -235,18 +294,57 @@ uint64_t sched_thread_cpu_ns(struct thread *t)
 	return ns;
 }
 
+/* A thread from the longest-waiting end of another CPU's queue; NULL: nothing to take. */
+static struct thread *steal(struct cpu *self)
+{
+	struct thread *t = NULL;
+
+	for (uint32_t i = 1; i < cpu_count && !t; i++) {
+		struct cpu *c = &cpus[(self->arch.id + i) % cpu_count];
+
+		/* A hint; the lock decides. An idle CPU is about to run what it was just given. */
+		if (!c->runnable_count ||
+			atomic_load_explicit(&c->arch.idle, memory_order_relaxed))
+			continue;
+		spin_lock(&c->rq_lock);
+		TAILQ_FOREACH(t, &c->runnable, run_link)
+			if (may_run_on(t, self->arch.id))
+				break;
+		if (t) {
+			TAILQ_REMOVE(&c->runnable, t, run_link);
+			c->runnable_count--;
+			t->state = THREAD_WAKING;
+			t->cpu = self->arch.id; /* (4) */
+		}
+		spin_unlock(&c->rq_lock);
+	}
+	return t;
+}
+
+static bool run_something(struct cpu *c)
+{
+	struct thread *stolen = c->runnable_count ? NULL : steal(c);
+
+	spin_lock(&c->rq_lock);
+	if (stolen)
+		enqueue_locked(c, stolen);
+	if (!c->runnable_count) {
+		spin_unlock(&c->rq_lock);
+		return false;
+	}
+	c->current->state = THREAD_RUNNABLE; /* not queued: it is the idle thread */
+	schedule_locked(c);
+	return true;
+}
+
 void sched_idle_loop(void)
 {
 	struct cpu *c = this_cpu();
 
+	arch_set_idle(true);
 	for (;;) {
-		spin_lock(&c->rq_lock);
-		if (c->runnable_count) {
-			c->current->state = THREAD_RUNNABLE; /* not queued: it is the idle thread */
-			schedule_locked(c);
+		if (run_something(c))
 			continue;
-		}
-		spin_unlock(&c->rq_lock);
 		stat_inc(STAT_idle_waits);
 		arch_idle_wait();
 	}
@@ -258,7 +356,15 @@ void sched_init(struct thread *boot_thread)
 		spinlock_init(&cpus[i].rq_lock, LOCK_SCHED);
 		TAILQ_INIT(&cpus[i].runnable);
 	}
-	boot_thread->state = THREAD_RUNNING;
-	cpus[0].idle = boot_thread;
-	cpus[0].current = boot_thread;
+	sched_adopt_idle(boot_thread);
+}
+
+void sched_adopt_idle(struct thread *idle)
+{
+	struct cpu *c = this_cpu();
+
+	idle->state = THREAD_RUNNING;
+	idle->cpu = c->arch.id;
+	c->idle = idle;
+	c->current = idle;
 }

@@ -7,6 +7,7 @@
 
 /* The calling context becomes the boot CPU's idle thread. */
 void sched_init(struct thread *boot_thread);
+void sched_adopt_idle(struct thread *idle); /* the same for another CPU, on it */
 /* First thing on a new thread's stack: completes the switch to it. */
 void sched_first_run(void);
 /* Sleeps until unparked, until deadline_ns, or (signals) until a signal is deliverable. Consumes a

@@ -19,6 +19,7 @@ enum thread_state {
 	THREAD_RUNNING, /* on a CPU, or about to be */
 	THREAD_RUNNABLE, /* on a run queue */
 	THREAD_PARKED, /* waits for sched_unpark */
+	THREAD_WAKING, /* on its way to a run queue */
 	THREAD_DEAD, /* left its stack for ever; freed by thread_reap */
 };
 

@@ -2,7 +2,7 @@
  * spinlock.c: ticket locks, with rank checks in debug builds.
  *
  * What:       first come, first served, so that no CPU starves. A waiting CPU has interrupts
- *             off.
+ *             off, and so looks itself for what other CPUs ask of it.
  * Invariants: (1) ranks of the locks a CPU holds ascend. (2) interrupts are off while one is held.
  * Locking:    this is it.
  * Failure:    a broken invariant is a panic in debug builds.
@@ -71,6 +71,7 @@ void spin_lock(struct spinlock *l)
 	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket) {
 		if (unlikely(ignored))
 			break;
+		arch_poll_requests();
 		arch_pause();
 	}
 	l->owner = this_cpu()->arch.id + 1;

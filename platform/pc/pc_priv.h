@@ -7,3 +7,4 @@
 
 void ioapic_init(void);
 void uart_write(uint8_t c); /* first serial port; set up at the first use; LF becomes CR LF */
+paddr_t pc_rsdp(void); /* ACPI's root pointer as the boot loader gave it; 0: none */

@@ -17,11 +17,18 @@ enum { DEBUGCON_ECHO = 0xe9 };
 
 static struct {
 	bool debugcon; /* QEMU's device answers reads with 0xe9 */
+	paddr_t rsdp_pa; /* 0: none */
 } pc;
 
-void platform_init_early(const struct boot_info *info unused_arg)
+void platform_init_early(const struct boot_info *info)
 {
+	pc.rsdp_pa = info->rsdp_pa;
 	pc.debugcon = arch_in8(GOSOLO_DEBUG_PORT) == DEBUGCON_ECHO;
+}
+
+paddr_t pc_rsdp(void)
+{
+	return pc.rsdp_pa;
 }
 
 void platform_debug_write(const char *s, size_t bytes)

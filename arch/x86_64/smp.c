@@ -1,0 +1,153 @@
+/*
+ * smp.c: the other CPUs: bringing them up, and making them forget translations.
+ *
+ * What:       one CPU after the other is started by INIT and start-up IPIs at a page below 1 MiB.
+ *             Shootdown: a CPU is told by its tlb_stale word, and interrupted unless it is idle; an
+ *             idle one looks at the word before it runs anything of the program again.
+ * Invariants: (1) a CPU that may hold stale translations has tlb_stale set until it has flushed.
+ *             (2) a CPU that waits with interrupts off answers by arch_poll_requests, so two CPUs
+ *             that wait for each other's locks never wait for each other's flushes.
+ * Locking:    arch_flush_others: the caller's LOCK_VM, so one shootdown at a time.
+ * Failure:    a CPU that does not come up in time is left out: false.
+ * Source:     Intel SDM 3A 9.4.4.1, 10.6; 4.10.5 (propagation of paging changes).
+ */
+#include <stdatomic.h>
+
+#include "arch/arch.h"
+#include "arch/x86_64/cpu_priv.h"
+#include "arch/x86_64/regs.h"
+#include "base/assert.h"
+#include "lib/string.h"
+
+enum {
+	AP_PAGE = 0x8000, /* never RAM that is given out: the first MiB is a hole */
+	INIT_WAIT_US = 100, /* hypervisors need none; hardware that needs 10 ms is not ours */
+	START_TRIES = 2,
+	ONLINE_WAIT_MS = 200,
+};
+
+struct ap_mailbox {
+	uint64_t cr3, stack, cpu, entry;
+};
+
+extern char ap_start_begin[], ap_start_end[], ap_start_mailbox[];
+
+static struct {
+	struct arch_cpu *online[ARCH_CPUS_MAX]; /* [I] after each CPU's start */
+	_Atomic uint32_t count; /* [a] */
+	void (*entry)(struct arch_cpu *self);
+} smp;
+
+void arch_smp_init(struct arch_cpu *boot)
+{
+	boot->apic_id = lapic_id();
+	smp.online[0] = boot;
+	atomic_store_explicit(&smp.count, 1, memory_order_relaxed);
+}
+
+static void ap_entry(struct arch_cpu *self)
+{
+	arch_cpu_init_secondary(self);
+	if (lapic_init())
+		arch_halt_forever();
+	self->apic_id = lapic_id();
+	smp.online[self->id] = self;
+	/* Partner: the acquire in arch_start_cpu. */
+	atomic_store_explicit(&self->online, true, memory_order_release);
+	smp.entry(self);
+	arch_halt_forever();
+}
+
+static void wait_cycles(uint64_t cycles, const struct arch_cpu *until_online)
+{
+	uint64_t start = arch_cycles();
+
+	while (arch_cycles() - start < cycles) {
+		if (until_online && atomic_load_explicit(&until_online->online, memory_order_acquire))
+			return;
+		arch_pause();
+	}
+}
+
+bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint64_t tsc_hz,
+	void (*entry)(struct arch_cpu *self))
+{
+	char *page = phys_to_virt(AP_PAGE);
+	struct ap_mailbox *m = (void *)(page + (ap_start_mailbox - ap_start_begin));
+	uint64_t old_size;
+	paddr_t old;
+
+	ASSERT(c->id < ARCH_CPUS_MAX);
+	smp.entry = entry;
+	memcpy(page, ap_start_begin, (size_t)(ap_start_end - ap_start_begin));
+	*m = (struct ap_mailbox){ paging_root(), (uint64_t)stack_top, (uint64_t)c, (uint64_t)ap_entry };
+	if (paging_map(AP_PAGE, AP_PAGE, PAGING_READ | PAGING_WRITE | PAGING_EXEC))
+		return false;
+	lapic_send_init(apic_id);
+	wait_cycles(tsc_hz / 1000000 * INIT_WAIT_US, NULL);
+	for (unsigned i = 0; i < START_TRIES && !c->online; i++) {
+		lapic_send_startup(apic_id, AP_PAGE >> PAGE_SHIFT);
+		wait_cycles(tsc_hz / 1000 * ONLINE_WAIT_MS, c);
+	}
+	paging_unmap(AP_PAGE, &old, &old_size);
+	if (!atomic_load_explicit(&c->online, memory_order_acquire))
+		return false;
+	atomic_fetch_add_explicit(&smp.count, 1, memory_order_release);
+	paging_flush(AP_PAGE, AP_PAGE + PAGE_SIZE);
+	return true;
+}
+
+static void flush_self(void)
+{
+	__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
+}
+
+void arch_poll_requests(void)
+{
+	struct arch_cpu *self = arch_cpu_self();
+
+	if (!atomic_load_explicit(&self->tlb_stale, memory_order_acquire))
+		return;
+	flush_self();
+	/* Partner: the wait in arch_flush_others. */
+	atomic_store_explicit(&self->tlb_stale, false, memory_order_release); /* (1) */
+}
+
+void arch_set_idle(bool idle)
+{
+	struct arch_cpu *self = arch_cpu_self();
+
+	/* Sequentially consistent with tlb_stale in arch_flush_others: either we see the request now,
+	 * or the other CPU sees that we are not idle and interrupts us. */
+	atomic_store_explicit(&self->idle, idle, memory_order_seq_cst);
+	if (!idle && atomic_load_explicit(&self->tlb_stale, memory_order_seq_cst))
+		arch_poll_requests();
+}
+
+void arch_flush_others(void)
+{
+	struct arch_cpu *self = arch_cpu_self();
+	uint32_t n = atomic_load_explicit(&smp.count, memory_order_acquire);
+	uint64_t waiting = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct arch_cpu *c = smp.online[i];
+
+		if (c == self)
+			continue;
+		atomic_store_explicit(&c->tlb_stale, true, memory_order_seq_cst);
+		if (atomic_load_explicit(&c->idle, memory_order_seq_cst))
+			continue;
+		lapic_send_ipi(c->apic_id, VECTOR_TLB);
+		waiting |= 1ull << i;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(waiting >> i & 1))
+			continue;
+		while (atomic_load_explicit(&smp.online[i]->tlb_stale, memory_order_acquire) &&
+			!atomic_load_explicit(&smp.online[i]->idle, memory_order_seq_cst)) {
+			arch_poll_requests(); /* (2) */
+			arch_pause();
+		}
+	}
+}

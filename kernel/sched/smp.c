@@ -1,0 +1,61 @@
+/*
+ * smp.c: the other CPUs join.
+ *
+ * What:       each gets its tables, an idle thread and a stack, checks that its time stamp counter
+ *             agrees with the boot CPU's, and goes into the idle loop, where it takes work.
+ * Invariants: (1) cpu_count grows only after a CPU is ready to be sent work.
+ * Locking:    none: one CPU is started at a time, by the boot CPU.
+ * Failure:    a CPU without memory or that does not answer is left out, with one log line.
+ * Source:     none.
+ */
+#include "kernel/sched/smp.h"
+
+#include "arch/arch.h"
+#include "kernel/log.h"
+#include "kernel/mm/kmem.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/sched/sched.h"
+#include "kernel/time/clock.h"
+#include "platform/platform.h"
+
+enum { IDLE_STACK_ORDER = 2 };
+
+static void secondary_main(struct arch_cpu *self)
+{
+	struct cpu *c = container_of(self, struct cpu, arch);
+
+	sched_adopt_idle(c->idle);
+	sched_idle_loop();
+}
+
+static bool start_one(struct cpu *c, uint32_t id, uint32_t apic_id)
+{
+	pfn_t stack = pmm_alloc(IDLE_STACK_ORDER, PMM_KERNEL);
+
+	c->arch.id = id;
+	c->arch.apic_id = apic_id;
+	c->arch.tables = kmem_zalloc(arch_cpu_tables_bytes());
+	c->idle = kmem_zalloc(sizeof(*c->idle));
+	if (stack == PFN_NONE || !c->arch.tables || !c->idle)
+		return false;
+	return arch_start_cpu(&c->arch, apic_id,
+		(char *)pfn_to_virt(stack) + (PAGE_SIZE << IDLE_STACK_ORDER), clock_tsc_hz(),
+		secondary_main);
+}
+
+void smp_start_cpus(void)
+{
+	uint32_t apic_ids[CPUS_MAX];
+	uint32_t n = platform_find_cpus(apic_ids, CPUS_MAX);
+
+	arch_smp_init(&cpus[0].arch);
+	for (uint32_t i = 0; i < n; i++) {
+		if (apic_ids[i] == cpus[0].arch.apic_id)
+			continue;
+		if (start_one(&cpus[cpu_count], cpu_count, apic_ids[i]))
+			cpu_count++; /* (1) */
+		else
+			log_warn("smp: the CPU with APIC id %u did not start; going on without it",
+				apic_ids[i]);
+	}
+}
