@@ -1,0 +1,22 @@
+/*
+ * arch.h: the processor's contract on the host: as arch/arch.h, but RAM is host_ram.
+ */
+#pragma once
+
+#define phys_to_virt arch_phys_to_virt_unused
+#define virt_to_phys arch_virt_to_phys_unused
+#include "../../../../arch/arch.h"
+#undef phys_to_virt
+#undef virt_to_phys
+
+extern char *host_ram; /* host.h */
+
+static inline void *phys_to_virt(paddr_t pa)
+{
+	return host_ram + pa;
+}
+
+static inline paddr_t virt_to_phys(const void *va)
+{
+	return (paddr_t)((const char *)va - host_ram);
+}
