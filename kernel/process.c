@@ -31,11 +31,22 @@ static struct {
 	uint32_t mark_count;
 } process;
 
+bool process_is_ending(void)
+{
+	return atomic_load_explicit(&process.ending, memory_order_relaxed);
+}
+
+void process_wait_for_end(void)
+{
+	for (;;)
+		sched_park(TIME_NEVER_NS, false);
+}
+
 static noreturn_fn void finish(enum gosolo_exit_kind kind, uint32_t value)
 {
 	if (atomic_exchange_explicit(&process.ending, true, memory_order_acq_rel)) /* (1) */
-		for (;;)
-			sched_park(TIME_NEVER_NS, false);
+		process_wait_for_end();
+	sched_interrupt_others(); /* whoever runs the program now comes to kernel_return_to_program */
 	hostchan_finish(kind, value, "");
 	platform_reset();
 }

@@ -13,6 +13,7 @@
 #include "kernel/log.h"
 #include "kernel/mm/vm.h"
 #include "kernel/panic.h"
+#include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
 
@@ -109,6 +110,8 @@ void kernel_return_to_program(struct trapframe *tf)
 	struct thread *t = thread_current();
 
 	lock_assert_none();
+	if (unlikely(process_is_ending()))
+		process_wait_for_end();
 	for (;;) { /* (1): each of the two may cause the other */
 		if (unlikely(this_cpu()->need_resched))
 			sched_return_to_program();

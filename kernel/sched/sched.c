@@ -275,6 +275,13 @@ void kernel_handle_reschedule(void)
 		start_slice(c, clock_now_ns(), GRANULE_NS);
 }
 
+void sched_interrupt_others(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++)
+		if (&cpus[i] != this_cpu())
+			lapic_send_ipi(cpus[i].arch.apic_id, VECTOR_RESCHEDULE);
+}
+
 int sched_set_affinity(struct thread *t, uint64_t mask)
 {
 	uint64_t online = cpu_count >= 64 ? UINT64_MAX : (1ull << cpu_count) - 1;

@@ -27,6 +27,7 @@ noreturn_fn void sched_exit(void);
 void sched_return_to_program(void);
 /* Asks the CPU that runs t to look at t->signal_work (IPI when it is another CPU). */
 void sched_kick(struct thread *t);
+void sched_interrupt_others(void); /* every other CPU enters the kernel once */
 int sched_set_affinity(struct thread *t, uint64_t mask) must_check; /* -EINVAL: no online CPU */
 noreturn_fn void sched_idle_loop(void);
 uint64_t sched_thread_cpu_ns(struct thread *t); /* CPU time so far; own thread exact */
