@@ -24,7 +24,8 @@ struct arch_cpu {
 	void *tables; /* [I] its descriptor tables and interrupt stacks; boot CPU: NULL */
 	_Atomic bool online; /* [a] runs kernel code */
 	_Atomic bool idle; /* [a] runs nothing of the program: its TLB may be stale */
-	_Atomic bool tlb_stale; /* [a] must flush before it runs the program */
+	_Atomic uint32_t tlb_requested; /* [a] flushes that others asked for */
+	_Atomic uint32_t tlb_done; /* [a] of these, answered; must be all before the program runs */
 };
 
 /* The CPU this code runs on. Stable only while interrupts are off, as they are in the kernel. */

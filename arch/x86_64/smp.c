@@ -2,9 +2,11 @@
  * smp.c: the other CPUs: bringing them up, and making them forget translations.
  *
  * What:       one CPU after the other is started by INIT and start-up IPIs at a page below 1 MiB.
- *             Shootdown: a CPU is told by its tlb_stale word, and interrupted unless it is idle; an
- *             idle one looks at the word before it runs anything of the program again.
- * Invariants: (1) a CPU that may hold stale translations has tlb_stale set until it has flushed.
+ *             Shootdown: requests to a CPU are counted, and it is interrupted unless it is idle; an
+ *             idle one looks at the count before it runs anything of the program again.
+ * Invariants: (1) a CPU that may hold stale translations has answered fewer requests than were made.
+ *             It answers up to the count it read before it flushed, never more: a request may come
+ *             in between. test/models/shootdown.pml checks this hand-off.
  *             (2) a CPU that waits with interrupts off answers by arch_poll_requests, so two CPUs
  *             that wait for each other's locks never wait for each other's flushes.
  * Locking:    arch_flush_others: the caller's LOCK_VM, so one shootdown at a time.
@@ -102,25 +104,30 @@ static void flush_self(void)
 	__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
 }
 
+static bool is_stale(struct arch_cpu *c)
+{
+	return atomic_load_explicit(&c->tlb_done, memory_order_acquire) !=
+		atomic_load_explicit(&c->tlb_requested, memory_order_acquire);
+}
+
 void arch_poll_requests(void)
 {
 	struct arch_cpu *self = arch_cpu_self();
+	uint32_t seen = atomic_load_explicit(&self->tlb_requested, memory_order_acquire);
 
-	if (!atomic_load_explicit(&self->tlb_stale, memory_order_acquire))
+	if (seen == atomic_load_explicit(&self->tlb_done, memory_order_relaxed))
 		return;
 	flush_self();
 	/* Partner: the wait in arch_flush_others. */
-	atomic_store_explicit(&self->tlb_stale, false, memory_order_release); /* (1) */
+	atomic_store_explicit(&self->tlb_done, seen, memory_order_release); /* (1) */
 }
 
 void arch_set_idle(bool idle)
 {
-	struct arch_cpu *self = arch_cpu_self();
-
-	/* Sequentially consistent with tlb_stale in arch_flush_others: either we see the request now,
-	 * or the other CPU sees that we are not idle and interrupts us. */
-	atomic_store_explicit(&self->idle, idle, memory_order_seq_cst);
-	if (!idle && atomic_load_explicit(&self->tlb_stale, memory_order_seq_cst))
+	/* Sequentially consistent with tlb_requested in arch_flush_others: either we see the request
+	 * now, or the other CPU sees that we are not idle and interrupts us. */
+	atomic_store_explicit(&arch_cpu_self()->idle, idle, memory_order_seq_cst);
+	if (!idle)
 		arch_poll_requests();
 }
 
@@ -135,7 +142,7 @@ void arch_flush_others(void)
 
 		if (c == self)
 			continue;
-		atomic_store_explicit(&c->tlb_stale, true, memory_order_seq_cst);
+		atomic_fetch_add_explicit(&c->tlb_requested, 1, memory_order_seq_cst);
 		if (atomic_load_explicit(&c->idle, memory_order_seq_cst))
 			continue;
 		lapic_send_ipi(c->apic_id, VECTOR_TLB);
@@ -144,7 +151,7 @@ void arch_flush_others(void)
 	for (uint32_t i = 0; i < n; i++) {
 		if (!(waiting >> i & 1))
 			continue;
-		while (atomic_load_explicit(&smp.online[i]->tlb_stale, memory_order_acquire) &&
+		while (is_stale(smp.online[i]) &&
 			!atomic_load_explicit(&smp.online[i]->idle, memory_order_seq_cst)) {
 			arch_poll_requests(); /* (2) */
 			arch_pause();
