@@ -83,7 +83,7 @@ static int wait_status(pid_t pid, int64_t limit_ms)
 static const char *explain(int status)
 {
 	if (status == -1)
-		return "a trial guest crawls under KVM here";
+		return "a trial guest does not finish under KVM here";
 	if (!WIFEXITED(status))
 		return "QEMU aborts under KVM here";
 	switch (WEXITSTATUS(status)) {
@@ -104,10 +104,27 @@ static const char *explain(int status)
 static const char *try_model(const char *qemu, const char *model, int64_t limit_ms)
 {
 	const char *const argv[] = {
-		qemu, "-M", "microvm,acpi=off,auto-kernel-cmdline=off,pit=off,pic=off,isa-serial=off",
-		"-accel", "kvm", "-cpu", model, "-m", "32M", "-nodefaults", "-no-user-config",
-		"-no-reboot", "-display", "none", "-bios", "qboot.rom", "-device",
-		"isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", "/dev/fd/3", NULL,
+		qemu,
+		"-M",
+		"microvm,acpi=off,auto-kernel-cmdline=off,pit=off,pic=off,isa-serial=off",
+		"-accel",
+		"kvm",
+		"-cpu",
+		model,
+		"-m",
+		"32M",
+		"-nodefaults",
+		"-no-user-config",
+		"-no-reboot",
+		"-display",
+		"none",
+		"-bios",
+		"qboot.rom",
+		"-device",
+		"isa-debug-exit,iobase=0xf4,iosize=1",
+		"-kernel",
+		"/dev/fd/3",
+		NULL,
 	};
 	int image = trial_file(), nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	const char *why = "no trial could be made";
@@ -177,14 +194,15 @@ static char *memory_key(const char *qemu)
 	if (stat("/dev/kvm", &kvm) == 0 && access("/dev/kvm", R_OK | W_OK) != 0)
 		kvm.st_ino = 0;
 	return mem_format("%s %s %lld %lld %lld", boot, qemu, (long long)st.st_size,
-			  (long long)st.st_mtime, (long long)kvm.st_ino);
+		(long long)st.st_mtime, (long long)kvm.st_ino);
 }
 
 /* The file: the key's line, then "kvm MODEL" or "tcg REASON". */
 static bool recall(const char *path, const char *key, struct accel_choice *choice)
 {
 	char *text = path && key ? io_read_text(path, 4096, NULL) : NULL, *rest = text;
-	char *first = rest ? strsep(&rest, "\n") : NULL, *second = rest ? strsep(&rest, "\n") : NULL;
+	char *first = rest ? strsep(&rest, "\n") : NULL,
+	     *second = rest ? strsep(&rest, "\n") : NULL;
 
 	if (!second || strcmp(first, key) != 0 || strlen(second) < 4)
 		return false;

@@ -14,8 +14,8 @@ struct accel_choice {
 
 /* `wanted` KVM: reports 125 when it does not work. The finding is remembered until the next boot,
  * so that the trial (a second at most) is paid once. */
-int accel_choose(enum options_accel wanted, const char *qemu, struct accel_choice *choice)
-	must_check;
+int accel_choose(enum options_accel wanted, const char *qemu,
+	struct accel_choice *choice) must_check;
 
 /* The trial itself, nothing remembered. True: it ran; choice is filled in either way. */
 bool accel_try_kvm(const char *qemu, struct accel_choice *choice);

@@ -63,7 +63,7 @@ static int compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 
 /* The child of that name, or NULL and the index where it belongs. */
 static struct archive_entry *find_child(struct archive_entry *dir, const char *name, size_t len,
-					size_t *index)
+	size_t *index)
 {
 	size_t low = 0, high = dir->child_count;
 
@@ -84,7 +84,7 @@ static struct archive_entry *find_child(struct archive_entry *dir, const char *n
 }
 
 static struct archive_entry *insert_child(struct archive_entry *dir, const char *name, size_t len,
-					  size_t index)
+	size_t index)
 {
 	struct archive_entry *child = mem_alloc(sizeof(*child));
 
@@ -93,7 +93,7 @@ static struct archive_entry *insert_child(struct archive_entry *dir, const char 
 	if (dir->child_count == dir->child_room) {
 		dir->child_room = dir->child_room ? dir->child_room * 2 : 8;
 		dir->children = mem_resize(dir->children,
-					   dir->child_room * sizeof(struct archive_entry *));
+			dir->child_room * sizeof(struct archive_entry *));
 	}
 	memmove(&dir->children[index + 1], &dir->children[index],
 		(dir->child_count - index) * sizeof(struct archive_entry *));
@@ -115,7 +115,7 @@ static bool next_name(const char **path, const char **name, size_t *len)
 
 /* Walks to `guest`, creating directories on the way and, with `mode`, the entry itself. */
 static int reach(struct archive *archive, const char *guest, uint16_t mode,
-		 struct archive_entry **out)
+	struct archive_entry **out)
 {
 	struct archive_entry *at = &archive->root;
 	const char *rest = guest, *name;
@@ -126,13 +126,12 @@ static int reach(struct archive *archive, const char *guest, uint16_t mode,
 		struct archive_entry *child;
 
 		if ((len == 1 && name[0] == '.') || (len == 2 && memcmp(name, "..", 2) == 0) ||
-		    len > NAME_BYTES_MAX)
+			len > NAME_BYTES_MAX)
 			return report_fail(GOSOLO_CODE_FAILED, "%s: not a usable name in the image",
-					   guest);
+				guest);
 		if (!S_ISDIR(at->mode))
 			return report_fail(GOSOLO_CODE_FAILED,
-					   "%s: %s is a file in the image, not a directory", guest,
-					   at->name);
+				"%s: %s is a file in the image, not a directory", guest, at->name);
 		child = find_child(at, name, len, &index);
 		if (!child) {
 			child = insert_child(at, name, len, index);
@@ -142,7 +141,7 @@ static int reach(struct archive *archive, const char *guest, uint16_t mode,
 	}
 	if (S_ISDIR(at->mode) != S_ISDIR(mode))
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: both a file and a directory in the image", guest);
+			"%s: both a file and a directory in the image", guest);
 	*out = at;
 	return 0;
 }
@@ -153,7 +152,7 @@ static int64_t bounded_time(const struct archive *archive, int64_t mtime_ns)
 }
 
 int archive_add_data(struct archive *archive, const char *guest, const void *data, size_t bytes,
-		     int64_t mtime_ns)
+	int64_t mtime_ns)
 {
 	struct archive_entry *entry;
 	int code = reach(archive, guest, S_IFREG | 0644, &entry);
@@ -218,15 +217,15 @@ static const void *load_file(int fd, uint64_t bytes)
 }
 
 static void set_stat(const struct archive *archive, struct archive_entry *entry,
-		     const struct stat *st)
+	const struct stat *st)
 {
 	entry->mode = (uint16_t)((st->st_mode & S_IFMT) | (st->st_mode & 07777));
-	entry->mtime_ns = bounded_time(archive, st->st_mtim.tv_sec * 1000000000ll +
-							st->st_mtim.tv_nsec);
+	entry->mtime_ns = bounded_time(archive,
+		st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec);
 }
 
 static int add_file(struct archive *archive, const char *host, const char *guest, int fd,
-		    const struct stat *st)
+	const struct stat *st)
 {
 	struct archive_entry *entry;
 	uint64_t bytes = (uint64_t)st->st_size;
@@ -235,12 +234,12 @@ static int add_file(struct archive *archive, const char *host, const char *guest
 
 	if (bytes > archive->limit_bytes - archive->data_bytes)
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: too much to put into the image (more than %llu MiB in all)",
-				   host, (unsigned long long)(archive->limit_bytes >> 20));
+			"%s: too much to put into the image (more than %llu MiB in all)", host,
+			(unsigned long long)(archive->limit_bytes >> 20));
 	data = bytes ? load_file(fd, bytes) : "";
 	if (!data)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be read: %s", host,
-				   strerror(errno));
+			strerror(errno));
 	code = reach(archive, guest, S_IFREG | 0644, &entry);
 	if (code)
 		return code;
@@ -252,7 +251,7 @@ static int add_file(struct archive *archive, const char *host, const char *guest
 }
 
 static int add_link(struct archive *archive, int dir_fd, const char *name, const char *host,
-		    const char *guest, const struct stat *st)
+	const char *guest, const struct stat *st)
 {
 	struct archive_entry *entry;
 	char target[PATH_MAX];
@@ -261,7 +260,7 @@ static int add_link(struct archive *archive, int dir_fd, const char *name, const
 
 	if (len < 0 || (size_t)len == sizeof(target))
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be read: %s", host,
-				   strerror(len < 0 ? errno : ENAMETOOLONG));
+			strerror(len < 0 ? errno : ENAMETOOLONG));
 	code = reach(archive, guest, S_IFLNK | 0777, &entry);
 	if (code)
 		return code;
@@ -272,19 +271,19 @@ static int add_link(struct archive *archive, int dir_fd, const char *name, const
 }
 
 static int add_directory(struct archive *archive, int fd, const char *host, const char *guest,
-			 archive_filter_fn filter, const struct stat *st);
+	archive_filter_fn filter, const struct stat *st);
 
 /* One name inside a directory that is open as dir_fd. */
 static int add_name(struct archive *archive, int dir_fd, const char *name, const char *host,
-		    const char *guest, archive_filter_fn filter)
+	const char *guest, archive_filter_fn filter)
 {
 	struct stat st;
 	int fd, code = 0;
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0
-				       : report_fail(GOSOLO_CODE_FAILED, "%s: %s", host,
-						     strerror(errno));
+		return errno == ENOENT
+			? 0
+			: report_fail(GOSOLO_CODE_FAILED, "%s: %s", host, strerror(errno));
 	if (S_ISLNK(st.st_mode))
 		return add_link(archive, dir_fd, name, host, guest, &st);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
@@ -292,7 +291,7 @@ static int add_name(struct archive *archive, int dir_fd, const char *name, const
 	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be read: %s", host,
-				   strerror(errno));
+			strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return add_directory(archive, fd, host, guest, filter, &st); /* closes fd */
 	code = add_file(archive, host, guest, fd, &st);
@@ -301,7 +300,7 @@ static int add_name(struct archive *archive, int dir_fd, const char *name, const
 }
 
 static int add_directory(struct archive *archive, int fd, const char *host, const char *guest,
-			 archive_filter_fn filter, const struct stat *st)
+	archive_filter_fn filter, const struct stat *st)
 {
 	struct archive_entry *entry;
 	DIR *dir = fdopendir(fd);
@@ -325,7 +324,7 @@ static int add_directory(struct archive *archive, int fd, const char *host, cons
 		guest_path = mem_format("%s/%s", guest, item->d_name);
 		if (!filter || filter(host_path, item->d_name))
 			code = add_name(archive, dirfd(dir), item->d_name, host_path, guest_path,
-					filter);
+				filter);
 		free(host_path);
 		free(guest_path);
 	}
@@ -334,7 +333,7 @@ static int add_directory(struct archive *archive, int fd, const char *host, cons
 }
 
 int archive_add_host(struct archive *archive, const char *host, const char *guest,
-		     archive_filter_fn filter)
+	archive_filter_fn filter)
 {
 	int fd = open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -342,12 +341,11 @@ int archive_add_host(struct archive *archive, const char *host, const char *gues
 
 	if (fd < 0)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be added to the image: %s", host,
-				   strerror(errno));
+			strerror(errno));
 	if (fstat(fd, &st) != 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
 		close(fd);
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: cannot be added to the image: neither a file nor a directory",
-				   host);
+			"%s: cannot be added to the image: neither a file nor a directory", host);
 	}
 	if (S_ISDIR(st.st_mode))
 		return add_directory(archive, fd, host, guest, filter, &st); /* closes fd */

@@ -24,11 +24,11 @@ typedef bool (*archive_filter_fn)(const char *host_path, const char *name);
 /* A host file, or a directory with everything below it; symbolic links below it stay links.
  * Sockets, pipes and devices are left out. `guest` is absolute. Reports 125 when unreadable. */
 int archive_add_host(struct archive *archive, const char *host, const char *guest,
-		     archive_filter_fn filter) must_check;
+	archive_filter_fn filter) must_check;
 
 /* File data that the caller keeps alive until archive_write. Reports a conflict. */
 int archive_add_data(struct archive *archive, const char *guest, const void *data, size_t bytes,
-		     int64_t mtime_ns) must_check;
+	int64_t mtime_ns) must_check;
 
 /* An empty directory; what exists stays. */
 int archive_add_directory(struct archive *archive, const char *guest) must_check;

@@ -83,8 +83,15 @@ const char *archive_default_zones(void)
 static bool is_zone(const char *host_path, const char *name)
 {
 	static const char *const skipped[] = {
-		"posix", "right", "posixrules", "localtime", "leapseconds", "leap-seconds.list",
-		"tzdata.zi", "+VERSION", NULL,
+		"posix",
+		"right",
+		"posixrules",
+		"localtime",
+		"leapseconds",
+		"leap-seconds.list",
+		"tzdata.zi",
+		"+VERSION",
+		NULL,
 	};
 	const char *dot = strrchr(name, '.');
 
@@ -97,7 +104,8 @@ static bool is_zone(const char *host_path, const char *name)
 
 static uint32_t get_u32(const uint8_t *at)
 {
-	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+		(uint32_t)at[3] << 24;
 }
 
 static uint32_t get_u16(const uint8_t *at)
@@ -120,7 +128,7 @@ static const uint8_t *find_zip_end(const struct elf_file *zip)
 
 /* One entry of the central directory; *at moves past it. Returns false when it makes no sense. */
 static bool read_zip_entry(const struct elf_file *zip, size_t *at, char name[256],
-			   const uint8_t **data, uint32_t *bytes)
+	const uint8_t **data, uint32_t *bytes)
 {
 	const uint8_t *entry = zip->data + *at;
 	size_t name_len, local;
@@ -131,13 +139,14 @@ static bool read_zip_entry(const struct elf_file *zip, size_t *at, char name[256
 	*bytes = get_u32(entry + 24);
 	local = get_u32(entry + 42);
 	if (name_len > 255 || zip->size_bytes - *at - ZIP_ENTRY_BYTES < name_len ||
-	    local > zip->size_bytes || zip->size_bytes - local < ZIP_LOCAL_BYTES ||
-	    get_u16(entry + 10) != 0)
+		local > zip->size_bytes || zip->size_bytes - local < ZIP_LOCAL_BYTES ||
+		get_u16(entry + 10) != 0)
 		return false;
 	memcpy(name, entry + ZIP_ENTRY_BYTES, name_len);
 	name[name_len] = 0;
 	*at += ZIP_ENTRY_BYTES + name_len + get_u16(entry + 30) + get_u16(entry + 32);
-	local += ZIP_LOCAL_BYTES + get_u16(zip->data + local + 26) + get_u16(zip->data + local + 28);
+	local += ZIP_LOCAL_BYTES + get_u16(zip->data + local + 26) +
+		get_u16(zip->data + local + 28);
 	if (local > zip->size_bytes || *bytes > zip->size_bytes - local || *at > zip->size_bytes)
 		return false;
 	*data = zip->data + local;
@@ -170,7 +179,7 @@ static int add_zip(struct archive *archive, const char *path)
 			continue;
 		guest = mem_format("%s/%s", ARCHIVE_ZONES_GUEST, name);
 		code = archive_add_data(archive, guest, data, bytes,
-					st.st_mtim.tv_sec * 1000000000ll);
+			st.st_mtim.tv_sec * 1000000000ll);
 		free(guest);
 	}
 	return code;

@@ -87,7 +87,7 @@ static struct archive_entry *find_shared(struct share_table *table, struct archi
 		struct archive_entry *other = table->slots[slot];
 
 		if (other->size_bytes == entry->size_bytes &&
-		    memcmp(other->data, entry->data, entry->size_bytes) == 0)
+			memcmp(other->data, entry->data, entry->size_bytes) == 0)
 			return other;
 		slot = (slot + 1) & table->mask;
 	}
@@ -165,7 +165,7 @@ uint64_t archive_layout(struct archive *archive)
 	header->names_bytes = (uint32_t)names_bytes;
 	header->nodes_off = sizeof(*header);
 	header->names_off = header->nodes_off +
-			    archive->node_count * sizeof(struct gosolo_archive_node);
+		archive->node_count * sizeof(struct gosolo_archive_node);
 	header->data_off = round_up(header->names_off + names_bytes, SMALL_ALIGN);
 	header->total_bytes = place_data(archive, header->data_off);
 	fill_meta(archive);
@@ -182,7 +182,7 @@ int archive_write(struct archive *archive, int fd, uint64_t offset, const char *
 
 		if (!S_ISDIR(entry->mode) && entry->size_bytes && entry->data)
 			io_batch_add(&batch, entry->data, entry->size_bytes,
-				     offset + entry->data_off);
+				offset + entry->data_off);
 	}
 	return io_batch_finish(&batch);
 }

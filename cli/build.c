@@ -37,13 +37,14 @@ static int open_output(const char *path)
 	int fd;
 
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return -report_fail(GOSOLO_CODE_FAILED, "%s: exists and is not a regular file", path);
+		return -report_fail(GOSOLO_CODE_FAILED, "%s: exists and is not a regular file",
+			path);
 	build.temporary = mem_format("%s.XXXXXX", path);
 	fd = mkostemp(build.temporary, O_CLOEXEC);
 	if (fd < 0) {
 		build.temporary = NULL;
 		return -report_fail(GOSOLO_CODE_FAILED, "%s: cannot be created: %s", path,
-				    strerror(errno));
+			strerror(errno));
 	}
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
@@ -58,7 +59,7 @@ static int finish_output(int fd, const char *path)
 	umask(mask);
 	if (fchmod(fd, 0777 & ~mask) != 0 || rename(build.temporary, path) != 0)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be created: %s", path,
-				   strerror(errno));
+			strerror(errno));
 	build.temporary = NULL;
 	return 0;
 }
@@ -73,9 +74,9 @@ static int take_go_flags(struct options *options, char ***flags)
 		return 0;
 	if (strcmp(*args, "--") != 0)
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "build: %s: too much; one package or binary, options in front of "
-				   "it, flags for go build after --",
-				   *args);
+			"build: %s: too much; one package or binary, options in front of "
+			"it, flags for go build after --",
+			*args);
 	*flags = args + 1;
 	return 0;
 }
@@ -86,14 +87,13 @@ static void print_result(const char *path, int fd, const struct gosolo_image *im
 
 	if (fstat(fd, &st) == 0)
 		report_progress("%s: %.1f MB on disk, boots with %llu MiB or more", path,
-				(double)st.st_blocks * 512 / 1e6,
-				(unsigned long long)((image->image_end >> 20) + 1));
+			(double)st.st_blocks * 512 / 1e6,
+			(unsigned long long)((image->image_end >> 20) + 1));
 }
 
 static int make_output(const struct options *options, const struct image_source *source)
 {
-	const char *path = options->output ? options->output
-					   : mem_format("%s.img", source->name);
+	const char *path = options->output ? options->output : mem_format("%s.img", source->name);
 	struct archive *archive = archive_create();
 	struct gosolo_image image;
 	int fd, code = image_add_files(options, archive);

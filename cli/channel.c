@@ -31,7 +31,19 @@ enum {
 	BACKGROUND_POLL_MS = 300, /* how often we look whether the terminal is ours again */
 };
 
-enum slot { STDIN, STDOUT, STDERR, IO_PORT, ERR_PORT, CONTROL, EARLY, VMM, SIGNALS, PROCESS, SLOTS };
+enum slot {
+	STDIN,
+	STDOUT,
+	STDERR,
+	IO_PORT,
+	ERR_PORT,
+	CONTROL,
+	EARLY,
+	VMM,
+	SIGNALS,
+	PROCESS,
+	SLOTS
+};
 
 static struct {
 	const struct channel_ends *ends;
@@ -67,8 +79,10 @@ void channel_hold_signals(void)
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
 		struct sigaction action;
 
-		/* What nohup or a shell's & has switched off stays off. */
-		if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+		/* What nohup has switched off stays off. SIGINT, which a shell's & switches off,
+		 * does not: Go takes it again when the program asks for it. */
+		if (passed_on[i] == SIGINT || sigaction(passed_on[i], NULL, &action) != 0 ||
+			action.sa_handler != SIG_IGN)
 			sigaddset(&channel.held, passed_on[i]);
 	}
 	sigaddset(&channel.held, SIGWINCH);
@@ -192,11 +206,12 @@ static int prepare_poll(void)
 	want(IO_PORT, ends->stdio_fd, pump_wants_read(&channel.out), pump_wants_write(&channel.in));
 	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
 	want(CONTROL, ends->control_fd, !channel.control.is_ended && !channel.control.has_exit,
-	     control_wants_write(&channel.control));
+		control_wants_write(&channel.control));
 	if (channel.deadline_ns) {
 		uint64_t now = now_ns();
 		uint64_t left_ms = now < channel.deadline_ns
-					   ? (channel.deadline_ns - now) / 1000000 + 1 : 0;
+			? (channel.deadline_ns - now) / 1000000 + 1
+			: 0;
 
 		if (timeout_ms < 0 || left_ms < (uint64_t)timeout_ms)
 			timeout_ms = left_ms > 1u << 30 ? 1 << 30 : (int)left_ms;
@@ -270,7 +285,7 @@ static void judge(void)
 		finish(CHANNEL_EXIT);
 	/* QEMU's end counts once everything that it had sent is read. */
 	if (is_ready(PROCESS, POLLIN) && !channel.control.has_exit && channel.control.is_ended &&
-	    is_drained)
+		is_drained)
 		finish(CHANNEL_VMM_ENDED);
 	if (channel.deadline_ns && now_ns() >= channel.deadline_ns)
 		finish(CHANNEL_TIMEOUT);
@@ -286,10 +301,10 @@ static void end_machine(void)
 		continue;
 	channel.result->wait_status = status;
 	while (channel.polls[EARLY].fd >= 0 &&
-	       recv(channel.ends->early_fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		recv(channel.ends->early_fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
 		read_early();
 	while (channel.polls[VMM].fd >= 0 &&
-	       recv(channel.ends->vmm_fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		recv(channel.ends->vmm_fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
 		read_vmm();
 }
 
@@ -313,7 +328,7 @@ static void start(const struct channel_ends *ends, struct klog *log, uint64_t ti
 }
 
 void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t timeout_ns,
-		 struct channel_result *result)
+	struct channel_result *result)
 {
 	*result = (struct channel_result){ 0 };
 	channel.result = result;

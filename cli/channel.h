@@ -41,7 +41,7 @@ struct channel_result {
 
 /* Returns when the machine has ended or has to; QEMU is gone then. timeout_ns 0: no limit. */
 void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t timeout_ns,
-		 struct channel_result *result);
+	struct channel_result *result);
 
 /* Signals that the program gets are held back from now on; call before the machine starts. The
  * child has to undo it with channel_release_signals. */

@@ -53,14 +53,12 @@ static int check_linking(const struct elf_file *elf)
 
 	if (needs_libraries(elf))
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: dynamically linked (it uses cgo or C libraries); " REBUILD,
-				   path);
+			"%s: dynamically linked (it uses cgo or C libraries); " REBUILD, path);
 	if (elf->header.e_type == ET_DYN)
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: a position-independent executable; " REBUILD, path);
+			"%s: a position-independent executable; " REBUILD, path);
 	if (find_segment(elf, PT_INTERP) || find_segment(elf, PT_DYNAMIC))
-		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: dynamically linked; " REBUILD, path);
+		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: dynamically linked; " REBUILD, path);
 	return 0;
 }
 
@@ -72,16 +70,16 @@ static int check_go(const struct elf_file *elf, const struct go_info *info)
 		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: not a Go program", elf->path);
 	if (find_segment(elf, PT_TLS))
 		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: has C code inside (cgo); " REBUILD,
-				   elf->path);
+			elf->path);
 	if (info->minor && info->minor < CHECK_GO_MINOR_MIN)
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: built with %s; gosolo needs Go 1.%d or newer "
-				   "(https://go.dev/dl/)",
-				   elf->path, info->version, CHECK_GO_MINOR_MIN);
+			"%s: built with %s; gosolo needs Go 1.%d or newer "
+			"(https://go.dev/dl/)",
+			elf->path, info->version, CHECK_GO_MINOR_MIN);
 	if (!info->minor && is_old_table)
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: built with a Go older than 1.20; gosolo needs Go 1.%d or newer",
-				   elf->path, CHECK_GO_MINOR_MIN);
+			"%s: built with a Go older than 1.20; gosolo needs Go 1.%d or newer",
+			elf->path, CHECK_GO_MINOR_MIN);
 	return 0;
 }
 
@@ -99,35 +97,36 @@ static int check_layout(const struct elf_file *elf)
 		loads++;
 		if (ph->p_vaddr < CHECK_SLOT_END)
 			return report_fail(GOSOLO_CODE_UNUSABLE,
-					   "%s: linked at 0x%llx, where the kernel lives; link it at "
-					   "0x400000 or above (Go's default)",
-					   elf->path, (unsigned long long)ph->p_vaddr);
-		if (last && (ph->p_vaddr & ~0xfffull) <
-				    ((last->p_vaddr + last->p_memsz + 0xfff) & ~0xfffull))
+				"%s: linked at 0x%llx, where the kernel lives; link it at "
+				"0x400000 or above (Go's default)",
+				elf->path, (unsigned long long)ph->p_vaddr);
+		if (last &&
+			(ph->p_vaddr & ~0xfffull) <
+				((last->p_vaddr + last->p_memsz + 0xfff) & ~0xfffull))
 			return report_fail(GOSOLO_CODE_UNUSABLE,
-					   "%s: corrupt: segments overlap, share a page or are not in "
-					   "order", elf->path);
+				"%s: corrupt: segments overlap, share a page or are not in "
+				"order",
+				elf->path);
 		if ((ph->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
 			return report_fail(GOSOLO_CODE_UNUSABLE,
-					   "%s: has a segment that is writable and executable",
-					   elf->path);
+				"%s: has a segment that is writable and executable", elf->path);
 		if ((ph->p_flags & PF_X) && elf->header.e_entry >= ph->p_vaddr &&
-		    elf->header.e_entry - ph->p_vaddr < ph->p_filesz)
+			elf->header.e_entry - ph->p_vaddr < ph->p_filesz)
 			has_entry = true;
 		last = ph;
 	}
 	if (loads == 0 || loads > GOSOLO_SEGMENTS_MAX)
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: %zu segments to load; gosolo can take 1 to %u", elf->path,
-				   loads, GOSOLO_SEGMENTS_MAX);
+			"%s: %zu segments to load; gosolo can take 1 to %u", elf->path, loads,
+			GOSOLO_SEGMENTS_MAX);
 	if (!has_entry)
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: corrupt: the entry point 0x%llx is not in its text", elf->path,
-				   (unsigned long long)elf->header.e_entry);
+			"%s: corrupt: the entry point 0x%llx is not in its text", elf->path,
+			(unsigned long long)elf->header.e_entry);
 	if (last->p_vaddr + last->p_memsz > 0x7f000000ull)
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: reaches beyond the first 2 GiB, the kernel's range of calls",
-				   elf->path);
+			"%s: reaches beyond the first 2 GiB, the kernel's range of calls",
+			elf->path);
 	return 0;
 }
 
@@ -137,8 +136,7 @@ int check_program(const struct elf_file *elf, const struct go_info *info)
 
 	if (is_upx(elf))
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: packed by UPX; unpack it first: upx -d %s", elf->path,
-				   elf->path);
+			"%s: packed by UPX; unpack it first: upx -d %s", elf->path, elf->path);
 	code = check_linking(elf);
 	if (!code)
 		code = check_go(elf, info);

@@ -63,7 +63,7 @@ static const char *take_hello(struct control *control, const uint8_t *payload, u
 }
 
 static const char *take_message(struct control *control, const struct gosolo_msg *header,
-				const uint8_t *payload)
+	const uint8_t *payload)
 {
 	uint32_t bytes = header->payload_bytes, level;
 
@@ -77,7 +77,7 @@ static const char *take_message(struct control *control, const struct gosolo_msg
 			return "a malformed log line";
 		memcpy(&level, payload, sizeof(level));
 		klog_add_line(control->log, level, (const char *)payload + sizeof(level),
-			      bytes - sizeof(level));
+			bytes - sizeof(level));
 		return NULL;
 	case GOSOLO_MSG_STATS:
 		bytebuf_add(&control->stats, payload, bytes);
@@ -120,7 +120,7 @@ static void take_messages(struct control *control)
 void control_read(struct control *control)
 {
 	ssize_t n = recv(control->fd, control->in + control->in_len,
-			 sizeof(control->in) - control->in_len, MSG_DONTWAIT);
+		sizeof(control->in) - control->in_len, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -135,7 +135,7 @@ void control_read(struct control *control)
 void control_write(struct control *control)
 {
 	ssize_t n = send(control->fd, control->out.data + control->sent,
-			 control->out.len - control->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		control->out.len - control->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;

@@ -24,7 +24,7 @@
 static void print_line(bool is_good, const char *what, const char *fact, const char *remedy)
 {
 	printf("%-8s %-13s %s%s%s\n", is_good ? "ok" : "missing", what, fact,
-	       is_good || !remedy ? "" : "; ", is_good || !remedy ? "" : remedy);
+		is_good || !remedy ? "" : "; ", is_good || !remedy ? "" : remedy);
 }
 
 /* The first line that a command prints. */
@@ -45,14 +45,13 @@ static char *first_line(const char *command)
 static bool check_qemu(char **path)
 {
 	static const char *const roms[] = { "/usr/share/qemu/qboot.rom",
-					    "/usr/share/seabios/qboot.rom",
-					    "/usr/local/share/qemu/qboot.rom" };
+		"/usr/share/seabios/qboot.rom", "/usr/local/share/qemu/qboot.rom" };
 	const char *found = gobuild_find_command("qemu-system-x86_64");
 	bool has_rom = false;
 
 	if (!found) {
 		print_line(false, "QEMU", "qemu-system-x86_64 is not on PATH",
-			   "apt-get install qemu-system-x86");
+			"apt-get install qemu-system-x86");
 		return false;
 	}
 	*path = mem_copy_string(found);
@@ -61,7 +60,7 @@ static bool check_qemu(char **path)
 	print_line(true, "QEMU", first_line("qemu-system-x86_64 --version 2>/dev/null"), NULL);
 	if (!has_rom)
 		print_line(false, "qboot.rom", "QEMU's small firmware",
-			   "apt-get install qemu-system-x86");
+			"apt-get install qemu-system-x86");
 	return has_rom;
 }
 
@@ -74,7 +73,8 @@ static void check_kvm(const char *qemu)
 	const char *remedy = NULL;
 
 	if (access("/dev/kvm", F_OK) != 0)
-		remedy = "enable virtualisation in the firmware, or nesting in the outer hypervisor";
+		remedy =
+			"enable virtualisation in the firmware, or nesting in the outer hypervisor";
 	else if (access("/dev/kvm", R_OK | W_OK) != 0)
 		remedy = "usermod -aG kvm $USER, then log in again";
 	print_line(is_good, "KVM", fact, remedy);
@@ -87,7 +87,8 @@ static bool check_go(void)
 	char *version, *number;
 
 	if (!go) {
-		print_line(false, "Go", "not on PATH; needed for packages, not for binaries", remedy);
+		print_line(false, "Go", "not on PATH; needed for packages, not for binaries",
+			remedy);
 		return true;
 	}
 	version = first_line(mem_format("'%s' env GOVERSION 2>/dev/null", go));
@@ -96,8 +97,10 @@ static bool check_go(void)
 		print_line(true, "Go", version, NULL);
 		return true;
 	}
-	print_line(false, "Go", mem_format("%s is too old: 1.%d or newer is needed",
-					   version[0] ? version : go, CHECK_GO_MINOR_MIN), remedy);
+	print_line(false, "Go",
+		mem_format("%s is too old: 1.%d or newer is needed", version[0] ? version : go,
+			CHECK_GO_MINOR_MIN),
+		remedy);
 	return false;
 }
 
@@ -106,9 +109,9 @@ static void check_files(void)
 	const char *certs = archive_default_certs(), *zones = archive_default_zones();
 
 	print_line(certs != NULL, "certificates", certs ? certs : "HTTPS clients will trust nobody",
-		   "apt-get install ca-certificates");
+		"apt-get install ca-certificates");
 	print_line(zones != NULL, "time zones", zones ? zones : "programs will know UTC only",
-		   "apt-get install tzdata");
+		"apt-get install tzdata");
 }
 
 int command_doctor(int argc, char **argv)

@@ -37,18 +37,22 @@ static int parse_ident(struct elf_file *elf)
 
 	if (elf->size_bytes < SELFMAG || memcmp(id, ELFMAG, SELFMAG) != 0) {
 		if (elf->size_bytes >= 2 && id[0] == 'M' && id[1] == 'Z')
-			return REFUSE(elf, "a Windows program; build it with GOOS=linux GOARCH=amd64");
+			return REFUSE(elf,
+				"a Windows program; build it with GOOS=linux GOARCH=amd64");
 		if (elf->size_bytes >= 4 && memcmp(id, "\xcf\xfa\xed\xfe", 4) == 0)
-			return REFUSE(elf, "a macOS program; build it with GOOS=linux GOARCH=amd64");
+			return REFUSE(elf,
+				"a macOS program; build it with GOOS=linux GOARCH=amd64");
+		if (elf->size_bytes >= 8 && memcmp(id, "!<arch>\n", 8) == 0)
+			return REFUSE(elf, "a Go package without func main, not a program");
 		return REFUSE(elf, "not an ELF executable");
 	}
 	if (elf->size_bytes < sizeof(elf->header))
 		return REFUSE(elf, "truncated: only %zu bytes", elf->size_bytes);
 	memcpy(&elf->header, id, sizeof(elf->header));
 	if (id[EI_CLASS] != ELFCLASS64 || id[EI_DATA] != ELFDATA2LSB ||
-	    elf->header.e_machine != EM_X86_64)
+		elf->header.e_machine != EM_X86_64)
 		return REFUSE(elf, "not for x86-64 (ELF machine %u); build it with GOARCH=amd64",
-			      elf->header.e_machine);
+			elf->header.e_machine);
 	if (elf->header.e_type != ET_EXEC && elf->header.e_type != ET_DYN)
 		return REFUSE(elf, "not an executable (ELF type %u)", elf->header.e_type);
 	return 0;
@@ -60,8 +64,8 @@ static int check_load(struct elf_file *elf, size_t index)
 	const uint64_t limit = 1ull << 47;
 
 	if (ph->p_filesz && !is_inside(elf, ph->p_offset, ph->p_filesz))
-		return REFUSE(elf, "truncated: segment %zu ends at byte %llu, the file at %zu", index,
-			      (unsigned long long)(ph->p_offset + ph->p_filesz), elf->size_bytes);
+		return REFUSE(elf, "truncated: segment %zu ends at byte %llu, the file at %zu",
+			index, (unsigned long long)(ph->p_offset + ph->p_filesz), elf->size_bytes);
 	if (ph->p_type != PT_LOAD)
 		return 0;
 	if (ph->p_memsz < ph->p_filesz || ph->p_vaddr >= limit || ph->p_memsz > limit - ph->p_vaddr)
@@ -77,7 +81,7 @@ static int parse_segments(struct elf_file *elf)
 		return REFUSE(elf, "no program headers: not an executable");
 	if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum > PHDRS_MAX)
 		return REFUSE(elf, "corrupt: %u program headers of %u bytes", eh->e_phnum,
-			      eh->e_phentsize);
+			eh->e_phentsize);
 	if (!is_inside(elf, eh->e_phoff, (uint64_t)eh->e_phnum * sizeof(Elf64_Phdr)))
 		return REFUSE(elf, "truncated: the program headers lie beyond the end of the file");
 	elf->phdr_count = eh->e_phnum;
@@ -101,11 +105,11 @@ static int check_section(struct elf_file *elf, size_t index)
 	if (!is_inside(elf, sh->sh_offset, sh->sh_size))
 		return REFUSE(elf, "truncated: section %zu lies beyond the end of the file", index);
 	if (sh->sh_type == SHT_SYMTAB &&
-	    (sh->sh_entsize != sizeof(Elf64_Sym) || sh->sh_link >= elf->shdr_count ||
-	     sh->sh_info > sh->sh_size / sizeof(Elf64_Sym)))
+		(sh->sh_entsize != sizeof(Elf64_Sym) || sh->sh_link >= elf->shdr_count ||
+			sh->sh_info > sh->sh_size / sizeof(Elf64_Sym)))
 		return REFUSE(elf, "corrupt: the symbol table makes no sense");
 	if (sh->sh_type == SHT_STRTAB && sh->sh_size &&
-	    elf->data[sh->sh_offset + sh->sh_size - 1] != 0)
+		elf->data[sh->sh_offset + sh->sh_size - 1] != 0)
 		return REFUSE(elf, "corrupt: string table %zu does not end", index);
 	return 0;
 }
@@ -117,9 +121,9 @@ static int parse_sections(struct elf_file *elf)
 	if (eh->e_shnum == 0)
 		return 0;
 	if (eh->e_shentsize != sizeof(Elf64_Shdr) || eh->e_shnum > SHDRS_MAX ||
-	    eh->e_shstrndx >= eh->e_shnum)
+		eh->e_shstrndx >= eh->e_shnum)
 		return REFUSE(elf, "corrupt: %u section headers of %u bytes", eh->e_shnum,
-			      eh->e_shentsize);
+			eh->e_shentsize);
 	if (!is_inside(elf, eh->e_shoff, (uint64_t)eh->e_shnum * sizeof(Elf64_Shdr)))
 		return REFUSE(elf, "truncated: the section headers lie beyond the end of the file");
 	elf->shdr_count = eh->e_shnum;
@@ -135,7 +139,7 @@ static int parse_sections(struct elf_file *elf)
 		return REFUSE(elf, "corrupt: the section names are not a string table");
 	for (size_t i = 0; i < elf->shdr_count; i++)
 		if (elf->shdrs[i].sh_name >= elf->shdrs[eh->e_shstrndx].sh_size &&
-		    elf->shdrs[i].sh_type != SHT_NULL)
+			elf->shdrs[i].sh_type != SHT_NULL)
 			return REFUSE(elf, "corrupt: section %zu has no name", i);
 	return 0;
 }
@@ -167,7 +171,7 @@ int elf_map(struct elf_file *elf, int fd, const char *path)
 
 	if (data == MAP_FAILED)
 		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: cannot be read: %s", path,
-				   strerror(errno));
+			strerror(errno));
 	elf->data = data;
 	elf->size_bytes = (size_t)st.st_size;
 	return 0;
@@ -181,7 +185,7 @@ int elf_map_path(struct elf_file *elf, const char *path)
 	if (fd < 0)
 		return report_fail(errno == ENOENT || errno == ENOTDIR ? GOSOLO_CODE_NOT_FOUND
 								       : GOSOLO_CODE_UNUSABLE,
-				   "%s: %s", path, strerror(errno));
+			"%s: %s", path, strerror(errno));
 
 	int code = elf_map(elf, fd, path);
 
@@ -221,7 +225,7 @@ const Elf64_Shdr *elf_find_section(const struct elf_file *elf, const char *name)
 {
 	for (size_t i = 1; i < elf->shdr_count; i++)
 		if (elf->shdrs[i].sh_type != SHT_NULL &&
-		    strcmp(elf_section_name(elf, &elf->shdrs[i]), name) == 0)
+			strcmp(elf_section_name(elf, &elf->shdrs[i]), name) == 0)
 			return &elf->shdrs[i];
 	return NULL;
 }

@@ -71,7 +71,8 @@ static bool is_too_wide(const char *cwd)
 {
 	const char *home = getenv("HOME");
 
-	return strcmp(cwd, "/") == 0 || strcmp(cwd, "/tmp") == 0 || (home && strcmp(cwd, home) == 0);
+	return strcmp(cwd, "/") == 0 || strcmp(cwd, "/tmp") == 0 ||
+		(home && strcmp(cwd, home) == 0);
 }
 
 static int add_files(const struct options *options, const char *cwd, struct archive *archive)
@@ -100,10 +101,10 @@ static int pack(const struct options *options, struct image_source *source, cons
 
 	if (!code && source->is_image)
 		code = report_fail(GOSOLO_CODE_UNUSABLE, "%s: is an image already; use gosolo run",
-				   options->target);
+			options->target);
 	if (!code)
 		code = image_make(options, source, archive, options->gdb_port == 0, fd,
-				  options->target, &source->image);
+			options->target, &source->image);
 	close(source->fd);
 	source->fd = fd;
 	return code;
@@ -123,7 +124,7 @@ static void add_environment(struct options *options)
 }
 
 static int prepare(int argc, char **argv, struct options *options, struct image_source *source,
-		   bool *wants_help, const char **qemu)
+	bool *wants_help, const char **qemu)
 {
 	int code = options_parse(OPTIONS_EXEC, argc, argv, options, wants_help);
 

@@ -38,8 +38,8 @@ const char *gobuild_find_command(const char *name)
 		size_t len = strcspn(path, ":");
 
 		if (snprintf(found, sizeof(found), "%.*s/%s", (int)len, path, name) <
-			    (int)sizeof(found) &&
-		    access(found, X_OK) == 0)
+				(int)sizeof(found) &&
+			access(found, X_OK) == 0)
 			return found;
 		path += len;
 		path += *path == ':';
@@ -84,7 +84,8 @@ int gobuild_classify(const char *what, bool *is_package)
 	if (stat(what, &st) == 0) {
 		if (S_ISREG(st.st_mode))
 			*is_package = dot && strcmp(dot, ".go") == 0;
-		/* Go takes "cmd/x" for a package of its own; a directory needs "./" in front. */
+		else if (!S_ISDIR(st.st_mode))
+			return report_fail(GOSOLO_CODE_UNUSABLE, "%s: not a regular file", what);
 		return 0;
 	}
 	if (errno != ENOENT && errno != ENOTDIR)
@@ -94,15 +95,55 @@ int gobuild_classify(const char *what, bool *is_package)
 	return 0;
 }
 
-static void set_go_environment(void)
+/* The folder of the go.mod that rules `dir`; "" when there is none. */
+static void find_module(const char *dir, char root[PATH_MAX])
+{
+	char *end;
+
+	if (!realpath(dir, root))
+		root[0] = 0;
+	while (root[0]) {
+		char *path = mem_format("%s/go.mod", root);
+		bool is_there = access(path, F_OK) == 0;
+
+		free(path);
+		if (is_there)
+			return;
+		end = strrchr(root, '/');
+		*end = 0;
+	}
+}
+
+/* A folder of another module than ours has to be built from inside. */
+static bool is_foreign(const char *dir)
+{
+	char here[PATH_MAX], there[PATH_MAX];
+	struct stat st;
+
+	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+		return false;
+	find_module(".", here);
+	find_module(dir, there);
+	return there[0] && strcmp(here, there) != 0;
+}
+
+/* In the child: becomes go. */
+static void become_go(char *const *argv, const char *dir, bool is_quiet)
 {
 	setenv("CGO_ENABLED", "0", 1);
 	setenv("GOOS", "linux", 1);
 	setenv("GOARCH", "amd64", 1);
+	if (dir && chdir(dir) != 0)
+		_exit(127);
+	if (is_quiet && (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)))
+		_exit(127);
+	execv(argv[0], argv);
+	_exit(127);
 }
 
-/* Runs go and waits, passing on what the user sends. *signal_number: what asked us to end. */
-static int run_go(char *const *argv, bool is_quiet, int *signal_number)
+/* Runs go in `dir` (NULL: here) and waits, passing on what the user sends. *signal_number: what
+ * asked us to end. */
+static int run_go(char *const *argv, const char *dir, bool is_quiet, int *signal_number)
 {
 	sigset_t wanted, old;
 	int status = -1;
@@ -117,12 +158,7 @@ static int run_go(char *const *argv, bool is_quiet, int *signal_number)
 	pid = fork();
 	if (pid == 0) {
 		sigprocmask(SIG_SETMASK, &old, NULL);
-		set_go_environment();
-		if (is_quiet && (!freopen("/dev/null", "w", stdout) ||
-				 !freopen("/dev/null", "w", stderr)))
-			_exit(127);
-		execv(argv[0], argv);
-		_exit(127);
+		become_go(argv, dir, is_quiet);
 	}
 	while (pid > 0) {
 		int number;
@@ -146,16 +182,19 @@ static bool has_package(const char *go, const char *package)
 {
 	struct strvec argv = { 0 };
 	int signal_number = 0;
+	struct stat st;
 
+	if (stat(package, &st) == 0)
+		return true;
 	strvec_add(&argv, go);
 	strvec_add(&argv, "list");
 	strvec_add(&argv, "-find");
 	strvec_add(&argv, package);
-	return run_go(argv.items, true, &signal_number) == 0;
+	return run_go(argv.items, NULL, true, &signal_number) == 0;
 }
 
 static void add_build_arguments(struct strvec *argv, const char *go, const char *package,
-				char *const *flags, const char *out)
+	char *const *flags, const char *out)
 {
 	struct stat st;
 
@@ -164,15 +203,17 @@ static void add_build_arguments(struct strvec *argv, const char *go, const char 
 	strvec_addf(argv, "-o=%s", out);
 	for (; flags && *flags; flags++)
 		strvec_add(argv, *flags);
+	if (is_foreign(package))
+		strvec_add(argv, ".");
 	/* "cmd/server" that is a directory here means the directory, not a package of std. */
-	if (package[0] != '/' && package[0] != '.' && stat(package, &st) == 0)
+	else if (package[0] != '/' && package[0] != '.' && stat(package, &st) == 0)
 		strvec_addf(argv, "./%s", package);
 	else
 		strvec_add(argv, package);
 }
 
 static int finish_build(const char *go, const char *package, int status, int signal_number,
-			const char *out, int *fd)
+	const char *out, int *fd)
 {
 	struct stat st;
 
@@ -181,11 +222,11 @@ static int finish_build(const char *go, const char *package, int status, int sig
 	if (status != 0 && !has_package(go, package))
 		return report_fail(GOSOLO_CODE_NOT_FOUND, "%s: no such package", package);
 	if (status != 0)
-		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: does not compile", package);
+		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: cannot be built", package);
 	*fd = open(out, O_RDONLY | O_CLOEXEC);
 	if (*fd < 0 || fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: not a main package: go build gave no program", package);
+			"%s: not a main package: go build gave no program", package);
 	return 0;
 }
 
@@ -193,6 +234,7 @@ int gobuild_package(const char *package, char *const *flags, int *fd)
 {
 	const char *found = gobuild_find_go();
 	const char *tmp = getenv("TMPDIR");
+	const char *dir_to_enter = is_foreign(package) ? package : NULL;
 	struct strvec argv = { 0 };
 	int signal_number = 0, status, code;
 	char *go, *dir, *out;
@@ -200,14 +242,14 @@ int gobuild_package(const char *package, char *const *flags, int *fd)
 	if (!found)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be built: " GO_MISSING, package);
 	go = mem_copy_string(found);
-	dir = mem_format("%s/gosolo-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	dir = mem_format("%s/gosolo-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
 	if (!mkdtemp(dir))
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be created: %s", dir,
-				   strerror(errno));
+			strerror(errno));
 	out = mem_format("%s/program", dir);
 	add_build_arguments(&argv, go, package, flags, out);
 	report_progress("building %s", package);
-	status = run_go(argv.items, false, &signal_number);
+	status = run_go(argv.items, dir_to_enter, false, &signal_number);
 	code = finish_build(go, package, status, signal_number, out, fd);
 	unlink(out);
 	rmdir(dir);

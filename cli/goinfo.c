@@ -42,7 +42,8 @@ static void set_version(struct go_info *info, const uint8_t *text, uint64_t byte
 {
 	uint64_t len = 0;
 
-	while (len < bytes && len < sizeof(info->version) - 1 && text[len] > ' ' && text[len] <= '~')
+	while (len < bytes && len < sizeof(info->version) - 1 && text[len] > ' ' &&
+		text[len] <= '~')
 		len++;
 	memset(info->version, 0, sizeof(info->version));
 	memcpy(info->version, text, len);
@@ -93,21 +94,20 @@ static bool read_buildinfo(struct go_info *info, const uint8_t *at, const uint8_
 
 /* Calls look() for each PT_LOAD whose flags under `mask` equal `want`, until it says true. */
 static bool each_segment(const struct elf_file *elf, struct go_info *info, uint32_t mask,
-			 uint32_t want,
-			 bool (*look)(const struct elf_file *, const Elf64_Phdr *, struct go_info *))
+	uint32_t want, bool (*look)(const struct elf_file *, const Elf64_Phdr *, struct go_info *))
 {
 	for (size_t i = 0; i < elf->phdr_count; i++) {
 		const Elf64_Phdr *ph = &elf->phdrs[i];
 
 		if (ph->p_type == PT_LOAD && ph->p_filesz && (ph->p_flags & mask) == want &&
-		    look(elf, ph, info))
+			look(elf, ph, info))
 			return true;
 	}
 	return false;
 }
 
 static bool look_for_buildinfo(const struct elf_file *elf, const Elf64_Phdr *ph,
-			       struct go_info *info)
+	struct go_info *info)
 {
 	const uint8_t *begin = elf->data + ph->p_offset;
 	const uint8_t *end = begin + ph->p_filesz;
@@ -115,7 +115,7 @@ static bool look_for_buildinfo(const struct elf_file *elf, const Elf64_Phdr *ph,
 
 	while ((at = elf_search(at, (size_t)(end - at), buildinfo_magic, 14)) != NULL) {
 		if ((ph->p_vaddr + (uint64_t)(at - begin)) % BUILDINFO_ALIGN == 0 &&
-		    read_buildinfo(info, at, end))
+			read_buildinfo(info, at, end))
 			return true;
 		at++;
 	}
@@ -124,7 +124,7 @@ static bool look_for_buildinfo(const struct elf_file *elf, const Elf64_Phdr *ph,
 
 /* Is there a string variable in the data segments that points at [va…]? */
 static bool is_pointed_at(const struct elf_file *elf, uint64_t va, const uint8_t *text,
-			  struct go_info *info)
+	struct go_info *info)
 {
 	for (size_t i = 0; i < elf->phdr_count; i++) {
 		const Elf64_Phdr *ph = &elf->phdrs[i];
@@ -140,7 +140,8 @@ static bool is_pointed_at(const struct elf_file *elf, uint64_t va, const uint8_t
 			uint64_t bytes;
 
 			memcpy(&bytes, at + 8, sizeof(bytes));
-			if (bytes <= 64 && elf_bytes_at(elf, va, bytes) && is_version(text, bytes)) {
+			if (bytes <= 64 && elf_bytes_at(elf, va, bytes) &&
+				is_version(text, bytes)) {
 				set_version(info, text, bytes);
 				return true;
 			}
@@ -150,8 +151,7 @@ static bool is_pointed_at(const struct elf_file *elf, uint64_t va, const uint8_t
 	return false;
 }
 
-static bool look_for_version(const struct elf_file *elf, const Elf64_Phdr *ph,
-			     struct go_info *info)
+static bool look_for_version(const struct elf_file *elf, const Elf64_Phdr *ph, struct go_info *info)
 {
 	const uint8_t *begin = elf->data + ph->p_offset;
 	const uint8_t *end = begin + ph->p_filesz;
@@ -171,12 +171,11 @@ static bool is_pclntab_header(const uint8_t *at)
 
 	memcpy(&magic, at, sizeof(magic));
 	return (magic == 0xfffffff1u || magic == 0xfffffff0u || magic == 0xfffffffau ||
-		magic == 0xfffffffbu) &&
-	       at[4] == 0 && at[5] == 0 && at[6] == 1 && at[7] == 8;
+		       magic == 0xfffffffbu) &&
+		at[4] == 0 && at[5] == 0 && at[6] == 1 && at[7] == 8;
 }
 
-static bool look_for_pclntab(const struct elf_file *elf, const Elf64_Phdr *ph,
-			     struct go_info *info)
+static bool look_for_pclntab(const struct elf_file *elf, const Elf64_Phdr *ph, struct go_info *info)
 {
 	static const uint8_t tail[] = { 0xff, 0xff, 0xff, 0, 0, 1, 8 };
 	const uint8_t *begin = elf->data + ph->p_offset;
@@ -185,7 +184,7 @@ static bool look_for_pclntab(const struct elf_file *elf, const Elf64_Phdr *ph,
 
 	while ((at = elf_search(at, (size_t)(end - at), tail, sizeof(tail))) != NULL) {
 		if (at > begin && end - at >= PCLNTAB_HEADER && is_pclntab_header(at - 1) &&
-		    (ph->p_vaddr + (uint64_t)(at - 1 - begin)) % 8 == 0) {
+			(ph->p_vaddr + (uint64_t)(at - 1 - begin)) % 8 == 0) {
 			info->pclntab_va = ph->p_vaddr + (uint64_t)(at - 1 - begin);
 			info->pclntab_bytes = (uint64_t)(end - (at - 1));
 			return true;

@@ -96,8 +96,11 @@ int help_print(const char *command)
 		const char *name;
 		const char *text;
 	} texts[] = {
-		{ "build", build_text },     { "run", run_text },       { "exec", exec_text },
-		{ "inspect", inspect_text }, { "doctor", doctor_text },
+		{ "build", build_text },
+		{ "run", run_text },
+		{ "exec", exec_text },
+		{ "inspect", inspect_text },
+		{ "doctor", doctor_text },
 	};
 
 	if (!command) {

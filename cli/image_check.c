@@ -43,7 +43,7 @@ static bool is_executable(const struct elf_file *elf, uint64_t va)
 		const Elf64_Phdr *ph = &elf->phdrs[i];
 
 		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_X) && va >= ph->p_vaddr &&
-		    va - ph->p_vaddr < ph->p_filesz)
+			va - ph->p_vaddr < ph->p_filesz)
 			return true;
 	}
 	return false;
@@ -75,8 +75,10 @@ static const char *check_segments(const struct elf_file *elf)
 			return "it wants a dynamic loader or thread-local storage";
 		if (ph->p_type != PT_LOAD)
 			continue;
-		if (!last && (ph->p_offset != 0 || ph->p_filesz < elf->header.e_phoff +
-				      elf->phdr_count * sizeof(Elf64_Phdr)))
+		if (!last &&
+			(ph->p_offset != 0 ||
+				ph->p_filesz <
+					elf->header.e_phoff + elf->phdr_count * sizeof(Elf64_Phdr)))
 			return "the first segment does not hold the program headers";
 		why = check_segment(ph, last);
 		if (why)
@@ -111,9 +113,10 @@ static const char *check_notes(const struct elf_file *elf)
 		if (name > 4096 || desc > 4096 || desc_at + desc > last->p_filesz)
 			return "the last PT_NOTE is malformed";
 		if (get_u32(note + at + 8) == XEN_NOTE_PHYS32_ENTRY && name == 4 && desc >= 4 &&
-		    memcmp(note + at + 12, "Xen", 4) == 0)
+			memcmp(note + at + 12, "Xen", 4) == 0)
 			return is_executable(elf, get_u32(note + desc_at))
-				       ? NULL : "the PVH entry is not in executable memory";
+				? NULL
+				: "the PVH entry is not in executable memory";
 		at = desc_at + ((desc + 3) & ~3ull);
 	}
 	return "the last PT_NOTE is not the PVH note";
@@ -135,7 +138,7 @@ static const char *check_disguise(const struct elf_file *elf)
 }
 
 static const char *check_multiboot_tags(const struct elf_file *elf, const uint8_t *header,
-					uint32_t bytes)
+	uint32_t bytes)
 {
 	bool has_entry = false;
 	uint32_t at = 16;
@@ -170,7 +173,7 @@ static const char *check_grub(const struct elf_file *elf)
 		if (get_u32(header) != 0xe85250d6u)
 			continue;
 		if (get_u32(header) + get_u32(header + 4) + bytes + get_u32(header + 12) != 0 ||
-		    bytes > within - at)
+			bytes > within - at)
 			return "the multiboot2 header is malformed";
 		return check_multiboot_tags(elf, header, bytes);
 	}
@@ -194,6 +197,25 @@ static const char *check_sections(const struct elf_file *elf)
 	return elf->shdr_count && covered < 3 ? "its sections do not cover it" : NULL;
 }
 
+/* strip drops zeros at the end of a segment's file part: within the last page that is no harm. */
+static bool has_segment(const struct elf_file *elf, const struct gosolo_segment *segment)
+{
+	uint64_t end = 0, file_end = 0;
+
+	for (size_t i = 0; i < elf->phdr_count; i++) {
+		const Elf64_Phdr *ph = &elf->phdrs[i];
+
+		if (ph->p_type != PT_LOAD)
+			continue;
+		if (ph->p_vaddr == segment->vaddr)
+			file_end = page_end(ph->p_vaddr + ph->p_filesz);
+		if (ph->p_vaddr == segment->vaddr || (ph->p_vaddr == end && !ph->p_filesz))
+			end = ph->p_vaddr + ph->p_memsz;
+	}
+	return end == segment->vaddr + segment->mem_bytes &&
+		file_end == page_end(segment->vaddr + segment->file_bytes);
+}
+
 /* What the kernel will believe. */
 static const char *check_information(const struct elf_file *elf, const struct gosolo_image *image)
 {
@@ -211,28 +233,28 @@ static const char *check_information(const struct elf_file *elf, const struct go
 		return "its image information gives another end than its segments";
 	for (uint32_t i = 0; i < image->segment_count; i++)
 		if (image->segments[i].vaddr < CHECK_SLOT_END ||
-		    !elf_bytes_at(elf, image->segments[i].vaddr, image->segments[i].file_bytes))
+			!has_segment(elf, &image->segments[i]))
 			return "its image information and its segments differ";
 	image_find_archive(elf, image, &why);
 	return why;
 }
 
 static bool is_node_inside(const struct gosolo_archive *archive,
-			   const struct gosolo_archive_node *node)
+	const struct gosolo_archive_node *node)
 {
 	if (node->name_off > archive->names_bytes ||
-	    node->name_len > archive->names_bytes - node->name_off)
+		node->name_len > archive->names_bytes - node->name_off)
 		return false;
 	if (S_ISDIR(node->mode))
 		return node->first_child <= archive->node_count &&
-		       node->child_count <= archive->node_count - node->first_child;
-	return node->size_bytes == 0 || (node->data_off <= archive->total_bytes &&
-					 node->size_bytes <= archive->total_bytes - node->data_off);
+			node->child_count <= archive->node_count - node->first_child;
+	return node->size_bytes == 0 ||
+		(node->data_off <= archive->total_bytes &&
+			node->size_bytes <= archive->total_bytes - node->data_off);
 }
 
 static bool are_children_sorted(const struct gosolo_archive *archive,
-				const struct gosolo_archive_node *nodes,
-				const struct gosolo_archive_node *dir)
+	const struct gosolo_archive_node *nodes, const struct gosolo_archive_node *dir)
 {
 	const char *names = (const char *)archive + archive->names_off;
 
@@ -248,21 +270,21 @@ static bool are_children_sorted(const struct gosolo_archive *archive,
 }
 
 const struct gosolo_archive *image_find_archive(const struct elf_file *elf,
-						const struct gosolo_image *image, const char **why)
+	const struct gosolo_image *image, const char **why)
 {
 	const struct gosolo_archive *archive;
 	const struct gosolo_archive_node *nodes;
 
 	*why = "its archive is damaged";
 	archive = (const void *)elf_bytes_at(elf, image->archive_va, image->archive_bytes);
-	if (!archive || image->archive_va % PAGE_BYTES ||
-	    image->archive_bytes < sizeof(*archive) ||
-	    memcmp(archive->magic, GOSOLO_ARCHIVE_MAGIC, sizeof(archive->magic)) != 0 ||
-	    archive->total_bytes > image->archive_bytes || archive->node_count == 0 ||
-	    archive->nodes_off > archive->total_bytes || archive->nodes_off % 8 ||
-	    archive->node_count > (archive->total_bytes - archive->nodes_off) / sizeof(*nodes) ||
-	    archive->names_off > archive->total_bytes ||
-	    archive->names_bytes > archive->total_bytes - archive->names_off)
+	if (!archive || image->archive_va % PAGE_BYTES || image->archive_bytes < sizeof(*archive) ||
+		memcmp(archive->magic, GOSOLO_ARCHIVE_MAGIC, sizeof(archive->magic)) != 0 ||
+		archive->total_bytes > image->archive_bytes || archive->node_count == 0 ||
+		archive->nodes_off > archive->total_bytes || archive->nodes_off % 8 ||
+		archive->node_count >
+			(archive->total_bytes - archive->nodes_off) / sizeof(*nodes) ||
+		archive->names_off > archive->total_bytes ||
+		archive->names_bytes > archive->total_bytes - archive->names_off)
 		return NULL;
 	nodes = (const void *)((const uint8_t *)archive + archive->nodes_off);
 	for (uint32_t i = 0; i < archive->node_count; i++)
@@ -278,7 +300,11 @@ const struct gosolo_archive *image_find_archive(const struct elf_file *elf,
 int image_check(const struct elf_file *elf)
 {
 	static const char *(*const checks[])(const struct elf_file *) = {
-		check_segments, check_notes, check_disguise, check_grub, check_sections,
+		check_segments,
+		check_notes,
+		check_disguise,
+		check_grub,
+		check_sections,
 	};
 	struct gosolo_image image;
 	const char *why = NULL;

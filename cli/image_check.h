@@ -13,4 +13,4 @@ int image_check(const struct elf_file *elf) must_check;
 /* The archive of an image, checked: every node, name and data range lies inside it and every
  * directory's children are sorted. NULL with *why set when it is not whole. */
 const struct gosolo_archive *image_find_archive(const struct elf_file *elf,
-						const struct gosolo_image *image, const char **why);
+	const struct gosolo_image *image, const char **why);

@@ -55,12 +55,13 @@ int image_open(const struct options *options, char *const *go_flags, struct imag
 		return gobuild_package(options->target, go_flags, &source->fd);
 	if (go_flags && *go_flags)
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: flags for go build make sense only with a package, "
-				   "this is a file",
-				   options->target);
+			"%s: flags for go build make sense only with a package, "
+			"this is a file",
+			options->target);
 	source->fd = open(options->target, O_RDONLY | O_CLOEXEC);
 	if (source->fd < 0)
-		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: %s", options->target, strerror(errno));
+		return report_fail(GOSOLO_CODE_UNUSABLE, "%s: %s", options->target,
+			strerror(errno));
 	return recognise(options, source);
 }
 
@@ -101,7 +102,8 @@ static int check_result(int fd, const char *name, struct gosolo_image *image)
 		return code;
 	code = elf_parse(&elf);
 	if (code)
-		code = report_fail(GOSOLO_CODE_FAILED, "%s: not a sound image: %s", name, elf.reason);
+		code = report_fail(GOSOLO_CODE_FAILED, "%s: not a sound image: %s", name,
+			elf.reason);
 	else
 		code = image_check(&elf);
 	if (!code && !pack_find_image(&elf, image))
@@ -111,8 +113,8 @@ static int check_result(int fd, const char *name, struct gosolo_image *image)
 }
 
 int image_make(const struct options *options, const struct image_source *source,
-	       struct archive *archive, bool is_transient, int out_fd, const char *out_name,
-	       struct gosolo_image *image)
+	struct archive *archive, bool is_transient, int out_fd, const char *out_name,
+	struct gosolo_image *image)
 {
 	struct elf_file program, kernel;
 	struct go_info go;

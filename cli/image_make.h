@@ -17,12 +17,12 @@ struct image_source {
 
 /* Finds or builds options->target. `go_flags` for go build may be NULL. Reports. */
 int image_open(const struct options *options, char *const *go_flags,
-	       struct image_source *source) must_check;
+	struct image_source *source) must_check;
 
 /* Packs the program behind source into the empty file out_fd, then checks the result. */
 int image_make(const struct options *options, const struct image_source *source,
-	       struct archive *archive, bool is_transient, int out_fd, const char *out_name,
-	       struct gosolo_image *image) must_check;
+	struct archive *archive, bool is_transient, int out_fd, const char *out_name,
+	struct gosolo_image *image) must_check;
 
 /* Adds options->adds, then the host's defaults. */
 int image_add_files(const struct options *options, struct archive *archive) must_check;

@@ -72,15 +72,15 @@ static void print_segments(const struct view *view)
 		}
 	}
 	printf("kernel       %llu bytes loaded, %llu in memory\n", (unsigned long long)kernel_file,
-	       (unsigned long long)kernel_mem);
+		(unsigned long long)kernel_mem);
 	printf("program      %llu bytes loaded, %llu in memory, text at 0x%llx\n",
-	       (unsigned long long)go_file, (unsigned long long)go_mem,
-	       (unsigned long long)image->text_va);
+		(unsigned long long)go_file, (unsigned long long)go_mem,
+		(unsigned long long)image->text_va);
 	printf("archive      %llu bytes at 0x%llx, %u entries%s\n",
-	       (unsigned long long)image->archive_bytes, (unsigned long long)image->archive_va,
-	       view->archive->node_count, view->wants_files ? "" : " (--files lists them)");
+		(unsigned long long)image->archive_bytes, (unsigned long long)image->archive_va,
+		view->archive->node_count, view->wants_files ? "" : " (--files lists them)");
 	printf("needs        %llu MiB of memory to be loaded\n",
-	       (unsigned long long)((image->image_end + (1 << 20) - 1) >> 20));
+		(unsigned long long)((image->image_end + (1 << 20) - 1) >> 20));
 }
 
 static void print_tree(const struct view *view, uint32_t index, const char *path)
@@ -93,13 +93,13 @@ static void print_tree(const struct view *view, uint32_t index, const char *path
 	for (uint32_t i = 0; i < dir->child_count; i++) {
 		const struct gosolo_archive_node *node = &nodes[dir->first_child + i];
 		char *name = mem_format("%s/%.*s", path, (int)node->name_len,
-					(const char *)base + archive->names_off + node->name_off);
+			(const char *)base + archive->names_off + node->name_off);
 
 		if (S_ISDIR(node->mode) && dir->first_child + i > index)
 			print_tree(view, dir->first_child + i, name);
 		else if (S_ISLNK(node->mode))
 			printf("  %s -> %.*s\n", name, (int)node->size_bytes,
-			       (const char *)base + node->data_off);
+				(const char *)base + node->data_off);
 		else
 			printf("  %s %llu\n", name, (unsigned long long)node->size_bytes);
 	}
@@ -154,8 +154,10 @@ static int print_view(struct view *view)
 static int parse(int argc, char **argv, struct view *view, bool *wants_help)
 {
 	static const struct option longs[] = {
-		{ "files", no_argument, NULL, 'f' },	{ "modules", no_argument, NULL, 'd' },
-		{ "licenses", no_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+		{ "files", no_argument, NULL, 'f' },
+		{ "modules", no_argument, NULL, 'd' },
+		{ "licenses", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int found;
@@ -168,12 +170,11 @@ static int parse(int argc, char **argv, struct view *view, bool *wants_help)
 		*wants_help |= found == 'h';
 		if (found == '?')
 			return report_fail(GOSOLO_CODE_FAILED,
-					   "%s: unknown option; see gosolo help inspect",
-					   argv[optind - 1]);
+				"%s: unknown option; see gosolo help inspect", argv[optind - 1]);
 	}
 	if (!*wants_help && optind + 1 != argc)
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "inspect: one image, please; see gosolo help inspect");
+			"inspect: one image, please; see gosolo help inspect");
 	return 0;
 }
 
@@ -192,7 +193,7 @@ int command_inspect(int argc, char **argv)
 		return code;
 	if (!pack_find_image(&view.elf, &view.image))
 		return report_fail(GOSOLO_CODE_UNUSABLE,
-				   "%s: not an image; gosolo build makes one of it", argv[optind]);
+			"%s: not an image; gosolo build makes one of it", argv[optind]);
 	code = image_check(&view.elf);
 	if (!code)
 		code = print_view(&view);

@@ -31,10 +31,10 @@ static void flush(struct io_batch *batch)
 
 	for (size_t i = 0; i < batch->count; i++)
 		vec[i] = (struct iovec){ (void *)(uintptr_t)batch->pieces[i].data,
-					 batch->pieces[i].bytes };
+			batch->pieces[i].bytes };
 	while (first < batch->count && !batch->error) {
 		ssize_t n = pwritev(batch->fd, vec + first, (int)(batch->count - first),
-				    (off_t)batch->begin);
+			(off_t)batch->begin);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -67,7 +67,7 @@ void io_batch_add(struct io_batch *batch, const void *data, size_t bytes, uint64
 	if (bytes == 0)
 		return;
 	if (batch->count + 2 > room ||
-	    (batch->count && (offset < batch->end || offset - batch->end > GAP_BYTES_MAX)))
+		(batch->count && (offset < batch->end || offset - batch->end > GAP_BYTES_MAX)))
 		flush(batch);
 	if (batch->count == 0)
 		batch->begin = batch->end = offset;
@@ -81,7 +81,7 @@ int io_batch_finish(struct io_batch *batch)
 	flush(batch);
 	if (batch->error)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be written: %s", batch->path,
-				   strerror(batch->error));
+			strerror(batch->error));
 	return 0;
 }
 

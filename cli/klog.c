@@ -42,8 +42,9 @@ static void keep(struct klog *log, const char *text, size_t bytes)
 	}
 	if (log->tail_len + bytes > TAIL_BYTES) {
 		size_t drop = log->tail_len + bytes - TAIL_BYTES / 2;
-		char *line = drop < log->tail_len ? memchr(log->tail + drop, '\n',
-							   log->tail_len - drop) : NULL;
+		char *line = drop < log->tail_len
+			? memchr(log->tail + drop, '\n', log->tail_len - drop)
+			: NULL;
 
 		drop = line ? (size_t)(line + 1 - log->tail) : log->tail_len;
 		memmove(log->tail, log->tail + drop, log->tail_len - drop);
@@ -67,7 +68,7 @@ void klog_add_line(struct klog *log, uint32_t level, const char *text, size_t by
 	static const char *const prefix[] = { "error: ", "warning: ", "", "debug: " };
 	char line[LINE_BYTES];
 	int n = snprintf(line, sizeof(line), "%s%s%.*s\n", log->is_mid_line ? "\n" : "",
-			 level < 4 ? prefix[level] : "", (int)bytes, text);
+		level < 4 ? prefix[level] : "", (int)bytes, text);
 
 	log->is_mid_line = false;
 	if (n > 0)
@@ -103,7 +104,7 @@ void klog_print_tail(const struct klog *log)
 	if (log->tail_len == 0 || log->copies_to_stderr)
 		return;
 	if (write(STDERR_FILENO, heading, sizeof(heading) - 1) < 0 ||
-	    write(STDERR_FILENO, log->tail, log->tail_len) < 0 ||
-	    (log->tail[log->tail_len - 1] != '\n' && write(STDERR_FILENO, "\n", 1) < 0))
+		write(STDERR_FILENO, log->tail, log->tail_len) < 0 ||
+		(log->tail[log->tail_len - 1] != '\n' && write(STDERR_FILENO, "\n", 1) < 0))
 		return;
 }

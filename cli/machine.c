@@ -44,9 +44,9 @@ static int check_port(const struct port_forward *port)
 	if (!port->is_udp)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-	    (!port->is_udp && listen(fd, 1) != 0))
-		code = report_fail(GOSOLO_CODE_FAILED, "-p: port %u of this machine: %s", port->host,
-				   errno == EADDRINUSE ? "in use already" : strerror(errno));
+		(!port->is_udp && listen(fd, 1) != 0))
+		code = report_fail(GOSOLO_CODE_FAILED, "-p: port %u of this machine: %s",
+			port->host, errno == EADDRINUSE ? "in use already" : strerror(errno));
 	close(fd);
 	return code;
 }
@@ -85,8 +85,7 @@ static void add_terminals(struct bytebuf *line)
 static void add_transport(struct bytebuf *line, enum qemu_transport slot)
 {
 	char *words = mem_format("virtio_mmio.device=%d@0x%llx:%d", QEMU_MMIO_BYTES,
-				 QEMU_MMIO_BASE + (unsigned)slot * QEMU_MMIO_BYTES,
-				 QEMU_MMIO_IRQ + (int)slot);
+		QEMU_MMIO_BASE + (unsigned)slot * QEMU_MMIO_BYTES, QEMU_MMIO_IRQ + (int)slot);
 
 	kcmdline_add_raw(line, words);
 	free(words);
@@ -148,13 +147,13 @@ static int check_memory(const struct machine_request *request, uint32_t mem_mib)
 	if (mem_mib >= needed_mib)
 		return 0;
 	return report_fail(GOSOLO_CODE_FAILED,
-			   "%s: too big for %u MiB of memory; give it more: -m %lluM or above",
-			   request->name, mem_mib, (unsigned long long)needed_mib);
+		"%s: too big for %u MiB of memory; give it more: -m %lluM or above", request->name,
+		mem_mib, (unsigned long long)needed_mib);
 }
 
 /* Five connections: ours[i] to theirs[i]; the image comes last. */
 static int start_machine(const struct machine_request *request, char *const *argv,
-			 struct channel_ends *ends)
+	struct channel_ends *ends)
 {
 	int ours[SOCKETS + 1], theirs[SOCKETS + 1];
 
@@ -163,13 +162,16 @@ static int start_machine(const struct machine_request *request, char *const *arg
 
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 			return report_fail(GOSOLO_CODE_FAILED, "no socket pair: %s",
-					   strerror(errno));
+				strerror(errno));
 		ours[i] = pair[0];
 		theirs[i] = pair[1];
 	}
 	*ends = (struct channel_ends){
-		.stdio_fd = ours[0], .stderr_fd = ours[1], .control_fd = ours[2],
-		.early_fd = ours[3], .vmm_fd = ours[4],
+		.stdio_fd = ours[0],
+		.stderr_fd = ours[1],
+		.control_fd = ours[2],
+		.early_fd = ours[3],
+		.vmm_fd = ours[4],
 	};
 	int fds[] = { theirs[0], theirs[1], theirs[2], theirs[3], request->image_fd };
 
@@ -184,13 +186,13 @@ static void print_vmm_text(const struct channel_result *result)
 	static const char heading[] = "--- QEMU's own words:\n";
 
 	if (result->vmm_text.len &&
-	    (write(STDERR_FILENO, heading, sizeof(heading) - 1) < 0 ||
-	     write(STDERR_FILENO, result->vmm_text.data, result->vmm_text.len) < 0))
+		(write(STDERR_FILENO, heading, sizeof(heading) - 1) < 0 ||
+			write(STDERR_FILENO, result->vmm_text.data, result->vmm_text.len) < 0))
 		return;
 }
 
 static int fail_with_log(const char *name, const char *what, const struct klog *log,
-			 const struct channel_result *result)
+	const struct channel_result *result)
 {
 	report_line("%s: %s", name, what);
 	klog_print_tail(log);
@@ -199,7 +201,7 @@ static int fail_with_log(const char *name, const char *what, const struct klog *
 }
 
 static int end_by_exit(const struct machine_request *request, const struct klog *log,
-		       const struct channel_result *result)
+	const struct channel_result *result)
 {
 	const struct gosolo_exit *end = &result->exit;
 	const char *colon = end->text[0] ? ": " : "";
@@ -212,56 +214,57 @@ static int end_by_exit(const struct machine_request *request, const struct klog 
 		return 128 + (int)(end->value & 127);
 	case GOSOLO_EXIT_NO_MEMORY:
 		snprintf(what, sizeof(what),
-			 "the machine is out of memory%s%s; give it more with -m", colon, end->text);
+			"the machine is out of memory%s%s; give it more with -m", colon, end->text);
 		break;
 	case GOSOLO_EXIT_KERNEL_FAULT:
 		snprintf(what, sizeof(what), "the kernel failed%s%s", colon, end->text);
 		break;
 	case GOSOLO_EXIT_BAD_IMAGE:
 		snprintf(what, sizeof(what), "the image cannot run on this machine%s%s", colon,
-			 end->text);
+			end->text);
 		break;
 	default:
 		snprintf(what, sizeof(what), "ended in a way this command does not know (%u)",
-			 end->kind);
+			end->kind);
 	}
 	return fail_with_log(request->name, what, log, result);
 }
 
 static int end_without_record(const struct machine_request *request, const struct klog *log,
-			      const struct channel_result *result)
+	const struct channel_result *result)
 {
 	const char *hello = result->has_hello ? "" : " before the kernel said hello";
 	int status = result->wait_status;
 	char what[256];
 
 	if (WIFSIGNALED(status))
-		snprintf(what, sizeof(what), "the machine ended%s (QEMU died by signal %d: %s)", hello,
-			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		snprintf(what, sizeof(what), "the machine ended%s (QEMU died by signal %d: %s)",
+			hello, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status))
 		snprintf(what, sizeof(what), "the machine ended%s (QEMU's exit status %d)", hello,
-			 WEXITSTATUS(status));
+			WEXITSTATUS(status));
 	else
 		snprintf(what, sizeof(what), "the machine ended%s without saying how", hello);
 	return fail_with_log(request->name, what, log, result);
 }
 
 static int end_by_timeout(const struct machine_request *request, const struct klog *log,
-			  const struct channel_result *result)
+	const struct channel_result *result)
 {
 	double seconds = (double)request->options->timeout_ns / 1e9;
 	char what[256];
 
 	if (result->has_hello)
-		snprintf(what, sizeof(what), "not finished after %g s (--timeout): stopped", seconds);
+		snprintf(what, sizeof(what), "not finished after %g s (--timeout): stopped",
+			seconds);
 	else
 		snprintf(what, sizeof(what),
-			 "the kernel has not said hello after %g s (--timeout): stopped", seconds);
+			"the kernel has not said hello after %g s (--timeout): stopped", seconds);
 	return fail_with_log(request->name, what, log, result);
 }
 
 static int conclude(const struct machine_request *request, const struct klog *log,
-		    const struct channel_result *result)
+	const struct channel_result *result)
 {
 	char what[256];
 
@@ -275,13 +278,14 @@ static int conclude(const struct machine_request *request, const struct klog *lo
 	case CHANNEL_TIMEOUT:
 		return end_by_timeout(request, log, result);
 	case CHANNEL_KILLED:
-		report_line("%s: stopped at the second %s", request->name, strsignal(result->number));
+		report_line("%s: stopped at the second %s", request->name,
+			strsignal(result->number));
 		return 128 + result->number;
 	case CHANNEL_OUTPUT_FAILED:
 		if (result->number == EPIPE)
 			return 128 + SIGPIPE; /* as any program whose reader has gone */
 		return report_fail(GOSOLO_CODE_FAILED, "%s: its output cannot be written: %s",
-				   request->name, strerror(result->number));
+			request->name, strerror(result->number));
 	case CHANNEL_PROTOCOL:
 		break;
 	}
@@ -290,7 +294,7 @@ static int conclude(const struct machine_request *request, const struct klog *lo
 }
 
 static void announce(const struct machine_request *request, const struct accel_choice *choice,
-		     struct klog *log)
+	struct klog *log)
 {
 	const struct options *options = request->options;
 
@@ -300,7 +304,7 @@ static void announce(const struct machine_request *request, const struct accel_c
 	}
 	if (options->gdb_port)
 		report_line("stopped until gdb comes: gdb %s -ex 'target remote :%u'",
-			    options->target, options->gdb_port);
+			options->target, options->gdb_port);
 }
 
 int machine_run(const struct machine_request *request)

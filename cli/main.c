@@ -7,6 +7,7 @@
  * Failure:    125 for an unknown command.
  * Source:     docs/command-line.md.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,18 +21,29 @@ static int print_version(void)
 	return 0;
 }
 
+/* A program started with closed standard files must not find its own files in their place. */
+static void open_standard_files(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{ "build", command_build },	{ "run", command_run },
-		{ "exec", command_exec },	{ "inspect", command_inspect },
+		{ "build", command_build },
+		{ "run", command_run },
+		{ "exec", command_exec },
+		{ "inspect", command_inspect },
 		{ "doctor", command_doctor },
 	};
 	const char *name = argc > 1 ? argv[1] : "help";
 
+	open_standard_files();
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

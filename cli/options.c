@@ -20,9 +20,32 @@
 #include "include/gosolo_abi.h"
 
 enum option_id {
-	ID_HELP = 256, ID_OUTPUT, ID_FORMAT, ID_ADD, ID_MEMORY, ID_CPUS, ID_ENV, ID_ENV_FILE, ID_PORT,
-	ID_VOLUME, ID_DISK, ID_NET, ID_IP, ID_GW, ID_DNS, ID_ACCEL, ID_MACHINE, ID_TIMEOUT,
-	ID_STRACE, ID_STATS, ID_LOG, ID_LOG_LEVEL, ID_GDB, ID_DRY_RUN, ID_VMM_ARG, ID_KERNEL,
+	ID_HELP = 256,
+	ID_OUTPUT,
+	ID_FORMAT,
+	ID_ADD,
+	ID_MEMORY,
+	ID_CPUS,
+	ID_ENV,
+	ID_ENV_FILE,
+	ID_PORT,
+	ID_VOLUME,
+	ID_DISK,
+	ID_NET,
+	ID_IP,
+	ID_GW,
+	ID_DNS,
+	ID_ACCEL,
+	ID_MACHINE,
+	ID_TIMEOUT,
+	ID_STRACE,
+	ID_STATS,
+	ID_LOG,
+	ID_LOG_LEVEL,
+	ID_GDB,
+	ID_DRY_RUN,
+	ID_VMM_ARG,
+	ID_KERNEL,
 	ID_KERNEL_ARG,
 };
 
@@ -81,8 +104,8 @@ static int choose(const char *option, const char *value, const char *const *name
 			*chosen = i;
 			return 0;
 		}
-	return report_fail(GOSOLO_CODE_FAILED, "%s %s: unknown; it can be %s, %s%s%s", option, value,
-			   names[0], names[1], names[2] ? ", " : "", names[2] ? names[2] : "");
+	return report_fail(GOSOLO_CODE_FAILED, "%s %s: unknown; it can be %s, %s%s%s", option,
+		value, names[0], names[1], names[2] ? ", " : "", names[2] ? names[2] : "");
 }
 
 /* K=V, or K for the host's own value (nothing when the host has none). */
@@ -132,7 +155,7 @@ static int set_net(struct options *options, const char *value)
 		options->net = OPTIONS_NET_NONE;
 	else
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "--net %s: unknown; it can be user, tap=INTERFACE or none", value);
+			"--net %s: unknown; it can be user, tap=INTERFACE or none", value);
 	return 0;
 }
 
@@ -154,7 +177,7 @@ static int set_network(struct options *options, enum option_id id, const char *v
 		return value_check_address("--dns", value, false);
 	default: /* ID_PORT */
 		options->ports = mem_resize(options->ports,
-					    (options->port_count + 1) * sizeof(*options->ports));
+			(options->port_count + 1) * sizeof(*options->ports));
 		code = value_parse_port(value, &options->ports[options->port_count]);
 		options->port_count += code == 0;
 		return code;
@@ -192,7 +215,7 @@ static int set_log_level(struct options *options, const char *value)
 			return 0;
 		}
 	return report_fail(GOSOLO_CODE_FAILED,
-			   "--log-level %s: unknown; it can be error, warn, info or debug", value);
+		"--log-level %s: unknown; it can be error, warn, info or debug", value);
 }
 
 static int set_debugging(struct options *options, enum option_id id, const char *value)
@@ -282,7 +305,8 @@ static int check_together(const struct options *options)
 	if (options->port_count && options->net != OPTIONS_NET_USER)
 		return report_fail(GOSOLO_CODE_FAILED, "-p: works only with --net user");
 	if (options->net == OPTIONS_NET_NONE && (options->ip || options->gw || options->dns.count))
-		return report_fail(GOSOLO_CODE_FAILED, "--ip, --gw, --dns: --net none has no network");
+		return report_fail(GOSOLO_CODE_FAILED,
+			"--ip, --gw, --dns: --net none has no network");
 	if (options->dns.count > 3)
 		return report_fail(GOSOLO_CODE_FAILED, "--dns: three at most");
 	return 0;
@@ -297,7 +321,7 @@ static void prepare(enum options_command command, struct option *longs, char *sh
 		if (!(table[i].commands & command))
 			continue;
 		*longs++ = (struct option){ table[i].name, table[i].argument, NULL,
-					    (int)table[i].id };
+			(int)table[i].id };
 		if (!table[i].letter)
 			continue;
 		*shorts++ = table[i].letter;
@@ -317,7 +341,7 @@ static enum option_id id_of(int found)
 }
 
 int options_parse(enum options_command command, int argc, char **argv, struct options *options,
-		  bool *wants_help)
+	bool *wants_help)
 {
 	struct option longs[TABLE_COUNT + 1];
 	char shorts[3 * TABLE_COUNT + 3];
@@ -331,10 +355,10 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
 		const char *word = argv[optind - 1];
 
 		if (found == '?' || found == ':')
-			return report_fail(GOSOLO_CODE_FAILED, found == ':'
-						? "%s: needs a value; see gosolo help %s"
-						: "%s: unknown option; see gosolo help %s",
-					   word, argv[0]);
+			return report_fail(GOSOLO_CODE_FAILED,
+				found == ':' ? "%s: needs a value; see gosolo help %s"
+					     : "%s: unknown option; see gosolo help %s",
+				word, argv[0]);
 		if (id_of(found) == ID_HELP) {
 			*wants_help = true;
 			return 0;
@@ -345,7 +369,7 @@ int options_parse(enum options_command command, int argc, char **argv, struct op
 	}
 	if (optind == argc)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: of what? see gosolo help %s", argv[0],
-				   argv[0]);
+			argv[0]);
 	options->target = argv[optind];
 	options->args = argv + optind + 1;
 	return check_together(options);

@@ -41,4 +41,4 @@ struct options {
 
 /* argv[0] is the command's own name. Reports 125. *wants_help: show the help and end. */
 int options_parse(enum options_command command, int argc, char **argv, struct options *options,
-		  bool *wants_help) must_check;
+	bool *wants_help) must_check;

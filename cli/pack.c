@@ -60,17 +60,16 @@ static int check_kernel(const struct elf_file *kernel)
 		if (ph->p_type != PT_LOAD || ph->p_memsz == 0)
 			continue;
 		if (ph->p_vaddr < CHECK_SLOT_BEGIN + PACK_PAGE_BYTES || ph->p_vaddr < end ||
-		    ph->p_vaddr % PACK_PAGE_BYTES ||
-		    ph->p_vaddr + ph->p_memsz > CHECK_SLOT_END)
+			ph->p_vaddr % PACK_PAGE_BYTES || ph->p_vaddr + ph->p_memsz > CHECK_SLOT_END)
 			return report_fail(GOSOLO_CODE_FAILED,
-					   "%s: the kernel's segment at 0x%llx is out of place",
-					   kernel->path, (unsigned long long)ph->p_vaddr);
+				"%s: the kernel's segment at 0x%llx is out of place", kernel->path,
+				(unsigned long long)ph->p_vaddr);
 		end = pack_round_up(ph->p_vaddr + ph->p_memsz, PACK_PAGE_BYTES);
 	}
 	if (!pack_find_image(kernel, &image) || image.abi_version != GOSOLO_ABI_VERSION)
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: not a gosolo kernel of interface version %u", kernel->path,
-				   GOSOLO_ABI_VERSION);
+			"%s: not a gosolo kernel of interface version %u", kernel->path,
+			GOSOLO_ABI_VERSION);
 	return 0;
 }
 
@@ -102,18 +101,19 @@ static Elf64_Phdr *add_phdr(struct pack_plan *plan, Elf64_Phdr ph)
 }
 
 static void add_load(struct pack_plan *plan, uint32_t flags, uint64_t va, uint64_t file_bytes,
-		     uint64_t mem_bytes)
+	uint64_t mem_bytes)
 {
-	add_phdr(plan, (Elf64_Phdr){
-		.p_type = PT_LOAD,
-		.p_flags = flags,
-		.p_offset = va - PACK_BASE,
-		.p_vaddr = va,
-		.p_paddr = va,
-		.p_filesz = file_bytes,
-		.p_memsz = mem_bytes,
-		.p_align = PACK_ALIGN,
-	});
+	add_phdr(plan,
+		(Elf64_Phdr){
+			.p_type = PT_LOAD,
+			.p_flags = flags,
+			.p_offset = va - PACK_BASE,
+			.p_vaddr = va,
+			.p_paddr = va,
+			.p_filesz = file_bytes,
+			.p_memsz = mem_bytes,
+			.p_align = PACK_ALIGN,
+		});
 }
 
 static void add_loads_of(struct pack_plan *plan, const struct elf_file *elf)
@@ -123,6 +123,29 @@ static void add_loads_of(struct pack_plan *plan, const struct elf_file *elf)
 
 		if (ph->p_type == PT_LOAD && ph->p_memsz)
 			add_load(plan, ph->p_flags, ph->p_vaddr, ph->p_filesz, ph->p_memsz);
+	}
+}
+
+/* The program's whole pages of bss are a segment of their own, without file bytes: QEMU clears
+ * what belongs to a segment with some, and Go 1.26 has 34 MiB of it in every program with TLS. */
+static void add_loads_of_program(struct pack_plan *plan)
+{
+	const struct elf_file *go = plan->request->program;
+
+	for (size_t i = 0; i < go->phdr_count; i++) {
+		const Elf64_Phdr *ph = &go->phdrs[i];
+		uint64_t end = ph->p_vaddr + ph->p_memsz;
+		uint64_t bss = pack_round_up(ph->p_vaddr + ph->p_filesz, PACK_PAGE_BYTES);
+
+		if (ph->p_type != PT_LOAD || ph->p_memsz == 0)
+			continue;
+		if (ph->p_filesz == 0 || bss >= end)
+			bss = end;
+		add_load(plan, ph->p_flags, ph->p_vaddr, ph->p_filesz, bss - ph->p_vaddr);
+		if (bss < end) {
+			add_load(plan, ph->p_flags, bss, 0, end - bss);
+			plan->bss_va = bss;
+		}
 	}
 }
 
@@ -194,7 +217,7 @@ static int add_xen_note(struct pack_plan *plan)
 		const uint8_t *note = elf_bytes_at(kernel, ph.p_vaddr, ph.p_filesz);
 
 		if (ph.p_type != PT_NOTE || !note ||
-		    !elf_search(note, ph.p_filesz, "\22\0\0\0Xen", 8))
+			!elf_search(note, ph.p_filesz, "\22\0\0\0Xen", 8))
 			continue;
 		ph.p_offset = ph.p_vaddr - PACK_BASE;
 		ph.p_paddr = ph.p_vaddr;
@@ -217,7 +240,7 @@ static int plan_multiboot(struct pack_plan *plan)
 	plan->multiboot_off = pack_round_up(64 + plan->phdr_count * sizeof(Elf64_Phdr), 8);
 	if (!elf_find_symbol(plan->request->kernel, "entry_multiboot2", &entry))
 		return report_fail(GOSOLO_CODE_FAILED, "%s: the kernel has no multiboot2 entry",
-				   plan->request->kernel->path);
+			plan->request->kernel->path);
 	plan->multiboot_bytes = 16 + 16 + 8;
 	put_u32(at, MULTIBOOT2_MAGIC);
 	put_u32(at + 4, 0); /* i386, protected mode */
@@ -304,16 +327,20 @@ static int plan_all(struct pack_plan *plan)
 
 	if (strlen(request->defaults) >= sizeof(plan->image.defaults))
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: the defaults need more than %zu bytes in the image",
-				   request->name, sizeof(plan->image.defaults) - 1);
+			"%s: the defaults need more than %zu bytes in the image", request->name,
+			sizeof(plan->image.defaults) - 1);
 	plan->archive_bytes = archive_layout(request->archive);
-	add_phdr(plan, (Elf64_Phdr){ .p_type = PT_PHDR, .p_flags = PF_R, .p_offset = 64,
-				     .p_vaddr = PACK_BASE + 64, .p_paddr = PACK_BASE + 64,
-				     .p_align = 8 });
+	add_phdr(plan,
+		(Elf64_Phdr){ .p_type = PT_PHDR,
+			.p_flags = PF_R,
+			.p_offset = 64,
+			.p_vaddr = PACK_BASE + 64,
+			.p_paddr = PACK_BASE + 64,
+			.p_align = 8 });
 	add_load(plan, PF_R, PACK_BASE, PACK_PAGE_BYTES, PACK_PAGE_BYTES);
 	add_loads_of(plan, request->kernel);
 	place_near_archive(plan);
-	add_loads_of(plan, request->program);
+	add_loads_of_program(plan);
 	if (!plan->archive_va)
 		place_far_archive(plan);
 	add_other_phdrs(plan);
@@ -352,18 +379,18 @@ static int write_loaded(struct pack_plan *plan)
 
 		if (ph->p_type == PT_LOAD)
 			io_batch_add(&plan->batch, kernel_bytes(plan, ph), ph->p_filesz,
-				     ph->p_vaddr - PACK_BASE);
+				ph->p_vaddr - PACK_BASE);
 	}
 	code = io_batch_finish(&plan->batch);
 	if (!code)
 		code = archive_write(plan->request->archive, plan->batch.fd, plan->archive_off,
-				     plan->batch.path);
+			plan->batch.path);
 	for (size_t i = 0; !code && i < go->phdr_count; i++) {
 		const Elf64_Phdr *ph = &go->phdrs[i];
 
 		if (ph->p_type == PT_LOAD)
 			io_batch_add(&plan->batch, go->data + ph->p_offset, ph->p_filesz,
-				     ph->p_vaddr - PACK_BASE);
+				ph->p_vaddr - PACK_BASE);
 	}
 	return code;
 }
@@ -393,6 +420,6 @@ int pack_write(const struct pack_request *request, int fd, const char *out)
 	code = io_batch_finish(&plan.batch);
 	if (!code && ftruncate(fd, (off_t)plan.file_end) != 0)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be written: %s", out,
-				   strerror(errno));
+			strerror(errno));
 	return code;
 }

@@ -12,7 +12,7 @@ enum {
 	PACK_PHDRS_MAX = 40,
 };
 
-#define PACK_BASE  0x200000ull /* p_vaddr - p_offset of every segment but a far archive */
+#define PACK_BASE 0x200000ull /* p_vaddr - p_offset of every segment but a far archive */
 #define PACK_ALIGN 0x200000ull /* p_align of every PT_LOAD */
 
 struct pack_plan {
@@ -26,6 +26,7 @@ struct pack_plan {
 	uint64_t archive_va;
 	uint64_t archive_off;
 	uint64_t archive_bytes;
+	uint64_t bss_va; /* where the program's last segment of bss begins; 0: it has none */
 	uint64_t loaded_end; /* file offset past the last byte that is loaded */
 	uint64_t file_end; /* size of the whole file */
 	struct gosolo_image image;

@@ -57,7 +57,7 @@ static size_t find_program_symtab(const struct elf_file *go)
 {
 	for (size_t i = 1; i < go->shdr_count; i++)
 		if (go->shdrs[i].sh_type == SHT_SYMTAB &&
-		    go->shdrs[i].sh_link != go->header.e_shstrndx)
+			go->shdrs[i].sh_link != go->header.e_shstrndx)
 			return i;
 	return 0;
 }
@@ -75,21 +75,41 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 	for (size_t i = 1; i < go->shdr_count; i++) {
 		Elf64_Shdr *section = &t->shdrs[i];
 		bool is_rewritten = i == go->header.e_shstrndx ||
-				    (symtab && (i == symtab || i == go->shdrs[symtab].sh_link));
+			(symtab && (i == symtab || i == go->shdrs[symtab].sh_link));
 
 		if (section->sh_flags & SHF_ALLOC) {
 			if (section->sh_type != SHT_NOBITS &&
-			    !elf_bytes_at(go, section->sh_addr, section->sh_size))
+				!elf_bytes_at(go, section->sh_addr, section->sh_size))
 				return report_fail(GOSOLO_CODE_UNUSABLE,
-						   "%s: corrupt: section %s is in no segment",
-						   go->path, elf_section_name(go, section));
+					"%s: corrupt: section %s is in no segment", go->path,
+					elf_section_name(go, section));
 			section->sh_offset = section->sh_addr - PACK_BASE;
 		} else if (!is_rewritten && section->sh_type != SHT_NOBITS) {
 			section->sh_offset = append(plan, go->data + section->sh_offset,
-						    section->sh_size, section->sh_addralign);
+				section->sh_size, section->sh_addralign);
 		}
 	}
 	return 0;
+}
+
+/* A section that reaches from one segment into the next would be in neither: strip would lose it.
+ * So .bss ends with its page, and the rest of it gets a name of its own. */
+static void split_bss(struct pack_plan *plan, struct tables *t)
+{
+	for (size_t i = 1; plan->bss_va && i < plan->request->program->shdr_count; i++) {
+		Elf64_Shdr *section = &t->shdrs[i], rest = *section;
+
+		if (!(section->sh_flags & SHF_ALLOC) || section->sh_type != SHT_NOBITS ||
+			section->sh_addr >= plan->bss_va ||
+			section->sh_addr + section->sh_size <= plan->bss_va)
+			continue;
+		section->sh_size = plan->bss_va - section->sh_addr;
+		rest.sh_addr = plan->bss_va;
+		rest.sh_offset = plan->bss_va - PACK_BASE;
+		rest.sh_size -= section->sh_size;
+		add_section(t, rest, ".gosolo.bss");
+		return;
+	}
 }
 
 static void take_kernel_sections(struct pack_plan *plan, struct tables *t)
@@ -103,19 +123,25 @@ static void take_kernel_sections(struct pack_plan *plan, struct tables *t)
 			continue;
 		section.sh_offset = section.sh_addr - PACK_BASE;
 		section.sh_link = section.sh_info = 0;
-		t->kernel_index[i] = add_section(t, section, elf_section_name(kernel,
-									      &kernel->shdrs[i]));
+		t->kernel_index[i] = add_section(t, section,
+			elf_section_name(kernel, &kernel->shdrs[i]));
 	}
-	add_section(t, (Elf64_Shdr){ .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC,
-				     .sh_addr = PACK_BASE + plan->multiboot_off,
-				     .sh_offset = plan->multiboot_off,
-				     .sh_size = plan->multiboot_bytes, .sh_addralign = 8 },
-		    ".gosolo.boot");
-	add_section(t, (Elf64_Shdr){ .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC,
-				     .sh_addr = plan->archive_va, .sh_offset = plan->archive_off,
-				     .sh_size = plan->archive_bytes,
-				     .sh_addralign = PACK_PAGE_BYTES },
-		    ".gosolo.archive");
+	add_section(t,
+		(Elf64_Shdr){ .sh_type = SHT_PROGBITS,
+			.sh_flags = SHF_ALLOC,
+			.sh_addr = PACK_BASE + plan->multiboot_off,
+			.sh_offset = plan->multiboot_off,
+			.sh_size = plan->multiboot_bytes,
+			.sh_addralign = 8 },
+		".gosolo.boot");
+	add_section(t,
+		(Elf64_Shdr){ .sh_type = SHT_PROGBITS,
+			.sh_flags = SHF_ALLOC,
+			.sh_addr = plan->archive_va,
+			.sh_offset = plan->archive_off,
+			.sh_size = plan->archive_bytes,
+			.sh_addralign = PACK_PAGE_BYTES },
+		".gosolo.archive");
 }
 
 /* Section symbols and file names of the kernel help nobody here. */
@@ -134,7 +160,7 @@ static void take_kernel_symbols(struct pack_plan *plan, struct tables *t, size_t
 
 		memcpy(&sym, kernel->data + symtab->sh_offset + i * sizeof(sym), sizeof(sym));
 		if (ELF64_ST_TYPE(sym.st_info) == STT_SECTION ||
-		    ELF64_ST_TYPE(sym.st_info) == STT_FILE || sym.st_shndx == SHN_UNDEF)
+			ELF64_ST_TYPE(sym.st_info) == STT_FILE || sym.st_shndx == SHN_UNDEF)
 			continue;
 		if (sym.st_shndx < kernel->shdr_count)
 			sym.st_shndx = (Elf64_Section)t->kernel_index[sym.st_shndx];
@@ -149,18 +175,21 @@ static void take_kernel_symbols(struct pack_plan *plan, struct tables *t, size_t
 
 /* Go's table, or a new empty one. */
 static void find_symbol_table(struct pack_plan *plan, struct tables *t, size_t *symtab,
-			      size_t *strtab)
+	size_t *strtab)
 {
 	*symtab = find_program_symtab(plan->request->program);
 	if (*symtab) {
 		*strtab = t->shdrs[*symtab].sh_link;
 		return;
 	}
-	*symtab = add_section(t, (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_addralign = 8,
-					       .sh_entsize = sizeof(Elf64_Sym), .sh_info = 1 },
-			      ".symtab");
+	*symtab = add_section(t,
+		(Elf64_Shdr){ .sh_type = SHT_SYMTAB,
+			.sh_addralign = 8,
+			.sh_entsize = sizeof(Elf64_Sym),
+			.sh_info = 1 },
+		".symtab");
 	*strtab = add_section(t, (Elf64_Shdr){ .sh_type = SHT_STRTAB, .sh_addralign = 1 },
-			      ".strtab");
+		".strtab");
 	t->shdrs[*symtab].sh_link = (Elf64_Word)*strtab;
 }
 
@@ -203,12 +232,13 @@ int pack_sections(struct pack_plan *plan)
 	Elf64_Shdr *names;
 	int code;
 
-	t->shdrs = mem_alloc((go->shdr_count + kernel->shdr_count + 4) * sizeof(Elf64_Shdr));
+	t->shdrs = mem_alloc((go->shdr_count + kernel->shdr_count + 5) * sizeof(Elf64_Shdr));
 	t->kernel_index = mem_alloc((kernel->shdr_count + 1) * sizeof(size_t));
 	plan->file_end = pack_round_up(plan->file_end, 16);
 	code = take_program_sections(plan, t);
 	if (code)
 		return code;
+	split_bss(plan, t);
 	take_kernel_sections(plan, t);
 	write_symbols(plan, t);
 	names = &t->shdrs[go->header.e_shstrndx];

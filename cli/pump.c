@@ -70,8 +70,8 @@ void pump_write(struct pump *pump)
 	if (bytes > pump->write_max)
 		bytes = pump->write_max;
 	n = pump->is_to_socket
-		    ? send(pump->to, pump->data + pump->begin, bytes, MSG_DONTWAIT | MSG_NOSIGNAL)
-		    : write(pump->to, pump->data + pump->begin, bytes);
+		? send(pump->to, pump->data + pump->begin, bytes, MSG_DONTWAIT | MSG_NOSIGNAL)
+		: write(pump->to, pump->data + pump->begin, bytes);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0) {

@@ -61,8 +61,9 @@ static void add_network(struct strvec *argv, const struct options *options)
 		bytebuf_add(&netdev, "user,id=n0,ipv6=off", 19);
 		for (size_t i = 0; i < options->port_count; i++) {
 			const struct port_forward *port = &options->ports[i];
-			char *text = mem_format(",hostfwd=%s:%s:%u-:%u", port->is_udp ? "udp" : "tcp",
-						port->address, port->host, port->guest);
+			char *text = mem_format(",hostfwd=%s:%s:%u-:%u",
+				port->is_udp ? "udp" : "tcp", port->address, port->host,
+				port->guest);
 
 			bytebuf_add(&netdev, text, strlen(text));
 		}
@@ -78,7 +79,7 @@ static void add_devices(struct strvec *argv, const struct options *options)
 	add(argv, "-global", "virtio-mmio.force-legacy=false");
 	strvec_add(argv, "-device");
 	strvec_addf(argv, "virtio-serial-device,id=ports,max_ports=4,bus=virtio-mmio-bus.%d",
-		    QEMU_SLOT_SERIAL);
+		QEMU_SLOT_SERIAL);
 	add_port(argv, QEMU_FD_STDIO, 1, "stdio", GOSOLO_PORT_STDIO);
 	add_port(argv, QEMU_FD_STDERR, 2, "stderr", GOSOLO_PORT_STDERR);
 	add_port(argv, QEMU_FD_CONTROL, 3, "control", GOSOLO_PORT_CONTROL);
@@ -96,8 +97,9 @@ void qemu_compose(const struct qemu_request *request, struct strvec *argv)
 	const struct options *options = request->options;
 
 	strvec_add(argv, request->binary);
-	add(argv, "-M", "microvm,acpi=off,auto-kernel-cmdline=off,pit=off,pic=off,rtc=on,"
-			"isa-serial=off");
+	add(argv, "-M",
+		"microvm,acpi=off,auto-kernel-cmdline=off,pit=off,pic=off,rtc=on,"
+		"isa-serial=off");
 	add(argv, "-accel", request->accel);
 	add(argv, "-cpu", request->cpu_model);
 	strvec_add(argv, "-smp");

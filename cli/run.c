@@ -24,7 +24,7 @@ static int pack(const struct options *options, struct image_source *source)
 
 	if (!code)
 		code = image_make(options, source, archive, options->gdb_port == 0, fd,
-				  options->target, &source->image);
+			options->target, &source->image);
 	close(source->fd);
 	source->fd = fd;
 	return code;
@@ -34,8 +34,8 @@ static int check_image_options(const struct options *options)
 {
 	if (options->adds.count || options->kernel)
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "%s: is an image already; give --add and --kernel to gosolo build",
-				   options->target);
+			"%s: is an image already; give --add and --kernel to gosolo build",
+			options->target);
 	return 0;
 }
 

@@ -12,8 +12,7 @@
  */
 #include "cli/trial.h"
 
-__asm__(
-	".pushsection .rodata.trial, \"a\"\n"
+__asm__(".pushsection .rodata.trial, \"a\"\n"
 	".balign 16\n"
 	".globl trial_image_start, trial_image_end\n"
 	"trial_image_start:\n"

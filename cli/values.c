@@ -52,7 +52,7 @@ int value_parse_memory(const char *text, uint32_t *mib)
 	return 0;
 out_bad:
 	return report_fail(GOSOLO_CODE_FAILED,
-			   "-m %s: not a memory size from 4M to 1024G, for example 256M or 1G", text);
+		"-m %s: not a memory size from 4M to 1024G, for example 256M or 1G", text);
 }
 
 int value_parse_count(const char *option, const char *text, uint32_t max, uint32_t *count)
@@ -62,7 +62,7 @@ int value_parse_count(const char *option, const char *text, uint32_t max, uint32
 
 	if (!read_number(text, max, &value, &end) || *end || value == 0)
 		return report_fail(GOSOLO_CODE_FAILED, "%s %s: not a number from 1 to %u", option,
-				   text, max);
+			text, max);
 	*count = (uint32_t)value;
 	return 0;
 }
@@ -89,7 +89,7 @@ int value_parse_duration(const char *text, uint64_t *ns)
 	}
 out_bad:
 	return report_fail(GOSOLO_CODE_FAILED,
-			   "--timeout %s: not a duration, for example 10s, 500ms or 2m", text);
+		"--timeout %s: not a duration, for example 10s, 500ms or 2m", text);
 }
 
 static bool read_port(const char *text, char stop, uint16_t *port, const char **rest)
@@ -138,9 +138,9 @@ int value_parse_port(const char *text, struct port_forward *port)
 out_bad:
 	free(copy);
 	return report_fail(GOSOLO_CODE_FAILED,
-			   "-p %s: not [ADDRESS:]HOST:GUEST[/udp], for example 8080:80 or "
-			   "127.0.0.1:5353:53/udp",
-			   text);
+		"-p %s: not [ADDRESS:]HOST:GUEST[/udp], for example 8080:80 or "
+		"127.0.0.1:5353:53/udp",
+		text);
 }
 
 int value_check_address(const char *option, const char *text, bool has_length)
@@ -162,7 +162,7 @@ int value_check_address(const char *option, const char *text, bool has_length)
 	return 0;
 out_bad:
 	return report_fail(GOSOLO_CODE_FAILED, "%s %s: not an IPv4 address%s", option, text,
-			   has_length ? " with length, for example 192.168.1.9/24" : "");
+		has_length ? " with length, for example 192.168.1.9/24" : "");
 }
 
 int value_parse_add(const char *text, char **host, const char **guest)
@@ -171,9 +171,9 @@ int value_parse_add(const char *text, char **host, const char **guest)
 
 	if (!colon || colon == text || colon[1] != '/')
 		return report_fail(GOSOLO_CODE_FAILED,
-				   "--add %s: not HOST:GUEST with GUEST absolute, for example "
-				   "./static:/srv/static",
-				   text);
+			"--add %s: not HOST:GUEST with GUEST absolute, for example "
+			"./static:/srv/static",
+			text);
 	*host = mem_copy_string(text);
 	(*host)[colon - text] = 0;
 	*guest = colon + 1;

@@ -16,8 +16,8 @@ struct port_forward {
 };
 
 int value_parse_memory(const char *text, uint32_t *mib) must_check; /* 256M, 1G, 256 (MiB) */
-int value_parse_count(const char *option, const char *text, uint32_t max, uint32_t *count)
-	must_check;
+int value_parse_count(const char *option, const char *text, uint32_t max,
+	uint32_t *count) must_check;
 int value_parse_duration(const char *text, uint64_t *ns) must_check; /* 1.5s 200ms 2m 1h 10 */
 int value_parse_port(const char *text, struct port_forward *port) must_check;
 int value_check_address(const char *option, const char *text, bool has_length) must_check;
