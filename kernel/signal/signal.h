@@ -34,6 +34,8 @@ void signal_get_action(int signo, struct signal_action *out);
 void signal_set_action(int signo, const struct signal_action *act); /* also drops pending ones that are now ignored */
 /* Asynchronous. Ignored signals vanish; a standard one that is pending stays one. */
 void signal_send_thread(struct thread *t, const struct signal_info *info);
+/* The same to the program's thread of that number, alive or not; signo 0 only asks. -ESRCH. */
+int signal_send_tid(int32_t tid, const struct signal_info *info) must_check;
 void signal_send_process(const struct signal_info *info); /* to a thread that does not block it */
 /* A fault of the current thread: cannot be ignored or blocked (then the process ends by it). */
 void signal_send_fault(const struct signal_info *info);

@@ -1,0 +1,113 @@
+/*
+ * queue.c: pending signals and their details.
+ *
+ * What:       see queue_priv.h. A standard signal that is already pending stays one; real-time
+ *             signals queue up.
+ * Invariants: (1) entries are dense: the first free slot ends the list. (2) an entry's bit is set in
+ *             the pending set; a bit without entry means no details.
+ * Locking:    LOCK_SIGNAL, the caller's; LOCK_KMEM inside.
+ * Failure:    no memory, or QUEUE_MAX entries: the signal is pending without details.
+ * Source:     signal(7), timer_getoverrun(2).
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#include "kernel/mm/kmem.h"
+#include "kernel/signal/queue_priv.h"
+#include "lib/string.h"
+
+enum { QUEUE_FIRST = 4, QUEUE_MAX = 1024 };
+
+static size_t capacity(const struct signal_info *list)
+{
+	return list ? kmem_usable_bytes(list) / sizeof(*list) : 0;
+}
+
+static size_t length(const struct signal_info *list)
+{
+	size_t n = 0, max = capacity(list);
+
+	while (n < max && list[n].signo)
+		n++;
+	return n;
+}
+
+static bool append(struct signal_info **list, const struct signal_info *info)
+{
+	size_t used = length(*list), had = capacity(*list), want = had ? had * 2 : QUEUE_FIRST;
+	struct signal_info *bigger;
+
+	if (used == had) {
+		if (want > QUEUE_MAX)
+			return false;
+		bigger = kmem_realloc(*list, want * sizeof(*bigger));
+		if (!bigger)
+			return false;
+		*list = bigger;
+		had = capacity(bigger);
+		memset(bigger + used, 0, (had - used) * sizeof(*bigger)); /* (1) */
+	}
+	(*list)[used] = *info;
+	return true;
+}
+
+/* A timer that expires again while its signal is pending only counts. */
+static bool merge_timer(struct signal_info *list, const struct signal_info *info)
+{
+	size_t n = length(list);
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].signo != info->signo || list[i].code != SI_TIMER ||
+			list[i].timer_id != info->timer_id)
+			continue;
+		list[i].overrun += 1 + info->overrun;
+		return true;
+	}
+	return false;
+}
+
+bool signal_queue_add(uint64_t *pending, struct signal_info **list, const struct signal_info *info)
+{
+	uint64_t bit = SIGNAL_BIT(info->signo);
+
+	if (*pending & bit) {
+		if (info->code == SI_TIMER && merge_timer(*list, info))
+			return true;
+		if (info->signo < SIGRTMIN)
+			return true;
+	}
+	*pending |= bit;
+	return append(list, info);
+}
+
+static void remove_at(struct signal_info *list, size_t i, size_t n)
+{
+	memmove(&list[i], &list[i + 1], (n - i - 1) * sizeof(*list));
+	memset(&list[n - 1], 0, sizeof(*list));
+}
+
+void signal_queue_take(uint64_t *pending, struct signal_info *list, int signo,
+	struct signal_info *out)
+{
+	size_t n = length(list), i = 0;
+
+	*out = (struct signal_info){ .signo = signo };
+	*pending &= ~SIGNAL_BIT(signo);
+	while (i < n && list[i].signo != signo)
+		i++;
+	if (i == n)
+		return;
+	*out = list[i];
+	remove_at(list, i, n--);
+	for (; i < n; i++)
+		if (list[i].signo == signo)
+			*pending |= SIGNAL_BIT(signo);
+}
+
+void signal_queue_drop(uint64_t *pending, struct signal_info *list, int signo)
+{
+	struct signal_info unused;
+
+	while (*pending & SIGNAL_BIT(signo))
+		signal_queue_take(pending, list, signo, &unused);
+}

@@ -1,0 +1,419 @@
+/*
+ * signal.c: signals of the one process: queueing, choosing a thread, delivering.
+ *
+ * What:       a signal is pending for one thread or for the process; any thread that does not block
+ *             it may take the latter. thread.signal_work says that a look is worth while.
+ *
+ *               pending -> chosen thread: signal_work, kick -> signal_deliver -> handler or the end
+ *
+ * Invariants: (1) whoever makes a signal deliverable sets signal_work of a thread that may take it,
+ *             after the pending bit, then kicks it; only the thread itself clears signal_work, under
+ *             the lock. (2) a process-wide signal whose chosen thread comes to block it is offered
+ *             to another one. (3) an ignored signal is pending only where it is blocked. (4) a thread
+ *             found by thread_find is marked and kicked inside the callback: it may be gone after.
+ * Locking:    signals.lock, LOCK_SIGNAL; LOCK_THREADS, LOCK_SCHED and LOCK_KMEM inside. Sending works
+ *             in any context with lower-ranked locks held; signal_deliver may sleep.
+ * Failure:    without memory a signal comes without its details; a fault then ends the process.
+ * Source:     Linux kernel/signal.c as documented in signal(7), sigaction(2), sigpending(2).
+ */
+#include "kernel/signal/signal.h"
+
+#include <asm/signal.h>
+
+#include "base/assert.h"
+#include "base/errno.h"
+#include "kernel/log.h"
+#include "kernel/process.h"
+#include "kernel/sched/sched.h"
+#include "kernel/signal/queue_priv.h"
+#include "kernel/stats.h"
+
+enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1, CODE_KERNEL = 0x80 };
+
+#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define DEFAULT_IGNORED \
+	(SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
+#define DEFAULT_STOPS \
+	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define SYNCHRONOUS \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
+		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
+static struct {
+	struct spinlock lock;
+	struct signal_action actions[SIGNALS_MAX]; /* [lock] index: number - 1 */
+	uint64_t pending; /* [lock] for the process: any thread may take them */
+	struct signal_info *info; /* [lock] their details (queue_priv.h) */
+} signals = { .lock = SPINLOCK_INIT(LOCK_SIGNAL) };
+
+void signal_init(void)
+{
+	spinlock_init(&signals.lock, LOCK_SIGNAL);
+}
+
+static bool is_program(const struct thread *t)
+{
+	return t->arch.fpu != NULL; /* kernel threads take no signals */
+}
+
+static bool is_ignored_locked(int signo)
+{
+	uint64_t handler = signals.actions[signo - 1].handler;
+
+	if (handler == HANDLER_IGNORE)
+		return true;
+	return handler == HANDLER_DEFAULT && (SIGNAL_BIT(signo) & (DEFAULT_IGNORED | DEFAULT_STOPS));
+}
+
+static bool ignore_locked(int signo)
+{
+	if (!is_ignored_locked(signo))
+		return false;
+	if (signals.actions[signo - 1].handler == HANDLER_DEFAULT && (SIGNAL_BIT(signo) & DEFAULT_STOPS))
+		log_info("signal %d would stop the program: ignored, nobody could continue it", signo);
+	return true;
+}
+
+/* (1) Caller has set the pending bit. */
+static void offer_locked(struct thread *t)
+{
+	/* Partner: signal_is_deliverable. */
+	atomic_store_explicit(&t->signal_work, true, memory_order_release);
+	if (t != thread_current())
+		sched_kick(t);
+}
+
+/* Caller is t itself. Drops what is ignored (3) and brings signal_work up to date. */
+static void update_locked(struct thread *t)
+{
+	uint64_t set = (t->sigpending | signals.pending) & ~t->sigmask;
+
+	lock_assert_held(&signals.lock);
+	for (uint64_t rest = set; rest; rest &= rest - 1) {
+		int signo = __builtin_ctzll(rest) + 1;
+
+		if (!ignore_locked(signo))
+			continue;
+		signal_queue_drop(&t->sigpending, t->siginfo, signo);
+		signal_queue_drop(&signals.pending, signals.info, signo);
+		set &= ~SIGNAL_BIT(signo);
+	}
+	atomic_store_explicit(&t->signal_work, set != 0, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ choosing a thread */
+struct choice {
+	uint64_t bit;
+	const struct thread *skip;
+	bool parked_only;
+};
+
+static bool take_choice(struct thread *t, void *arg)
+{
+	const struct choice *c = arg;
+
+	if (t == c->skip || !is_program(t) || (t->sigmask & c->bit))
+		return false;
+	/* A racy look: it is only a preference. */
+	if (c->parked_only && t->state != THREAD_PARKED)
+		return false;
+	offer_locked(t); /* (4) */
+	return true;
+}
+
+static bool offer_everybody(struct thread *t, void *arg unused_arg)
+{
+	if (is_program(t))
+		offer_locked(t);
+	return false;
+}
+
+/* A thread that sleeps in a call takes the signal at once and disturbs nobody. */
+static void offer_any_locked(int signo, const struct thread *skip)
+{
+	struct choice c = { .bit = SIGNAL_BIT(signo), .skip = skip, .parked_only = true };
+
+	if (signo == SIGKILL) { /* the first one to look ends the process, whatever the others do */
+		thread_find(offer_everybody, NULL);
+		return;
+	}
+	if (thread_find(take_choice, &c))
+		return;
+	c.parked_only = false;
+	thread_find(take_choice, &c);
+}
+
+/* (2) */
+static void reoffer_locked(struct thread *self, uint64_t newly_blocked)
+{
+	for (uint64_t rest = signals.pending & newly_blocked; rest; rest &= rest - 1)
+		offer_any_locked(__builtin_ctzll(rest) + 1, self);
+}
+
+static bool is_unblocked(struct thread *t, void *arg)
+{
+	return is_program(t) && !(t->sigmask & *(const uint64_t *)arg);
+}
+
+/* ------------------------------------------------------------------ actions and masks */
+void signal_get_action(int signo, struct signal_action *out)
+{
+	spin_lock(&signals.lock);
+	*out = signals.actions[signo - 1];
+	spin_unlock(&signals.lock);
+}
+
+static bool drop_pending(struct thread *t, void *arg)
+{
+	signal_queue_drop(&t->sigpending, t->siginfo, *(const int *)arg);
+	return false;
+}
+
+void signal_set_action(int signo, const struct signal_action *act)
+{
+	spin_lock(&signals.lock);
+	signals.actions[signo - 1] = *act;
+	signals.actions[signo - 1].mask &= ~UNBLOCKABLE;
+	if (is_ignored_locked(signo)) {
+		signal_queue_drop(&signals.pending, signals.info, signo);
+		thread_find(drop_pending, &signo);
+	}
+	spin_unlock(&signals.lock);
+}
+
+uint64_t signal_get_mask(void)
+{
+	return thread_current()->sigmask; /* only the thread itself changes it */
+}
+
+static void set_mask_locked(struct thread *t, uint64_t mask)
+{
+	uint64_t newly_blocked;
+
+	mask &= ~UNBLOCKABLE;
+	newly_blocked = mask & ~t->sigmask;
+	t->sigmask = mask;
+	if (signals.pending & newly_blocked)
+		reoffer_locked(t, newly_blocked);
+	update_locked(t);
+}
+
+void signal_set_mask(uint64_t mask)
+{
+	spin_lock(&signals.lock);
+	set_mask_locked(thread_current(), mask);
+	spin_unlock(&signals.lock);
+}
+
+uint64_t signal_pending_set(void)
+{
+	uint64_t set;
+
+	spin_lock(&signals.lock);
+	set = thread_current()->sigpending | signals.pending;
+	spin_unlock(&signals.lock);
+	return set;
+}
+
+bool signal_is_deliverable(const struct thread *t)
+{
+	uint64_t set;
+
+	/* Partner: offer_locked. No lock: callers hold locks of any rank, and a signal that comes during
+	 * this look kicks t afterwards. */
+	if (!atomic_load_explicit(&t->signal_work, memory_order_acquire))
+		return false;
+	set = __atomic_load_n(&t->sigpending, __ATOMIC_RELAXED) |
+		__atomic_load_n(&signals.pending, __ATOMIC_RELAXED);
+	return (set & ~t->sigmask) != 0;
+}
+
+/* ------------------------------------------------------------------ sending */
+static void send_thread_locked(struct thread *t, const struct signal_info *info)
+{
+	bool blocked = t->sigmask & SIGNAL_BIT(info->signo);
+
+	if (!blocked && ignore_locked(info->signo))
+		return; /* (3) */
+	signal_queue_add(&t->sigpending, &t->siginfo, info);
+	if (!blocked)
+		offer_locked(t);
+}
+
+void signal_send_thread(struct thread *t, const struct signal_info *info)
+{
+	spin_lock(&signals.lock);
+	send_thread_locked(t, info);
+	spin_unlock(&signals.lock);
+}
+
+struct send_request {
+	int32_t tid;
+	const struct signal_info *info;
+};
+
+static bool send_if_tid(struct thread *t, void *arg)
+{
+	const struct send_request *r = arg;
+
+	if (t->tid != r->tid || !is_program(t))
+		return false;
+	if (r->info->signo)
+		send_thread_locked(t, r->info); /* (4) */
+	return true;
+}
+
+int signal_send_tid(int32_t tid, const struct signal_info *info)
+{
+	struct send_request r = { .tid = tid, .info = info };
+	bool found;
+
+	spin_lock(&signals.lock);
+	found = thread_find(send_if_tid, &r) != NULL;
+	spin_unlock(&signals.lock);
+	return found ? 0 : -ESRCH;
+}
+
+void signal_send_process(const struct signal_info *info)
+{
+	struct thread *self = thread_current();
+	uint64_t bit = SIGNAL_BIT(info->signo);
+
+	spin_lock(&signals.lock);
+	if (is_ignored_locked(info->signo) && thread_find(is_unblocked, &bit)) {
+		(void)ignore_locked(info->signo); /* (3), with its message */
+	} else {
+		signal_queue_add(&signals.pending, &signals.info, info);
+		if (is_program(self) && !(self->sigmask & bit) && info->signo != SIGKILL)
+			offer_locked(self);
+		else
+			offer_any_locked(info->signo, NULL);
+	}
+	spin_unlock(&signals.lock);
+}
+
+void signal_send_fault(const struct signal_info *info)
+{
+	struct thread *t = thread_current();
+	uint64_t bit = SIGNAL_BIT(info->signo);
+	bool fatal;
+
+	ASSERT(is_program(t));
+	spin_lock(&signals.lock);
+	fatal = (t->sigmask & bit) || signals.actions[info->signo - 1].handler == HANDLER_IGNORE;
+	if (!fatal) {
+		signal_queue_drop(&t->sigpending, t->siginfo, info->signo);
+		/* Without its address and code the program would take it for another's signal and repeat
+		 * the fault for ever. */
+		fatal = !signal_queue_add(&t->sigpending, &t->siginfo, info);
+		offer_locked(t);
+	}
+	spin_unlock(&signals.lock);
+	if (fatal)
+		process_exit_signal(info->signo);
+}
+
+/* ------------------------------------------------------------------ taking */
+static int first_of(uint64_t set)
+{
+	if (set & SYNCHRONOUS)
+		set &= SYNCHRONOUS; /* the fault's frame must be the one that shows the faulting instruction */
+	return set ? __builtin_ctzll(set) + 1 : 0;
+}
+
+static int take_locked(struct thread *t, uint64_t set, struct signal_info *info)
+{
+	int signo = first_of(t->sigpending & set);
+
+	if (signo) {
+		signal_queue_take(&t->sigpending, t->siginfo, signo, info);
+		return signo;
+	}
+	signo = first_of(signals.pending & set);
+	if (signo)
+		signal_queue_take(&signals.pending, signals.info, signo, info);
+	return signo;
+}
+
+int signal_take_set(uint64_t set, struct signal_info *info)
+{
+	struct thread *t = thread_current();
+	int signo;
+
+	spin_lock(&signals.lock);
+	signo = take_locked(t, set & ~UNBLOCKABLE, info);
+	update_locked(t);
+	spin_unlock(&signals.lock);
+	return signo;
+}
+
+struct delivery {
+	struct signal_info info;
+	struct signal_action action;
+	uint64_t mask_to_save;
+};
+
+/* False: nothing is deliverable (any more). */
+static bool take_next_locked(struct thread *t, struct delivery *d)
+{
+	struct signal_action *action;
+	int signo;
+
+	update_locked(t);
+	signo = take_locked(t, ~t->sigmask, &d->info);
+	if (!signo) {
+		if (t->restore_mask) {
+			t->restore_mask = false;
+			set_mask_locked(t, t->saved_mask);
+		}
+		return false;
+	}
+	action = &signals.actions[signo - 1];
+	d->action = *action;
+	if ((action->flags & SA_RESETHAND) && action->handler != HANDLER_DEFAULT)
+		action->handler = HANDLER_DEFAULT;
+	d->mask_to_save = t->restore_mask ? t->saved_mask : t->sigmask;
+	t->restore_mask = false;
+	return true;
+}
+
+/* The handler is going to run: it blocks what it asked for. */
+static void block_for_handler(struct thread *t, const struct delivery *d)
+{
+	uint64_t mask = t->sigmask | d->action.mask;
+
+	if (!(d->action.flags & SA_NODEFER))
+		mask |= SIGNAL_BIT(d->info.signo);
+	spin_lock(&signals.lock);
+	set_mask_locked(t, mask);
+	spin_unlock(&signals.lock);
+}
+
+void signal_deliver(struct trapframe *tf)
+{
+	struct signal_info bad_stack = { .signo = SIGSEGV, .code = CODE_KERNEL };
+	struct thread *t = thread_current();
+	struct delivery d;
+	bool any;
+
+	spin_lock(&signals.lock);
+	any = take_next_locked(t, &d);
+	spin_unlock(&signals.lock);
+	if (!any) {
+		linux_fix_restart(tf, NULL);
+		return;
+	}
+	stat_inc(STAT_signals_delivered);
+	if (d.action.handler == HANDLER_DEFAULT)
+		process_exit_signal(d.info.signo);
+	linux_fix_restart(tf, &d.action);
+	if (!linux_deliver_signal(tf, &d.info, &d.action, d.mask_to_save)) {
+		block_for_handler(t, &d);
+		return;
+	}
+	log_warn("signal %d: no room for its frame on the stack at %#llx", d.info.signo,
+		(unsigned long long)tf->rsp);
+	if (d.info.signo == SIGSEGV)
+		process_exit_signal(SIGSEGV);
+	signal_send_fault(&bad_stack); /* its handler may have a stack of its own */
+}
