@@ -7,13 +7,15 @@
 #   nightly  also every release between, 4 CPUs, and q35 beside the default machine
 #
 # Prints go test's own output. OUT is the folder of the build (default build). Parameters of
-# test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one on PATH;
-# an older one comes through GOTOOLCHAIN and is skipped, saying so, when it cannot be had.
+# test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one that
+# tools/check-go.sh finds; an older one comes through GOTOOLCHAIN and is skipped, saying so, when it cannot be had.
 set -u
 cd "$(dirname "$0")/e2e" || exit 1
+go_folder=$(../../tools/check-go.sh) || exit 1
+PATH=$go_folder:$PATH
 OUT=${OUT:-build}
 case $OUT in /*) ;; *) OUT=$(cd ../.. && pwd)/$OUT ;; esac
-export OUT
+export OUT PATH
 oldest=go1.22.0
 failed=0
 

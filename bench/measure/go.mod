@@ -1,0 +1,3 @@
+module gosolo/bench/measure
+
+go 1.22

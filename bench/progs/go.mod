@@ -1,0 +1,3 @@
+module gosolo/bench/progs
+
+go 1.22
