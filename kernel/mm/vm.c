@@ -188,6 +188,8 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 {
 	int err = 0;
 
+	if (vm.count >= VM_MAPPINGS_MAX) /* without the lock: exact to a few */
+		return -ENOMEM;
 	*addr = r->addr;
 	if (r->flags & VM_FIXED && !(r->flags & VM_FIXED_NOREPLACE)) {
 		err = vm_clear_range_lock(*addr, *addr + bytes, dead);
@@ -200,8 +202,6 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 		else if (!is_free_locked(*addr, bytes))
 			err = -EEXIST;
 	}
-	if (!err && vm.count >= VM_MAPPINGS_MAX)
-		err = -ENOMEM;
 	if (err)
 		spin_unlock(&vm.lock);
 	return err;

@@ -49,7 +49,8 @@ struct vm_object_ops {
 	/* Frame of page index, with a reference for the caller. write: it is going to be modified
 	 * (asked again after each sync). -EFAULT (SIGBUS): beyond the end. -ENOMEM. May sleep. */
 	int (*page)(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn);
-	/* Write back pages [first, last]; may sleep. */
+	/* Write back pages [first, last]; may sleep. An owner that keeps track of what is dirty marks
+	 * them clean, then calls vm_object_clean, then writes. NULL: nothing to write back to. */
 	int (*sync)(struct vm_object *o, uint64_t first, uint64_t last);
 };
 
@@ -85,7 +86,15 @@ int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, bool may_move
 	uint64_t *addr) must_check;
 /* One byte a page into resident[]; -ENOMEM for a hole. */
 int vm_resident(uint64_t addr, uint64_t bytes, uint8_t *resident) must_check;
-int vm_sync(uint64_t addr, uint64_t bytes) must_check; /* msync */
+/* msync: sync of the objects that are mapped shared. -ENOMEM: there was a hole. May sleep. */
+int vm_sync(uint64_t addr, uint64_t bytes) must_check;
+
+/* For the owner of an object, who holds no lock. Pages [first, last] of o, in all mappings: */
+/* … become read-only, so that page(write = true) is asked before the next store; */
+void vm_object_clean(struct vm_object *o, uint64_t first, uint64_t last);
+/* … are dropped, private copies too (the file was truncated): the next touch asks page() again. */
+void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last);
+
 /* Whether the whole range is mapped (any protection): for madvise's -ENOMEM. */
 bool vm_is_mapped(uint64_t addr, uint64_t bytes);
 

@@ -1,13 +1,13 @@
 /*
  * vm_ops.c: changes to mappings that exist: protection, contents, size and place.
  *
- * What:       the calls behind mprotect, madvise, mremap, mincore and msync. Protection changes
+ * What:       the calls behind mprotect, madvise, mremap and mincore. Protection changes
  *             the mappings first and then the pages in batches; until it returns, a page may still
  *             have the old rights, and a fault in between is judged by the new ones.
  * Invariants: vm.c's, vm_tree.c's and vm_pages.c's; none of its own.
- * Locking:    vm.lock inside. Callers hold no lock: windows. vm_sync may sleep.
+ * Locking:    vm.lock inside. Callers hold no lock: windows.
  * Failure:    as in vm.h; checked before anything changes, save where vm.h says otherwise.
- * Source:     mprotect(2), madvise(2), mremap(2), mincore(2), msync(2).
+ * Source:     mprotect(2), madvise(2), mremap(2), mincore(2).
  */
 #include "kernel/mm/vm_priv.h"
 
@@ -15,8 +15,6 @@
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/sched/sched.h"
-
-#define RESIDENT_BATCH_PAGES 512u
 
 /* ------------------------------------------------------------------ protection */
 static int check_protect_locked(uint64_t start, uint64_t end, unsigned prot)
@@ -109,75 +107,6 @@ int vm_resident(uint64_t addr, uint64_t bytes, uint8_t *resident)
 	return covered ? 0 : -ENOMEM;
 }
 
-/* ------------------------------------------------------------------ write-back */
-struct sync_piece {
-	uint64_t start, end;
-	struct vm_object *object; /* with a reference */
-	uint64_t first, last; /* pages of the object */
-};
-
-/* The next shared file mapping of [at, end), its pages made read-only so that the object hears of
- * later writes. hole: there was one before it, or before end. */
-static bool next_piece_locked(uint64_t at, uint64_t end, struct sync_piece *p, bool *hole)
-{
-	struct vma *v;
-
-	for (v = vma_find_locked(at); v && v->start < end; v = vma_next_locked(v)) {
-		if (v->start > at)
-			*hole = true;
-		p->start = MAX(v->start, at);
-		p->end = MIN(v->end, end);
-		at = p->end;
-		if (!v->object || !(v->flags & VM_SHARED) || v->flags & VM_KERNEL)
-			continue;
-		p->object = v->object;
-		p->object->ops->get(p->object);
-		p->first = (p->start - v->start + v->offset_bytes) >> PAGE_SHIFT;
-		p->last = p->first + ((p->end - p->start) >> PAGE_SHIFT) - 1;
-		return true;
-	}
-	if (at < end)
-		*hole = true;
-	return false;
-}
-
-static void write_protect_locked(uint64_t start, uint64_t end)
-{
-	uint64_t va, bytes;
-	unsigned flags;
-	paddr_t pa;
-
-	for (va = paging_next_present(start, end); va < end;
-		va = paging_next_present(va + PAGE_SIZE, end))
-		if (paging_lookup(va, &pa, &flags, &bytes) && flags & PAGING_WRITE)
-			paging_protect(va, flags & ~(unsigned)PAGING_WRITE);
-	paging_flush(start, end);
-}
-
-int vm_sync(uint64_t addr, uint64_t bytes)
-{
-	struct sync_piece p;
-	bool hole = false, found;
-	uint64_t end;
-	int err = 0, one;
-
-	if (!vm_check_range(addr, &bytes))
-		return -EINVAL;
-	for (end = addr + bytes; addr < end; addr = p.end) {
-		spin_lock(&vm.lock);
-		found = next_piece_locked(addr, end, &p, &hole);
-		if (found)
-			write_protect_locked(p.start, p.end);
-		spin_unlock(&vm.lock);
-		if (!found)
-			break;
-		one = p.object->ops->sync(p.object, p.first, p.last);
-		err = err ? err : one;
-		p.object->ops->put(p.object);
-	}
-	return err ? err : hole ? -ENOMEM : 0;
-}
-
 /* ------------------------------------------------------------------ size and place */
 struct remap {
 	uint64_t old, old_bytes, new_bytes, fixed;
@@ -193,6 +122,8 @@ static int check_remap_locked(const struct remap *m, struct vma **out)
 		return -EFAULT;
 	if (v->flags & VM_KERNEL)
 		return -EINVAL;
+	if (vm.count >= VM_MAPPINGS_MAX)
+		return -ENOMEM; /* a move adds one before it takes one */
 	if (m->new_bytes > m->old_bytes && v->prot & VM_PROT_WRITE && !v->object
 		&& vm_is_impossible(m->new_bytes))
 		return -ENOMEM;
@@ -219,8 +150,6 @@ static int move_locked(const struct remap *m, uint64_t to, struct vma *node, str
 	struct vma *v;
 	int err = vma_split_locked(m->old, end);
 
-	if (!err && vm.count >= VM_MAPPINGS_MAX)
-		err = -ENOMEM;
 	/* A longer old range than new was shortened before. */
 	if (!err)
 		err = vm_move_pages_locked(m->old, m->old_bytes, to);
@@ -292,6 +221,9 @@ static int check_remap(const struct remap *m)
 
 	spin_lock(&vm.lock);
 	err = check_remap_locked(m, &v);
+	if (!err && m->fixed && m->fixed <= VM_HIGHEST
+		&& vm_has_kernel_locked(m->fixed, m->fixed + m->new_bytes))
+		err = -EINVAL;
 	spin_unlock(&vm.lock);
 	if (err || m->fixed == 0)
 		return err;

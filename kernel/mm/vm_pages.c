@@ -20,7 +20,6 @@
 #include "kernel/sched/sched.h"
 
 #define DROP_BATCH_PAGES 128u /* their frames lie on the kernel stack: 1 KiB */
-#define PROT_BATCH_PAGES 512u
 
 #define RIGHTS (PAGING_READ | PAGING_WRITE | PAGING_EXEC)
 
@@ -122,7 +121,7 @@ static uint64_t apply_batch_locked(uint64_t start, uint64_t end)
 
 	lock_assert_held(&vm.lock);
 	va = paging_next_present(start, end);
-	for (unsigned n = 0; va < end && n < PROT_BATCH_PAGES; n++) {
+	for (unsigned n = 0; va < end && n < VM_PROT_BATCH_PAGES; n++) {
 		struct vma *v = vma_at_locked(va);
 
 		/* The window may have let the mapping change again: it is asked, not the caller. */
@@ -160,7 +159,7 @@ static uint64_t move_range_locked(uint64_t from, uint64_t bytes, uint64_t to)
 
 	lock_assert_held(&vm.lock);
 	for (va = paging_next_present(from, end); va < end;
-		va = paging_next_present(va + PAGE_SIZE, end)) {
+			va = paging_next_present(va + PAGE_SIZE, end)) {
 		bool present = paging_lookup(va, &pa, &flags, &size_bytes);
 
 		ASSERT(present && size_bytes == PAGE_SIZE);

@@ -2,7 +2,7 @@
  * vm_priv.h: what the files of the address space share: the mappings, their tree, their pages.
  *
  * vm_tree.c keeps mappings apart, in order and merged; vm_pages.c drops and re-protects pages;
- * vm_fault.c fills them; vm.c and vm_ops.c are the calls. All _locked functions need vm.lock.
+ * vm_fault.c fills them; vm.c, vm_ops.c and vm_object.c are the calls. All _locked functions need vm.lock.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 
 /* The last page stays free: code at its end would continue at a non-canonical address. */
 #define VM_HIGHEST (ARCH_USER_END - PAGE_SIZE)
+#define VM_PROT_BATCH_PAGES 512u /* pages re-protected before a window */
 #define VMA_IMAGE 0x100u /* in vma.flags: pages are the image's own */
 #define VMA_KEPT_FLAGS (VM_SHARED | VM_KERNEL | VM_NEVER_WRITE | VMA_IMAGE)
 

@@ -1,0 +1,138 @@
+/*
+ * vm_object.c: mappings seen from their objects: write-back and truncation.
+ *
+ * What:       msync asks the objects behind a range to write back. The owner of an object asks for
+ *             its pages to be made read-only or dropped wherever they are mapped; there are no
+ *             reverse maps, so that looks at every mapping.
+ * Invariants: vm_pages.c's: flushed before the lock is released, put after the flush.
+ * Locking:    vm.lock inside, not held while an object is called. May sleep: vm_sync.
+ * Failure:    the object's -errno; -ENOMEM for a hole.
+ * Source:     msync(2); POSIX on truncation of mapped files (SIGBUS).
+ */
+#include "kernel/mm/vm_priv.h"
+
+#include "base/errno.h"
+#include "kernel/sched/sched.h"
+
+/* ------------------------------------------------------------------ msync */
+struct sync_piece {
+	uint64_t end;
+	struct vm_object *object; /* with a reference */
+	uint64_t first, last; /* pages of the object */
+};
+
+/* The next shared file mapping of [at, end). hole: there was one on the way. */
+static bool next_piece_locked(uint64_t at, uint64_t end, struct sync_piece *p, bool *hole)
+{
+	uint64_t start;
+	struct vma *v;
+
+	for (v = vma_find_locked(at); v && v->start < end; v = vma_next_locked(v)) {
+		*hole |= v->start > at;
+		start = MAX(v->start, at);
+		at = p->end = MIN(v->end, end);
+		if (!v->object || !(v->flags & VM_SHARED) || !v->object->ops->sync)
+			continue;
+		p->object = v->object;
+		p->object->ops->get(p->object);
+		p->first = (start - v->start + v->offset_bytes) >> PAGE_SHIFT;
+		p->last = p->first + ((p->end - start) >> PAGE_SHIFT) - 1;
+		return true;
+	}
+	*hole |= at < end;
+	return false;
+}
+
+int vm_sync(uint64_t addr, uint64_t bytes)
+{
+	struct sync_piece p;
+	bool hole = false, found;
+	uint64_t end;
+	int err = 0, one;
+
+	lock_assert_none();
+	if (!vm_check_range(addr, &bytes))
+		return -EINVAL;
+	for (end = addr + bytes; addr < end; addr = p.end) {
+		spin_lock(&vm.lock);
+		found = next_piece_locked(addr, end, &p, &hole);
+		spin_unlock(&vm.lock);
+		if (!found)
+			break;
+		one = p.object->ops->sync(p.object, p.first, p.last);
+		err = err ? err : one;
+		p.object->ops->put(p.object);
+	}
+	return err ? err : hole ? -ENOMEM : 0;
+}
+
+/* ------------------------------------------------------------------ for owners of objects */
+/* Makes one batch read-only; returns where to go on, or end. */
+static uint64_t clean_batch_locked(uint64_t start, uint64_t end)
+{
+	uint64_t first = end, last = start, bytes, va;
+	unsigned flags;
+	paddr_t pa;
+
+	va = paging_next_present(start, end);
+	for (unsigned n = 0; va < end && n < VM_PROT_BATCH_PAGES; n++) {
+		if (paging_lookup(va, &pa, &flags, &bytes) && flags & PAGING_WRITE) {
+			paging_protect(va, flags & ~(unsigned)PAGING_WRITE);
+			first = MIN(first, va);
+			last = va + PAGE_SIZE;
+		}
+		va = paging_next_present(va + PAGE_SIZE, end);
+	}
+	if (first < last)
+		paging_flush(first, last);
+	return va;
+}
+
+/* The first mapped range at or above at with pages [first, last] of o. */
+static bool find_range_locked(struct vm_object *o, uint64_t first, uint64_t last, uint64_t at,
+	uint64_t *start, uint64_t *end)
+{
+	for (struct vma *v = vma_find_locked(at); v; v = vma_next_locked(v)) {
+		uint64_t v_first = v->offset_bytes >> PAGE_SHIFT;
+		uint64_t v_last = v_first + ((v->end - v->start) >> PAGE_SHIFT) - 1;
+
+		if (v->object != o || v_first > last || v_last < first)
+			continue;
+		*start = v->start + ((MAX(first, v_first) - v_first) << PAGE_SHIFT);
+		*end = v->start + ((MIN(last, v_last) + 1 - v_first) << PAGE_SHIFT);
+		if (*end <= at)
+			continue;
+		*start = MAX(*start, at);
+		return true;
+	}
+	return false;
+}
+
+static void for_each_batch(struct vm_object *o, uint64_t first, uint64_t last,
+	uint64_t (*batch_locked)(uint64_t start, uint64_t end))
+{
+	uint64_t at = 0, start, end;
+	bool found;
+
+	lock_assert_none();
+	for (;;) {
+		spin_lock(&vm.lock);
+		found = find_range_locked(o, first, last, at, &start, &end);
+		if (found)
+			at = batch_locked(start, end);
+		spin_unlock(&vm.lock);
+		if (!found)
+			return;
+		sched_relax();
+	}
+}
+
+void vm_object_clean(struct vm_object *o, uint64_t first, uint64_t last)
+{
+	for_each_batch(o, first, last, clean_batch_locked);
+}
+
+void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last)
+{
+	for_each_batch(o, first, last, vm_drop_batch_locked);
+}
