@@ -41,8 +41,8 @@ FNR == 1 {
 }
 
 # An `extern` in a .c goes round the header that is the contract. Places that an assembly file or
-# the linker script names have no header: in arch and boot, arrays of unknown size are those.
-FILENAME ~ /\.c$/ && is_kernel && /^[ \t]*extern[ \t]/ && !(f[1] ~ /^(arch|boot)$/ && /\[\][;,]/) {
+# the linker script names have no header: arrays of unknown size, or hidden in the vDSO's object.
+FILENAME ~ /\.c$/ && is_kernel && /^[ \t]*extern[ \t]/ && !/\[\][;,]/ && !/visibility\("hidden"\)/ {
 	complain("extern", "declare it in the owner's header")
 }
 
