@@ -13,6 +13,8 @@
 
 #include "drivers/virtio/console.h"
 #include "drivers/virtio/mmio.h"
+#include "drivers/virtio/net.h"
+#include "drivers/virtio/rng.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
 
@@ -21,6 +23,12 @@ static void start_device(const struct virtio_device *d)
 	switch (d->device_id) {
 	case VIRTIO_ID_CONSOLE:
 		virtio_console_init(d);
+		break;
+	case VIRTIO_ID_NET:
+		virtio_net_init(d);
+		break;
+	case VIRTIO_ID_RNG:
+		virtio_rng_init(d);
 		break;
 	default:
 		log_info("virtio: device type %u has no driver", d->device_id);

@@ -14,6 +14,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "gosolo_abi.h"
+#include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
 #include "lib/string.h"
@@ -381,8 +382,9 @@ static void parse_line(char *line)
 int options_parse(const char *defaults, const char *line)
 {
 	size_t defaults_bytes = strlen(defaults) + 1, line_bytes = strlen(line) + 1;
+	size_t program_bytes = strnlen(gosolo_image.program, sizeof(gosolo_image.program));
 	uint32_t entries = count_words(defaults) + count_words(line) + 2;
-	char *copy = kmem_alloc(defaults_bytes + line_bytes);
+	char *copy = kmem_alloc(defaults_bytes + line_bytes + program_bytes + 2), *arg0;
 
 	options.argv = kmem_zalloc(entries * sizeof(*options.argv));
 	options.envp = kmem_zalloc(entries * sizeof(*options.envp));
@@ -390,7 +392,11 @@ int options_parse(const char *defaults, const char *line)
 		return -ENOMEM;
 	memcpy(copy, defaults, defaults_bytes);
 	memcpy(copy + defaults_bytes, line, line_bytes);
-	options.argv[0] = "/program";
+	arg0 = copy + defaults_bytes + line_bytes;
+	arg0[0] = '/';
+	memcpy(arg0 + 1, gosolo_image.program, program_bytes);
+	arg0[1 + program_bytes] = 0;
+	options.argv[0] = arg0;
 	options.argc = 1;
 	parse_line(copy);
 	parse_line(copy + defaults_bytes);
