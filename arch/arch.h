@@ -31,6 +31,8 @@ struct trapframe {
 	uint64_t rip, cs, rflags, rsp, ss; /* … as the CPU pushes them */
 };
 
+#define ARCH_PROGRAM_CS 0x08ul /* the program runs at our own privilege level */
+#define ARCH_PROGRAM_SS 0x10ul
 #define TRAP_CALL 0x100ul /* trapframe.vector of a system call */
 #define TRAP_IRQ_FIRST 32ul /* vectors below are exceptions */
 
