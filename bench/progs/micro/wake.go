@@ -47,41 +47,43 @@ func futex(word *uint32, op, value uintptr) {
 	syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), op|128, value, 0, 0, 0)
 }
 
+// take sleeps until the word is not 0, empties it, and returns what it held.
+func take(word *uint32) uint32 {
+	for {
+		if v := atomic.SwapUint32(word, 0); v != 0 {
+			return v
+		}
+		futex(word, 0, 0)
+	}
+}
+
+func give(word *uint32, v uint32) {
+	atomic.StoreUint32(word, v)
+	futex(word, 1, 1)
+}
+
 // futexWake is a round trip of two threads that sleep on one word each.
 func futexWake() {
+	const token, end = 1, 2
 	var words [64]uint32 // two of them, on cache lines of their own
 	mine, other := &words[0], &words[32]
-	var stop atomic.Bool
 	finished := make(chan bool)
-	pass := func(from, to *uint32) {
-		for atomic.LoadUint32(from) == 0 {
-			futex(from, 0, 0)
-		}
-		atomic.StoreUint32(from, 0)
-		atomic.StoreUint32(to, 1)
-		futex(to, 1, 1)
-	}
 	go func() {
 		runtime.LockOSThread()
-		for !stop.Load() {
-			pass(other, mine)
+		for take(other) == token {
+			give(mine, token)
 		}
 		close(finished)
 	}()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	atomic.StoreUint32(mine, 1)
 	perOp("futex-wake", 5_000, func(n int) {
 		for i := 0; i < n; i++ {
-			pass(mine, other)
+			give(other, token)
+			take(mine)
 		}
 	})
-	stop.Store(true)
-	for atomic.LoadUint32(mine) == 0 { // its answer to the last round
-		futex(mine, 0, 0)
-	}
-	atomic.StoreUint32(other, 1) // it may wait for one more
-	futex(other, 1, 1)
+	give(other, end)
 	<-finished
 }
 
