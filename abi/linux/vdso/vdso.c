@@ -1,118 +1,133 @@
 /*
- * vdso.c: the time functions that the program calls without entering the kernel.
+ * vdso.c: time without a system call: code of the kernel's that runs as the program's.
  *
- * What:       reads the rate and base that kernel/time/clock.c publishes on the page before this
- *             image, and the time stamp counter. This code counts as the program's: it may be
- *             interrupted and signalled anywhere, takes no lock and keeps nothing per CPU.
- * Invariants: (1) no vector register is touched: Go expects X15 to be zero across the call. (2) a
- *             reader that meets a change under way begins again. (3) stack use stays below 200
- *             bytes: Go calls gettimeofday on a goroutine's stack.
- * Locking:    none; sequence counter, partner is kernel/time/clock.c.
- * Failure:    clocks that are not here go on to the kernel by a system call.
- * Source:     vdso(7); clock_gettime(2); Go runtime/vdso_linux_amd64.go.
+ * What:       a shared object of its own, linked by vdso.ld, embedded in the kernel by vdso_blob.S. It
+ *             reads the clock's parameters from the page before it.
+ * Invariants: (1) base, rate and offset used together are of one moment: seq was even and the same
+ *             before and after. (2) the counter is read after seq and before the second look at
+ *             it. (3) no stack frame to speak of: gettimeofday runs on goroutine stacks.
+ * Locking:    none; a reader never writes.
+ * Failure:    clocks that it does not know go to the system call.
+ * Source:     vdso(7); Go runtime/vdso_linux.go; Intel SDM 2B, RDTSC (ordering by LFENCE).
  */
-#include <asm/errno.h>
-#include <asm/unistd.h>
-#include <linux/time.h>
+#include "abi/linux/vdso/vdso_abi.h"
 
+#include <asm/unistd_64.h>
+
+#include "base/types.h"
+#include "base/units.h"
 #include "kernel/time/clock.h"
 
-#define EXPORT __attribute__((visibility("default")))
-#define NS_PER_S 1000000000ll
+enum { NS_IN_S = 1000000000, NS_IN_US = 1000 };
 
-/* vdso.ld puts the symbol one page before this image. */
-extern const struct vdso_data vdso_data_page __attribute__((visibility("hidden")));
+/* vdso.ld: the page before this object. Hidden, so that it is reached relative to the code; not
+ * const, or the compiler would believe that two looks at it give the same. */
+extern struct vdso_data vdso_page __attribute__((visibility("hidden")));
 
-EXPORT int __vdso_clock_gettime(int clock, struct __kernel_timespec *ts);
-EXPORT int __vdso_clock_getres(int clock, struct __kernel_timespec *res);
-EXPORT int __vdso_gettimeofday(struct __kernel_old_timeval *tv, void *tz);
-EXPORT long __vdso_time(long *t);
-
-static long call_kernel(long number, long a, long b)
-{
-	long result = number;
-
-	__asm__ volatile("syscall" : "+a"(result) : "D"(a), "S"(b) : "rcx", "r11", "memory");
-	return result;
-}
-
-static uint64_t ordered_cycles(void)
+static uint64_t read_cycles(void)
 {
 	uint32_t lo, hi;
 
-	/* LFENCE: the counter is not read before what precedes it in the program. */
+	/* (2) LFENCE keeps RDTSC from running before the loads in front of it. */
 	__asm__ volatile("lfence\n\trdtsc" : "=a"(lo), "=d"(hi) : : "memory");
 	return (uint64_t)hi << 32 | lo;
 }
 
-/* Monotonic ns; *real_offset_ns belongs to the same moment. */
+/* Monotonic time; *real_offset_ns belongs to the same moment. */
 static uint64_t read_clock(int64_t *real_offset_ns)
 {
-	const struct vdso_data *d = &vdso_data_page;
-	uint64_t ns;
+	const struct vdso_data *d = &vdso_page;
+	uint64_t ns, mult, base_tsc, cycles;
 	uint32_t seq;
 
 	do {
-		seq = atomic_load_explicit(&d->seq, memory_order_acquire);
-		ns = d->base_ns +
-			(uint64_t)((unsigned __int128)(ordered_cycles() - d->base_tsc) * d->mult >> 32);
+		/* Partner: begin_write and end_write in kernel/time/clock.c. */
+		while ((seq = atomic_load_explicit(&d->seq, memory_order_acquire)) & 1)
+			__asm__ volatile("pause");
+		mult = d->mult;
+		base_tsc = d->base_tsc;
+		ns = d->base_ns;
 		*real_offset_ns = d->real_offset_ns;
+		cycles = read_cycles();
 		atomic_thread_fence(memory_order_acquire);
-	} while ((seq & 1) || seq != atomic_load_explicit(&d->seq, memory_order_relaxed)); /* (2) */
+	} while (seq != atomic_load_explicit(&d->seq, memory_order_relaxed)); /* (1) */
+	/* Another CPU's counter may be a little behind the one that set the base. */
+	if ((int64_t)(cycles - base_tsc) > 0)
+		ns += (uint64_t)((unsigned __int128)(cycles - base_tsc) * mult >> 32);
 	return ns;
+}
+
+static long call(long number, uint64_t a, uint64_t b)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+		: "=a"(result)
+		: "a"(number), "D"(a), "S"(b)
+		: "rcx", "r11", "memory");
+	return result;
 }
 
 int __vdso_clock_gettime(int clock, struct __kernel_timespec *ts)
 {
-	int64_t offset, ns;
+	int64_t offset;
+	uint64_t ns;
 
 	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_TAI:
+		ns = read_clock(&offset);
+		ns += (uint64_t)offset;
+		break;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-		ns = (int64_t)read_clock(&offset);
-		break;
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI:
-		ns = (int64_t)read_clock(&offset);
-		ns += offset;
+		ns = read_clock(&offset);
 		break;
 	default:
-		return (int)call_kernel(__NR_clock_gettime, clock, (long)ts);
+		return (int)call(__NR_clock_gettime, (uint64_t)clock, (uint64_t)ts);
 	}
-	ts->tv_sec = ns / NS_PER_S;
-	ts->tv_nsec = ns % NS_PER_S;
+	ts->tv_sec = (int64_t)(ns / NS_IN_S);
+	ts->tv_nsec = (int64_t)(ns % NS_IN_S);
 	return 0;
 }
 
-int __vdso_clock_getres(int clock, struct __kernel_timespec *res)
+int __vdso_clock_getres(int clock, struct __kernel_timespec *ts)
 {
-	return (int)call_kernel(__NR_clock_getres, clock, (long)res);
+	return (int)call(__NR_clock_getres, (uint64_t)clock, (uint64_t)ts);
 }
 
-int __vdso_gettimeofday(struct __kernel_old_timeval *tv, void *tz)
+static uint64_t read_real_ns(void)
 {
-	int64_t offset, ns;
+	int64_t offset;
+	uint64_t ns = read_clock(&offset);
 
-	if (tz)
-		return (int)call_kernel(__NR_gettimeofday, (long)tv, (long)tz);
-	ns = (int64_t)read_clock(&offset);
-	ns += offset;
+	return ns + (uint64_t)offset;
+}
+
+int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
+{
+	uint64_t ns;
+
 	if (tv) {
-		tv->tv_sec = ns / NS_PER_S;
-		tv->tv_usec = ns % NS_PER_S / 1000;
+		ns = read_real_ns();
+		tv->tv_sec = (long)(ns / NS_IN_S);
+		tv->tv_usec = (long)(ns % NS_IN_S / NS_IN_US);
+	}
+	if (tz) {
+		tz->tz_minuteswest = 0;
+		tz->tz_dsttime = 0;
 	}
 	return 0;
 }
 
-long __vdso_time(long *t)
+long __vdso_time(long *out)
 {
-	int64_t offset, ns = (int64_t)read_clock(&offset);
+	long s = (long)(read_real_ns() / NS_IN_S);
 
-	ns = (ns + offset) / NS_PER_S;
-	if (t)
-		*t = ns;
-	return ns;
+	if (out)
+		*out = s;
+	return s;
 }

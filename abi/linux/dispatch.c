@@ -1,0 +1,132 @@
+/*
+ * dispatch.c: the one gate for system calls.
+ *
+ * What:       finds the handler by number, counts, traces, puts the result where the program looks
+ *             for it. A call that a signal interrupted is restarted or ended here.
+ * Invariants: (1) only RAX changes, and what SYSCALL itself changes, unless the call's meaning is to
+ *             change registers. (2) ERESTARTSYS and ERESTARTNOHAND never reach the program: a result
+ *             of that kind leaves signal_work set, so signal_deliver comes before the return. (3) a
+ *             frame is restarted at most once: its number is forgotten then.
+ * Locking:    none.
+ * Failure:    -ENOSYS for what is not in the table, logged once per number.
+ * Source:     Linux arch/x86/entry (conventions), signal(7) on interrupted calls.
+ */
+#include <asm/signal.h>
+
+#include "abi/linux/dispatch_priv.h"
+#include "abi/linux/start.h"
+#include "abi/linux/sysargs.h"
+#include "base/assert.h"
+#include "kernel/log.h"
+#include "kernel/options.h"
+#include "kernel/signal/signal.h"
+#include "kernel/stats.h"
+#include "lib/fmt.h"
+
+enum { SYSCALLS_END = 512, SYSCALL_BYTES = 2, NO_CALL = -1 };
+
+#define SYSCALL(nr, call, kinds, support, note) [nr] = { #call, kinds, sys_##call, 0 },
+#define ERRNO(nr, call, error, note) [nr] = { #call, NULL, NULL, error },
+static const struct syscall_entry entries[SYSCALLS_END] = {
+#include "abi/linux/syscalls.def"
+};
+#undef SYSCALL
+#undef ERRNO
+
+/* A typo in the table's fourth column is an error here. */
+#define SYSCALL(nr, call, kinds, support, note) SUPPORT_##nr = SUPPORT_##support,
+#define ERRNO(nr, call, error, note)
+enum {
+	SUPPORT_PARTIAL,
+	SUPPORT_FULL,
+#include "abi/linux/syscalls.def"
+};
+#undef SYSCALL
+#undef ERRNO
+
+static struct {
+	_Atomic uint64_t counts[SYSCALLS_END]; /* [a] the last one: all numbers beyond the table */
+	_Atomic bool logged[SYSCALLS_END]; /* [a] unknown numbers */
+} dispatch;
+
+static long refuse_unknown(uint64_t number)
+{
+	uint64_t slot = number < SYSCALLS_END ? number : SYSCALLS_END - 1;
+
+	stat_inc(STAT_syscalls_unknown);
+	if (!atomic_exchange_explicit(&dispatch.logged[slot], true, memory_order_relaxed))
+		log_info("system call %llu is not known: answered with ENOSYS",
+			(unsigned long long)number);
+	return -ENOSYS;
+}
+
+static long call_traced(const struct syscall_entry *e, uint64_t number, const struct sysargs *a)
+{
+	struct syscall_trace trace;
+	long result;
+
+	strace_enter(&trace, e, number, a);
+	result = e->handler ? e->handler(a) : -e->error;
+	strace_leave(&trace, result);
+	return result;
+}
+
+void linux_handle_syscall(struct trapframe *tf)
+{
+	uint64_t number = tf->rax, slot = number < SYSCALLS_END ? number : SYSCALLS_END - 1;
+	const struct syscall_entry *e = &entries[slot];
+	struct sysargs a = { { tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9 }, tf };
+	long result;
+
+	stat_inc(STAT_syscalls);
+	atomic_fetch_add_explicit(&dispatch.counts[slot], 1, memory_order_relaxed);
+	if (unlikely(!e->name || number >= SYSCALLS_END))
+		result = refuse_unknown(number);
+	else if (unlikely(options.strace) && strace_wants(e))
+		result = call_traced(e, number, &a);
+	else
+		result = likely(e->handler != NULL) ? e->handler(&a) : -e->error;
+	tf->rax = (uint64_t)result; /* (1) */
+	if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND))
+		atomic_store_explicit(&thread_current()->signal_work, true, memory_order_relaxed); /* (2) */
+}
+
+void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)
+{
+	long result = (long)tf->rax;
+	bool restart;
+
+	if (tf->vector != TRAP_CALL || tf->error == (uint64_t)NO_CALL)
+		return;
+	if (result == -ERESTARTSYS)
+		restart = !act || (act->flags & SA_RESTART);
+	else if (result == -ERESTARTNOHAND)
+		restart = !act;
+	else
+		return;
+	if (restart) {
+		tf->rax = tf->error; /* the number again */
+		tf->rip -= SYSCALL_BYTES;
+	} else {
+		tf->rax = (uint64_t)-EINTR;
+	}
+	tf->error = (uint64_t)NO_CALL; /* (3) */
+}
+
+void syscalls_report(void (*line)(const char *text, void *arg), void *arg)
+{
+	char text[64];
+
+	for (uint32_t i = 0; i < SYSCALLS_END; i++) {
+		uint64_t n = atomic_load_explicit(&dispatch.counts[i], memory_order_relaxed);
+
+		if (!n)
+			continue;
+		if (entries[i].name)
+			fmt_snprintf(text, sizeof(text), "syscall_%s %llu calls", entries[i].name,
+				(unsigned long long)n);
+		else
+			fmt_snprintf(text, sizeof(text), "syscall_%u %llu calls", i, (unsigned long long)n);
+		line(text, arg);
+	}
+}

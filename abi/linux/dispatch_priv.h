@@ -1,0 +1,28 @@
+/*
+ * dispatch_priv.h: the table of system calls, for dispatch.c and strace.c.
+ */
+#pragma once
+
+#include "abi/linux/sysargs.h"
+
+struct syscall_entry {
+	const char *name; /* NULL: not in the table */
+	const char *args; /* argument kinds, see syscalls.def; NULL for ERRNO lines */
+	long (*handler)(const struct sysargs *a); /* NULL for ERRNO lines */
+	int error; /* positive; ERRNO lines */
+};
+
+struct syscall_trace {
+	const struct syscall_entry *entry;
+	uint64_t number;
+	uint64_t start_ns;
+	struct sysargs args; /* as they were at the call */
+	char text[192]; /* arguments, decoded before the call: it may change what they point at */
+};
+
+/* True when calls of that name are traced. */
+bool strace_wants(const struct syscall_entry *e);
+void strace_enter(struct syscall_trace *t, const struct syscall_entry *e, uint64_t number,
+	const struct sysargs *a);
+void strace_leave(const struct syscall_trace *t, long result);
+void strace_signal(int signo, int code, uint64_t addr);
