@@ -23,6 +23,7 @@
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/smp.h"
+#include "kernel/selftest.h"
 #include "kernel/signal/signal.h"
 #include "kernel/sync/futex.h"
 #include "kernel/time/clock.h"
@@ -82,6 +83,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	platform_init();
 	clock_init();
 	boot_mark("clock");
+	selftest_early(options.selftest);
 	timer_setup();
 	thread_init();
 	futex_init();
@@ -100,6 +102,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	smp_start_cpus();
 	boot_mark("cpus");
 	start_program();
+	selftest_late(options.selftest);
 	boot_mark("program");
 	sched_idle_loop();
 }

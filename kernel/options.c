@@ -259,6 +259,12 @@ static bool set_stats(char *value unused_arg)
 	return true;
 }
 
+static bool set_selftest(char *value)
+{
+	options.selftest = value;
+	return true;
+}
+
 static bool set_tsc_khz(char *value)
 {
 	const char *s = value;
@@ -310,6 +316,7 @@ static const struct {
 	{ "strace", set_strace, true },
 	{ "strace", set_strace, false },
 	{ "stats", set_stats, false },
+	{ "selftest", set_selftest, true },
 	{ "tsc_khz", set_tsc_khz, true },
 	{ "virtio_mmio.device", add_mmio, true },
 };

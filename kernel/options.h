@@ -34,6 +34,7 @@ struct options {
 	bool strace;
 	const char *strace_filter; /* NULL: all */
 	bool stats;
+	const char *selftest; /* NULL: none; see kernel/selftest.h */
 	uint64_t tsc_khz;
 	struct options_mmio mmio[OPTIONS_MMIO_MAX];
 	uint32_t mmio_count;
