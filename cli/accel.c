@@ -55,7 +55,7 @@ static void use_tcg(struct accel_choice *choice, const char *why)
 
 static int trial_file(void)
 {
-	size_t bytes = (size_t)(trial_image_end - trial_image_start);
+	size_t bytes = (uintptr_t)trial_image_end - (uintptr_t)trial_image_start;
 	int fd = memfd_create("gosolo-trial", MFD_CLOEXEC);
 
 	if (fd >= 0 && write(fd, trial_image_start, bytes) != (ssize_t)bytes) {

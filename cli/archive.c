@@ -113,9 +113,15 @@ static bool next_name(const char **path, const char **name, size_t *len)
 	return *len != 0;
 }
 
-/* Walks to `guest`, creating directories on the way and, with `mode`, the entry itself. */
-static int reach(struct archive *archive, const char *guest, uint16_t mode,
-	struct archive_entry **out)
+static struct archive_entry *refuse(const char *guest, const char *why)
+{
+	report_line("%s: %s", guest, why);
+	return NULL;
+}
+
+/* Walks to `guest`, creating directories on the way and, with `mode`, the entry itself. NULL
+ * after a report. */
+static struct archive_entry *reach(struct archive *archive, const char *guest, uint16_t mode)
 {
 	struct archive_entry *at = &archive->root;
 	const char *rest = guest, *name;
@@ -127,11 +133,9 @@ static int reach(struct archive *archive, const char *guest, uint16_t mode,
 
 		if ((len == 1 && name[0] == '.') || (len == 2 && memcmp(name, "..", 2) == 0) ||
 			len > NAME_BYTES_MAX)
-			return report_fail(GOSOLO_CODE_FAILED, "%s: not a usable name in the image",
-				guest);
+			return refuse(guest, "not a usable name in the image");
 		if (!S_ISDIR(at->mode))
-			return report_fail(GOSOLO_CODE_FAILED,
-				"%s: %s is a file in the image, not a directory", guest, at->name);
+			return refuse(guest, "something above it is a file in the image");
 		child = find_child(at, name, len, &index);
 		if (!child) {
 			child = insert_child(at, name, len, index);
@@ -140,10 +144,8 @@ static int reach(struct archive *archive, const char *guest, uint16_t mode,
 		at = child;
 	}
 	if (S_ISDIR(at->mode) != S_ISDIR(mode))
-		return report_fail(GOSOLO_CODE_FAILED,
-			"%s: both a file and a directory in the image", guest);
-	*out = at;
-	return 0;
+		return refuse(guest, "both a file and a directory in the image");
+	return at;
 }
 
 static int64_t bounded_time(const struct archive *archive, int64_t mtime_ns)
@@ -154,11 +156,10 @@ static int64_t bounded_time(const struct archive *archive, int64_t mtime_ns)
 int archive_add_data(struct archive *archive, const char *guest, const void *data, size_t bytes,
 	int64_t mtime_ns)
 {
-	struct archive_entry *entry;
-	int code = reach(archive, guest, S_IFREG | 0644, &entry);
+	struct archive_entry *entry = reach(archive, guest, S_IFREG | 0644);
 
-	if (code)
-		return code;
+	if (!entry)
+		return GOSOLO_CODE_FAILED;
 	entry->mode = S_IFREG | 0644;
 	entry->data = data;
 	entry->size_bytes = bytes;
@@ -169,9 +170,7 @@ int archive_add_data(struct archive *archive, const char *guest, const void *dat
 
 int archive_add_directory(struct archive *archive, const char *guest)
 {
-	struct archive_entry *entry;
-
-	return reach(archive, guest, S_IFDIR | 0755, &entry);
+	return reach(archive, guest, S_IFDIR | 0755) ? 0 : GOSOLO_CODE_FAILED;
 }
 
 bool archive_has(struct archive *archive, const char *guest)
@@ -230,8 +229,6 @@ static int add_file(struct archive *archive, const char *host, const char *guest
 	struct archive_entry *entry;
 	uint64_t bytes = (uint64_t)st->st_size;
 	const void *data;
-	int code;
-
 	if (bytes > archive->limit_bytes - archive->data_bytes)
 		return report_fail(GOSOLO_CODE_FAILED,
 			"%s: too much to put into the image (more than %llu MiB in all)", host,
@@ -240,9 +237,9 @@ static int add_file(struct archive *archive, const char *host, const char *guest
 	if (!data)
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be read: %s", host,
 			strerror(errno));
-	code = reach(archive, guest, S_IFREG | 0644, &entry);
-	if (code)
-		return code;
+	entry = reach(archive, guest, S_IFREG | 0644);
+	if (!entry)
+		return GOSOLO_CODE_FAILED;
 	set_stat(archive, entry, st);
 	entry->data = data;
 	entry->size_bytes = bytes;
@@ -256,14 +253,12 @@ static int add_link(struct archive *archive, int dir_fd, const char *name, const
 	struct archive_entry *entry;
 	char target[PATH_MAX];
 	ssize_t len = readlinkat(dir_fd, name, target, sizeof(target));
-	int code;
-
 	if (len < 0 || (size_t)len == sizeof(target))
 		return report_fail(GOSOLO_CODE_FAILED, "%s: cannot be read: %s", host,
 			strerror(len < 0 ? errno : ENAMETOOLONG));
-	code = reach(archive, guest, S_IFLNK | 0777, &entry);
-	if (code)
-		return code;
+	entry = reach(archive, guest, S_IFLNK | 0777);
+	if (!entry)
+		return GOSOLO_CODE_FAILED;
 	set_stat(archive, entry, st);
 	entry->data = memcpy(mem_alloc((size_t)len), target, (size_t)len);
 	entry->size_bytes = (uint64_t)len;
@@ -312,8 +307,9 @@ static int add_directory(struct archive *archive, int fd, const char *host, cons
 		close(fd);
 		return code;
 	}
-	code = reach(archive, guest, S_IFDIR | 0755, &entry);
-	if (!code)
+	entry = reach(archive, guest, S_IFDIR | 0755);
+	code = entry ? 0 : GOSOLO_CODE_FAILED;
+	if (entry)
 		set_stat(archive, entry, st);
 	while (!code && (item = readdir(dir)) != NULL) {
 		char *host_path, *guest_path;

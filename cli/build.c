@@ -83,12 +83,12 @@ static int take_go_flags(struct options *options, char ***flags)
 
 static void print_result(const char *path, int fd, const struct gosolo_image *image)
 {
+	uint64_t needed_mib = (image->image_end >> 20) + 1;
 	struct stat st;
 
 	if (fstat(fd, &st) == 0)
 		report_progress("%s: %.1f MB on disk, boots with %llu MiB or more", path,
-			(double)st.st_blocks * 512 / 1e6,
-			(unsigned long long)((image->image_end >> 20) + 1));
+			(double)st.st_blocks * 512 / 1e6, (unsigned long long)needed_mib);
 }
 
 static int make_output(const struct options *options, const struct image_source *source)
@@ -117,7 +117,7 @@ static int make_output(const struct options *options, const struct image_source 
 
 int command_build(int argc, char **argv)
 {
-	struct image_source source;
+	struct image_source source = { 0 };
 	struct options options;
 	char **go_flags;
 	bool wants_help;

@@ -14,6 +14,7 @@
 
 #include "include/gosolo_abi.h"
 
+#define REACH_END 0x7f000000ull /* a call with a 32-bit distance from anywhere to the kernel */
 #define REBUILD "rebuild it with CGO_ENABLED=0 go build -buildmode=exe"
 
 static const Elf64_Phdr *find_segment(const struct elf_file *elf, uint32_t type)
@@ -83,55 +84,57 @@ static int check_go(const struct elf_file *elf, const struct go_info *info)
 	return 0;
 }
 
-static int check_layout(const struct elf_file *elf)
+#define PAGE_MASK 0xfffull
+
+/* What is wrong with one segment, given the one before it (NULL: the first). */
+static const char *judge_segment(const Elf64_Phdr *ph, const Elf64_Phdr *last)
+{
+	if (ph->p_vaddr < CHECK_SLOT_END)
+		return "is linked where the kernel lives; link it at 0x400000 or above, Go's "
+		       "default";
+	if (last &&
+		(ph->p_vaddr & ~PAGE_MASK) <
+			((last->p_vaddr + last->p_memsz + PAGE_MASK) & ~PAGE_MASK))
+		return "is corrupt: its segments overlap, share a page or are not in order";
+	if ((ph->p_vaddr - ph->p_offset) & PAGE_MASK)
+		return "is corrupt: a segment's address does not fit its file offset";
+	if ((ph->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
+		return "has a segment that is writable and executable";
+	return NULL;
+}
+
+static const char *judge_layout(const struct elf_file *elf)
 {
 	const Elf64_Phdr *last = NULL;
+	const char *why = NULL;
 	bool has_entry = false;
 	size_t loads = 0;
 
-	for (size_t i = 0; i < elf->phdr_count; i++) {
+	for (size_t i = 0; !why && i < elf->phdr_count; i++) {
 		const Elf64_Phdr *ph = &elf->phdrs[i];
 
 		if (ph->p_type != PT_LOAD || ph->p_memsz == 0)
 			continue;
-		loads++;
-		if (ph->p_vaddr < CHECK_SLOT_END)
-			return report_fail(GOSOLO_CODE_UNUSABLE,
-				"%s: linked at 0x%llx, where the kernel lives; link it at "
-				"0x400000 or above (Go's default)",
-				elf->path, (unsigned long long)ph->p_vaddr);
-		if (last &&
-			(ph->p_vaddr & ~0xfffull) <
-				((last->p_vaddr + last->p_memsz + 0xfff) & ~0xfffull))
-			return report_fail(GOSOLO_CODE_UNUSABLE,
-				"%s: corrupt: segments overlap, share a page or are not in "
-				"order",
-				elf->path);
-		if ((ph->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
-			return report_fail(GOSOLO_CODE_UNUSABLE,
-				"%s: has a segment that is writable and executable", elf->path);
-		if ((ph->p_flags & PF_X) && elf->header.e_entry >= ph->p_vaddr &&
-			elf->header.e_entry - ph->p_vaddr < ph->p_filesz)
-			has_entry = true;
+		why = judge_segment(ph, last);
+		has_entry |= (ph->p_flags & PF_X) && elf->header.e_entry >= ph->p_vaddr &&
+			elf->header.e_entry - ph->p_vaddr < ph->p_filesz;
 		last = ph;
+		loads++;
 	}
+	if (why)
+		return why;
 	if (loads == 0 || loads > GOSOLO_SEGMENTS_MAX)
-		return report_fail(GOSOLO_CODE_UNUSABLE,
-			"%s: %zu segments to load; gosolo can take 1 to %u", elf->path, loads,
-			GOSOLO_SEGMENTS_MAX);
+		return "has no segments to load, or too many";
 	if (!has_entry)
-		return report_fail(GOSOLO_CODE_UNUSABLE,
-			"%s: corrupt: the entry point 0x%llx is not in its text", elf->path,
-			(unsigned long long)elf->header.e_entry);
-	if (last->p_vaddr + last->p_memsz > 0x7f000000ull)
-		return report_fail(GOSOLO_CODE_UNUSABLE,
-			"%s: reaches beyond the first 2 GiB, the kernel's range of calls",
-			elf->path);
-	return 0;
+		return "is corrupt: its entry point is not in its text";
+	if (last->p_vaddr + last->p_memsz > REACH_END)
+		return "reaches beyond the first 2 GiB, where the kernel cannot be called from";
+	return NULL;
 }
 
 int check_program(const struct elf_file *elf, const struct go_info *info)
 {
+	const char *why;
 	int code;
 
 	if (is_upx(elf))
@@ -140,7 +143,8 @@ int check_program(const struct elf_file *elf, const struct go_info *info)
 	code = check_linking(elf);
 	if (!code)
 		code = check_go(elf, info);
-	if (!code)
-		code = check_layout(elf);
-	return code;
+	if (code)
+		return code;
+	why = judge_layout(elf);
+	return why ? report_fail(GOSOLO_CODE_UNUSABLE, "%s: %s", elf->path, why) : 0;
 }

@@ -23,8 +23,6 @@
 
 enum { FILES_MIB_MAX = 256 };
 
-extern char **environ;
-
 /* Version control and unreadable files are not what a test looks for. */
 static bool is_wanted(const char *host_path, const char *name)
 {
@@ -143,7 +141,7 @@ static int prepare(int argc, char **argv, struct options *options, struct image_
 int command_exec(int argc, char **argv)
 {
 	struct machine_request request;
-	struct image_source source;
+	struct image_source source = { 0 };
 	struct options options;
 	char cwd[PATH_MAX];
 	const char *qemu;

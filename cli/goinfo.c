@@ -77,7 +77,8 @@ static bool read_buildinfo(struct go_info *info, const uint8_t *at, const uint8_
 		return false;
 	info->is_go = true;
 	if (!(at[15] & BUILDINFO_INLINE)) {
-		set_version(info, (const uint8_t *)"go1.17-or-older", 15);
+		memcpy(info->version, "go1.17", sizeof("go1.17")); /* or older */
+		info->minor = 17;
 		return true;
 	}
 	at = read_counted(at + BUILDINFO_HEADER, end, &bytes);
@@ -122,29 +123,33 @@ static bool look_for_buildinfo(const struct elf_file *elf, const Elf64_Phdr *ph,
 	return false;
 }
 
-/* Is there a string variable in the data segments that points at [va…]? */
-static bool is_pointed_at(const struct elf_file *elf, uint64_t va, const uint8_t *text,
-	struct go_info *info)
+/* The 16 bytes at `at` in a data segment: a string variable with a version in it? */
+static bool take_version(const struct elf_file *elf, const uint8_t *at, struct go_info *info)
+{
+	const uint8_t *text;
+	uint64_t va, bytes;
+
+	memcpy(&va, at, sizeof(va));
+	memcpy(&bytes, at + sizeof(va), sizeof(bytes));
+	text = bytes <= 64 ? elf_bytes_at(elf, va, bytes) : NULL;
+	if (!text || !is_version(text, bytes))
+		return false;
+	set_version(info, text, bytes);
+	return true;
+}
+
+/* Is there a string variable in the data segments that points at va? */
+static bool is_pointed_at(const struct elf_file *elf, uint64_t va, struct go_info *info)
 {
 	for (size_t i = 0; i < elf->phdr_count; i++) {
 		const Elf64_Phdr *ph = &elf->phdrs[i];
+		const uint8_t *at = elf->data + ph->p_offset, *end = at + ph->p_filesz;
 
 		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_W) || ph->p_filesz < 16)
 			continue;
-
-		const uint8_t *begin = elf->data + ph->p_offset;
-		const uint8_t *end = begin + ph->p_filesz - 8;
-		const uint8_t *at = begin;
-
-		while ((at = elf_search(at, (size_t)(end - at), &va, sizeof(va))) != NULL) {
-			uint64_t bytes;
-
-			memcpy(&bytes, at + 8, sizeof(bytes));
-			if (bytes <= 64 && elf_bytes_at(elf, va, bytes) &&
-				is_version(text, bytes)) {
-				set_version(info, text, bytes);
+		while ((at = elf_search(at, (size_t)(end - 8 - at), &va, sizeof(va))) != NULL) {
+			if (take_version(elf, at, info))
 				return true;
-			}
 			at++;
 		}
 	}
@@ -158,7 +163,7 @@ static bool look_for_version(const struct elf_file *elf, const Elf64_Phdr *ph, s
 	const uint8_t *at = begin;
 
 	while ((at = elf_search(at, (size_t)(end - at), "go1.", 4)) != NULL) {
-		if (is_pointed_at(elf, ph->p_vaddr + (uint64_t)(at - begin), at, info))
+		if (is_pointed_at(elf, ph->p_vaddr + (uint64_t)(at - begin), info))
 			return true;
 		at++;
 	}

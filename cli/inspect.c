@@ -32,10 +32,11 @@ struct view {
 
 static void print_modules(const struct view *view)
 {
-	const char *at = view->go.modinfo, *end = at + view->go.modinfo_bytes;
+	const char *at = view->go.modinfo ? view->go.modinfo : "";
+	const char *end = at + view->go.modinfo_bytes;
 	size_t modules = 0;
 
-	while (at && at < end) {
+	while (at < end) {
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		int len = (int)((stop ? stop : end) - at);
 		bool is_dep = len > 4 && memcmp(at, "dep\t", 4) == 0;

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,7 +57,6 @@ static void keep(struct klog *log, const char *text, size_t bytes)
 
 static void emit(struct klog *log, const char *text, size_t bytes)
 {
-	keep(log, text, bytes);
 	if (log->fd >= 0 && write(log->fd, text, bytes) < 0)
 		return;
 	if (log->copies_to_stderr && write(STDERR_FILENO, text, bytes) < 0)
@@ -71,30 +71,37 @@ void klog_add_line(struct klog *log, uint32_t level, const char *text, size_t by
 		level < 4 ? prefix[level] : "", (int)bytes, text);
 
 	log->is_mid_line = false;
-	if (n > 0)
-		emit(log, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+	if (n <= 0)
+		return;
+	bytes = (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1;
+	keep(log, line, bytes);
+	emit(log, line, bytes);
 }
 
 void klog_add_early(struct klog *log, const char *text, size_t bytes)
 {
 	if (bytes == 0)
 		return;
+	keep(log, text, bytes);
 	emit(log, text, bytes);
 	log->is_mid_line = text[bytes - 1] != '\n';
 }
 
 void klog_note(struct klog *log, const char *fmt, ...)
 {
-	char line[1024] = "gosolo: ";
-	size_t len = strlen(line);
+	char *text, *line;
 	va_list args;
-	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(line + len, sizeof(line) - len, fmt, args);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
 	va_end(args);
-	if (n > 0)
-		klog_add_line(log, GOSOLO_LOG_INFO, line, strlen(line));
+	if (!text)
+		return;
+	line = mem_format("gosolo: %s\n", text);
+	emit(log, line, strlen(line));
+	free(line);
+	free(text);
 }
 
 void klog_print_tail(const struct klog *log)

@@ -230,6 +230,16 @@ static int end_by_exit(const struct machine_request *request, const struct klog 
 	return fail_with_log(request->name, what, log, result);
 }
 
+/* QEMU refused to start and says why in one line: that is the report. */
+static bool is_plain_refusal(const struct channel_result *result, const struct klog *log)
+{
+	const struct bytebuf *text = &result->vmm_text;
+	const uint8_t *end = text->len ? memchr(text->data, '\n', text->len) : NULL;
+
+	return !result->has_hello && log->tail_len == 0 && WIFEXITED(result->wait_status) &&
+		WEXITSTATUS(result->wait_status) && end && end + 1 == text->data + text->len;
+}
+
 static int end_without_record(const struct machine_request *request, const struct klog *log,
 	const struct channel_result *result)
 {
@@ -237,6 +247,10 @@ static int end_without_record(const struct machine_request *request, const struc
 	int status = result->wait_status;
 	char what[256];
 
+	if (is_plain_refusal(result, log))
+		return report_fail(GOSOLO_CODE_FAILED, "%s: the machine did not start: %.*s",
+			request->name, (int)result->vmm_text.len - 1,
+			(const char *)result->vmm_text.data);
 	if (WIFSIGNALED(status))
 		snprintf(what, sizeof(what), "the machine ended%s (QEMU died by signal %d: %s)",
 			hello, WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -255,11 +269,10 @@ static int end_by_timeout(const struct machine_request *request, const struct kl
 	char what[256];
 
 	if (result->has_hello)
-		snprintf(what, sizeof(what), "not finished after %g s (--timeout): stopped",
-			seconds);
-	else
-		snprintf(what, sizeof(what),
-			"the kernel has not said hello after %g s (--timeout): stopped", seconds);
+		return report_fail(GOSOLO_CODE_FAILED,
+			"%s: not finished after %g s (--timeout): stopped", request->name, seconds);
+	snprintf(what, sizeof(what),
+		"the kernel has not said hello after %g s (--timeout): stopped", seconds);
 	return fail_with_log(request->name, what, log, result);
 }
 

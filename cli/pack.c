@@ -28,25 +28,32 @@ enum {
 	XEN_NOTE_PHYS32_ENTRY = 18,
 };
 
-const struct gosolo_image *pack_find_image(const struct elf_file *elf, struct gosolo_image *copy)
+static const struct gosolo_image *find_in(const uint8_t *at, const uint8_t *end,
+	struct gosolo_image *copy)
 {
-	for (size_t i = 0; i < elf->phdr_count; i++) {
-		const Elf64_Phdr *ph = &elf->phdrs[i];
-		const uint8_t *begin = elf->data + ph->p_offset, *at = begin;
-		const uint8_t *end = begin + ph->p_filesz;
-
-		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_W) || ph->p_vaddr >= CHECK_SLOT_END)
-			continue;
-		while ((at = elf_search(at, (size_t)(end - at), GOSOLO_IMAGE_MAGIC, 16)) != NULL) {
-			if ((size_t)(end - at) >= sizeof(*copy)) {
-				memcpy(copy, at, sizeof(*copy));
-				if (copy->struct_bytes == sizeof(*copy))
-					return (const void *)at;
-			}
-			at++;
-		}
+	while ((at = elf_search(at, (size_t)(end - at), GOSOLO_IMAGE_MAGIC, 16)) != NULL) {
+		if ((size_t)(end - at) < sizeof(*copy))
+			return NULL;
+		memcpy(copy, at, sizeof(*copy));
+		if (copy->struct_bytes == sizeof(*copy))
+			return (const void *)at;
+		at++;
 	}
 	return NULL;
+}
+
+const struct gosolo_image *pack_find_image(const struct elf_file *elf, struct gosolo_image *copy)
+{
+	const struct gosolo_image *found = NULL;
+
+	for (size_t i = 0; !found && i < elf->phdr_count; i++) {
+		const Elf64_Phdr *ph = &elf->phdrs[i];
+		const uint8_t *begin = elf->data + ph->p_offset;
+
+		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_W) && ph->p_vaddr < CHECK_SLOT_END)
+			found = find_in(begin, begin + ph->p_filesz, copy);
+	}
+	return found;
 }
 
 static int check_kernel(const struct elf_file *kernel)
@@ -86,7 +93,7 @@ int pack_open_kernel(struct elf_file *kernel, const char *path)
 	*kernel = (struct elf_file){
 		.path = "built-in kernel",
 		.data = gosolo_kernel_start,
-		.size_bytes = (size_t)(gosolo_kernel_end - gosolo_kernel_start),
+		.size_bytes = (uintptr_t)gosolo_kernel_end - (uintptr_t)gosolo_kernel_start,
 	};
 	code = elf_parse(kernel);
 	if (code)

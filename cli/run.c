@@ -42,7 +42,7 @@ static int check_image_options(const struct options *options)
 int command_run(int argc, char **argv)
 {
 	struct machine_request request;
-	struct image_source source;
+	struct image_source source = { 0 };
 	struct options options;
 	const char *qemu;
 	bool wants_help;
