@@ -23,6 +23,7 @@
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/smp.h"
+#include "kernel/sched/torture.h"
 #include "kernel/selftest.h"
 #include "kernel/signal/signal.h"
 #include "kernel/sync/futex.h"
@@ -86,6 +87,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	selftest_early(options.selftest);
 	timer_setup();
 	thread_init();
+	torture_init(options.torture_seed);
 	futex_init();
 	signal_init();
 	entropy_init();

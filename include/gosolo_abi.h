@@ -107,6 +107,7 @@ struct gosolo_archive_node {
  *   strace  strace=NAMES     trace system calls into the log (NAMES: comma-separated filter)
  *   stats                    send statistics before the exit record
  *   selftest=fault|hang      fail on purpose, for tests of the reports
+ *   torture=SEED            debug kernels: a scheduler driven mad by this seed
  *   tsc_khz=N                rate of the time stamp counter, when the host knows it
  *   virtio_mmio.device=SIZE@ADDR:IRQ   a virtio-mmio transport (same syntax as Linux); may repeat
  */

@@ -265,6 +265,13 @@ static bool set_selftest(char *value)
 	return true;
 }
 
+static bool set_torture(char *value)
+{
+	const char *s = value;
+
+	return parse_number(&s, &options.torture_seed) && !*s;
+}
+
 static bool set_tsc_khz(char *value)
 {
 	const char *s = value;
@@ -317,6 +324,7 @@ static const struct {
 	{ "strace", set_strace, false },
 	{ "stats", set_stats, false },
 	{ "selftest", set_selftest, true },
+	{ "torture", set_torture, true },
 	{ "tsc_khz", set_tsc_khz, true },
 	{ "virtio_mmio.device", add_mmio, true },
 };

@@ -36,6 +36,7 @@ struct options {
 	bool stats;
 	const char *selftest; /* NULL: none; see kernel/selftest.h */
 	uint64_t tsc_khz;
+	uint64_t torture_seed; /* 0: off; debug builds */
 	struct options_mmio mmio[OPTIONS_MMIO_MAX];
 	uint32_t mmio_count;
 };

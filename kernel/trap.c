@@ -15,6 +15,7 @@
 #include "kernel/panic.h"
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
 
 /* Linux values (asm-generic/siginfo.h, asm/signal.h). */
@@ -113,7 +114,7 @@ void kernel_return_to_program(struct trapframe *tf)
 	if (unlikely(process_is_ending()))
 		process_wait_for_end();
 	for (;;) { /* (1): each of the two may cause the other */
-		if (unlikely(this_cpu()->need_resched))
+		if (unlikely(this_cpu()->need_resched || torture_chance(8)))
 			sched_return_to_program();
 		else if (unlikely(atomic_load_explicit(&t->signal_work, memory_order_acquire)))
 			signal_deliver(tf);

@@ -24,6 +24,7 @@
 
 #include "base/assert.h"
 #include "base/errno.h"
+#include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 
@@ -149,11 +150,18 @@ static bool may_run_on(const struct thread *t, uint32_t cpu)
 	return t->affinity >> cpu & 1;
 }
 
+static uint64_t online_mask(void)
+{
+	return cpu_count >= 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
+}
+
 /* The last CPU if it is idle, else any idle one, else the last one (or the first allowed). */
 static uint32_t choose_cpu(const struct thread *t)
 {
 	uint32_t last = t->cpu, allowed = UINT32_MAX;
 
+	if (torture_is_on())
+		return torture_pick(t->affinity & online_mask());
 	if (may_run_on(t, last)) {
 		if (atomic_load_explicit(&cpus[last].arch.idle, memory_order_relaxed))
 			return last;
@@ -238,7 +246,7 @@ void sched_return_to_program(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (!c->need_resched)
+	if (!c->need_resched && !torture_chance(16))
 		return;
 	c->need_resched = false;
 	c->slice_end_ns = 0;
@@ -284,11 +292,9 @@ void sched_interrupt_others(void)
 
 int sched_set_affinity(struct thread *t, uint64_t mask)
 {
-	uint64_t online = cpu_count >= 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
-
-	if (!(mask & online))
+	if (!(mask & online_mask()))
 		return -EINVAL;
-	t->affinity = mask & online;
+	t->affinity = mask & online_mask();
 	return 0;
 }
 
