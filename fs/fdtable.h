@@ -12,10 +12,13 @@
 void fdtable_init(void);
 /* Takes the caller's reference of f on success. min: lowest number allowed. -EMFILE, -ENOMEM. */
 int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd) must_check;
-int fdtable_install_at(struct file *f, uint32_t fd, bool close_on_exec) must_check; /* dup2: old one is closed */
+int fdtable_install_at(struct file *f, uint32_t fd,
+	bool close_on_exec) must_check; /* dup2: old one is closed */
 /* The file with a reference for the caller; -EBADF. */
 int fdtable_get(int fd, struct file **out) must_check;
 int fdtable_close(int fd) must_check; /* -EBADF */
+/* dup2, dup3: new_fd refers to old_fd's file; what was open there is closed. -EBADF, -ENOMEM. */
+int fdtable_dup_at(int old_fd, uint32_t new_fd, bool close_on_exec) must_check;
 int fdtable_get_flags(int fd) must_check; /* FD_CLOEXEC or 0; -EBADF */
 int fdtable_set_flags(int fd, bool close_on_exec) must_check;
 /* Smallest open fd >= from, or -1: for /proc/self/fd and close_range. */

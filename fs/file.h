@@ -10,12 +10,14 @@
 
 #include "base/compiler.h"
 #include "base/types.h"
+#include "fs/mutex.h"
 #include "kernel/sync/pollq.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/uio.h"
 
 struct file;
 struct file_stat; /* fs/stat.h */
+struct inode; /* fs/vfs.h */
 struct vm_object;
 
 struct file_ops {
@@ -49,15 +51,36 @@ struct file {
 	void *object; /* [I] what is behind: a socket, a pipe, an inode … */
 	int64_t position_bytes; /* [f] */
 	struct spinlock lock; /* LOCK_FS */
-	struct epoll_items *epoll_items; /* fs/epoll.c: registrations of this description; NULL: none */
+	struct epoll_items
+		*epoll_items; /* fs/epoll.c: registrations of this description; NULL: none */
+	struct inode
+		*inode; /* [I] its node in the tree, with a reference; NULL: pipes, sockets … */
+	struct fs_mutex position_mutex; /* held over a read or write at position_bytes */
 };
 
 /* A new description with one reference; object is taken. -ENOMEM (object stays the caller's). */
-int file_alloc(const struct file_ops *ops, void *object, uint32_t flags, struct file **out) must_check;
+int file_alloc(const struct file_ops *ops, void *object, uint32_t flags,
+	struct file **out) must_check;
 void file_get(struct file *f);
+bool file_get_live(struct file *f); /* for holders of weak pointers; false: already closed */
 void file_put(struct file *f); /* last one: leaves epoll sets, then release */
+
+/* Check the access mode and go to ops. What ops->read and ops->write say, and -EBADF. */
+long file_read(struct file *f, struct uio *u, int64_t offset_bytes) must_check;
+long file_write(struct file *f, struct uio *u, int64_t offset_bytes) must_check;
+/* Readiness for poll and select: files without ops->poll are always ready, as on Linux. */
+uint32_t file_poll(struct file *f);
+int file_stat(struct file *f, struct file_stat *out) must_check;
+/* Replaces the flags that F_SETFL may change. */
+void file_set_flags(struct file *f, uint32_t flags);
+
+static inline uint32_t file_flags(const struct file *f)
+{
+	return atomic_load_explicit(&f->flags, memory_order_relaxed);
+}
 
 static inline bool file_is_nonblocking(const struct file *f)
 {
-	return (atomic_load_explicit(&f->flags, memory_order_relaxed) & 04000) != 0; /* O_NONBLOCK */
+	return (atomic_load_explicit(&f->flags, memory_order_relaxed) & 04000) !=
+		0; /* O_NONBLOCK */
 }

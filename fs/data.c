@@ -1,0 +1,466 @@
+/*
+ * data.c: the contents of regular files.
+ *
+ * What:       a page is in the file's tree of frames, or, where there is none, in the image's
+ *             archive, or a hole that reads as zero. The first write copies an archive page.
+ *             read, write and mappings use the same frames, so they always agree.
+ * Invariants: (1) bytes of a page beyond the size are zero when the size grows over them.
+ *             (2) pages beyond the size do not exist, but for fallocate with keep_size.
+ *             (3) archive_bytes never grows, and never exceeds the size.
+ * Locking:    write_mutex serialises writes, truncation and allocation; inode.lock guards the
+ *             tree and the size; frames are copied to and from with a reference and no lock.
+ * Failure:    -ENOSPC when free memory is down to the reserve, -ENOMEM, -EFBIG, -EFAULT.
+ * Source:     POSIX read, write, ftruncate; mmap(2) for coherence.
+ */
+#include "fs/data.h"
+
+#include <linux/fcntl.h>
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "fs/tree_priv.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/sched/sched.h"
+#include "lib/string.h"
+
+#define RELAX_PAGES 256u /* of a long read or write between two looks at the scheduler */
+
+void data_init(struct inode *i)
+{
+	i->vm_object.ops = &data_object_ops;
+	fs_mutex_init(&i->data.write_mutex);
+}
+
+void data_free(struct inode *i)
+{
+	page_tree_clear(&i->data.pages);
+}
+
+uint64_t data_size(struct inode *i)
+{
+	uint64_t size;
+
+	spin_lock(&i->lock);
+	size = i->data.size_bytes;
+	spin_unlock(&i->lock);
+	return size;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+/* What lies behind one page at one moment. */
+struct page_view {
+	pfn_t pfn; /* with a reference; PFN_NONE: see archive */
+	const uint8_t *archive; /* of the page's first byte; NULL: hole */
+	uint64_t archive_bytes; /* that count, at most a page */
+	uint64_t size_bytes; /* of the file */
+};
+
+static void look_at_page(struct inode *i, uint64_t index, struct page_view *v)
+{
+	uint64_t start = index << PAGE_SHIFT;
+
+	*v = (struct page_view){ 0 };
+	spin_lock(&i->lock);
+	v->size_bytes = i->data.size_bytes;
+	v->pfn = page_tree_get(&i->data.pages, index);
+	if (v->pfn != PFN_NONE) {
+		pmm_get(v->pfn);
+	} else if (start < i->data.archive_bytes) {
+		v->archive = i->data.archive + start;
+		v->archive_bytes = MIN(i->data.archive_bytes - start, PAGE_SIZE);
+	}
+	spin_unlock(&i->lock);
+}
+
+static long read_piece(struct inode *i, struct uio *u, uint64_t offset)
+{
+	uint64_t in_page = offset & PAGE_MASK, n;
+	struct page_view v;
+	long r;
+
+	look_at_page(i, offset >> PAGE_SHIFT, &v);
+	n = offset < v.size_bytes ? MIN(v.size_bytes - offset, PAGE_SIZE - in_page) : 0;
+	if (v.pfn != PFN_NONE) {
+		r = uio_copy_to(u, (char *)pfn_to_virt(v.pfn) + in_page, n);
+		pmm_put(v.pfn);
+	} else if (in_page < v.archive_bytes) {
+		r = uio_copy_to(u, v.archive + in_page, MIN(n, v.archive_bytes - in_page));
+	} else {
+		r = uio_zero(u, n);
+	}
+	return r;
+}
+
+long data_read(struct inode *i, struct uio *u, uint64_t offset_bytes)
+{
+	uint64_t done = 0;
+
+	for (unsigned pieces = 1; u->left_bytes > 0; pieces++) {
+		long n = read_piece(i, u, offset_bytes + done);
+
+		if (n < 0)
+			return done ? (long)done : n;
+		if (n == 0)
+			break;
+		done += (uint64_t)n;
+		if (pieces % RELAX_PAGES == 0)
+			sched_relax();
+	}
+	return (long)done;
+}
+
+/* ------------------------------------------------------------------ pages to write into */
+
+static int new_page(const struct page_view *v, pfn_t *pfn)
+{
+	if (vfs_is_full())
+		return -ENOSPC;
+	*pfn = pmm_alloc_zeroed(PMM_CACHE);
+	if (*pfn == PFN_NONE)
+		return -ENOSPC;
+	if (v->archive)
+		memcpy(pfn_to_virt(*pfn), v->archive, v->archive_bytes);
+	return 0;
+}
+
+/* The file's own frame of a page, made if need be; with a reference. */
+static int get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
+{
+	struct page_view v;
+	pfn_t made, other;
+	int r = 0;
+
+	look_at_page(i, index, &v);
+	*pfn = v.pfn;
+	if (v.pfn != PFN_NONE)
+		return 0;
+	r = new_page(&v, &made);
+	if (r < 0)
+		return r;
+	spin_lock(&i->lock);
+	other = page_tree_get(&i->data.pages, index);
+	if (other == PFN_NONE)
+		r = page_tree_set(&i->data.pages, index, made);
+	*pfn = other == PFN_NONE ? made : other;
+	if (r == 0)
+		pmm_get(*pfn);
+	spin_unlock(&i->lock);
+	if (r < 0 || other != PFN_NONE)
+		pmm_put(made);
+	return r;
+}
+
+/* ------------------------------------------------------------------ mappings */
+
+static struct inode *inode_of(struct vm_object *o)
+{
+	return container_of(o, struct inode, vm_object);
+}
+
+static void object_get(struct vm_object *o)
+{
+	inode_get(inode_of(o));
+}
+
+static void object_put(struct vm_object *o)
+{
+	inode_put(inode_of(o));
+}
+
+/* A page of the archive is copied before it is mapped: so a later write needs no other frame than
+ * the one that mappings have. */
+static int object_page(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn)
+{
+	struct inode *i = inode_of(o);
+	uint64_t pages = ROUND_UP(data_size(i), PAGE_SIZE) >> PAGE_SHIFT;
+	int r;
+
+	if (index >= pages)
+		return -EFAULT;
+	if (write)
+		inode_touch_write(i);
+	r = get_own_page(i, index, pfn);
+	return r == -ENOSPC ? -ENOMEM : r;
+}
+
+static int object_sync(struct vm_object *o, uint64_t first, uint64_t last)
+{
+	(void)o;
+	(void)first;
+	(void)last;
+	return 0; /* memory is where these files live */
+}
+
+const struct vm_object_ops data_object_ops = {
+	.get = object_get,
+	.put = object_put,
+	.page = object_page,
+	.sync = object_sync,
+};
+
+struct discard {
+	struct vm_object *object;
+	uint64_t from, to; /* bytes in the file; page-aligned */
+	bool copies; /* private mappings too, their copies included: the file ends there now */
+};
+
+/* Takes the range's pages out of one mapping: the next touch asks the file again. */
+static int discard_region(const struct vm_region *r, void *arg)
+{
+	const struct discard *d = arg;
+	uint64_t end = r->offset_bytes + (r->end - r->start);
+	uint64_t from = MAX(d->from, r->offset_bytes), to = MIN(d->to, end);
+
+	if (r->object == d->object && from < to && (d->copies || r->flags & VM_SHARED))
+		return vm_discard(r->start + (from - r->offset_bytes), to - from);
+	return 0;
+}
+
+static void discard_mappings(struct inode *i, uint64_t from, uint64_t to, bool copies)
+{
+	struct discard d = { &i->vm_object, from, to, copies };
+	bool mapped;
+
+	spin_lock(&i->lock);
+	mapped = i->data.mapped;
+	spin_unlock(&i->lock);
+	if (mapped)
+		vm_each(discard_region, &d);
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void grow_to(struct inode *i, uint64_t end)
+{
+	spin_lock(&i->lock);
+	i->data.size_bytes = MAX(i->data.size_bytes, end);
+	spin_unlock(&i->lock);
+}
+
+static long write_piece(struct inode *i, struct uio *u, uint64_t offset)
+{
+	uint64_t in_page = offset & PAGE_MASK;
+	pfn_t pfn;
+	long n;
+	int r = get_own_page(i, offset >> PAGE_SHIFT, &pfn);
+
+	if (r < 0)
+		return r;
+	n = uio_copy_from(u, (char *)pfn_to_virt(pfn) + in_page, PAGE_SIZE - in_page);
+	pmm_put(pfn);
+	if (n > 0)
+		grow_to(i, offset + (uint64_t)n);
+	return n;
+}
+
+static int check_seals(struct inode *i, uint64_t end)
+{
+	uint32_t seals = i->data.seals;
+
+	if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	return seals & F_SEAL_GROW && end > data_size(i) ? -EPERM : 0;
+}
+
+long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool append, uint64_t *end)
+{
+	uint64_t done = 0;
+	long n = 0;
+
+	if (u->left_bytes == 0)
+		return 0;
+	fs_mutex_lock(&i->data.write_mutex);
+	if (append)
+		offset_bytes = data_size(i);
+	if (offset_bytes > INT64_MAX - u->left_bytes)
+		n = -EFBIG;
+	else
+		n = check_seals(i, offset_bytes + u->left_bytes);
+	for (unsigned pieces = 1; n >= 0 && u->left_bytes > 0; pieces++) {
+		n = write_piece(i, u, offset_bytes + done);
+		if (n > 0)
+			done += (uint64_t)n;
+		if (pieces % RELAX_PAGES == 0)
+			sched_relax();
+	}
+	if (done)
+		inode_touch_write(i);
+	fs_mutex_unlock(&i->data.write_mutex);
+	*end = offset_bytes + done;
+	return done ? (long)done : n;
+}
+
+/* ------------------------------------------------------------------ size and holes */
+
+/* (1) Zeroes [from, to) inside one page, if the file has a frame for it. */
+static void zero_part(struct inode *i, uint64_t from, uint64_t to)
+{
+	struct page_view v;
+
+	if (from >= to)
+		return;
+	look_at_page(i, from >> PAGE_SHIFT, &v);
+	if (v.pfn == PFN_NONE)
+		return;
+	memset((char *)pfn_to_virt(v.pfn) + (from & PAGE_MASK), 0, to - from);
+	pmm_put(v.pfn);
+}
+
+/* Gives back the pages [first, last). */
+static void drop_pages(struct inode *i, uint64_t first, uint64_t last)
+{
+	for (;;) {
+		pfn_t pfn = PFN_NONE;
+		uint64_t index;
+
+		spin_lock(&i->lock);
+		index = page_tree_next(&i->data.pages, first);
+		if (index < last)
+			pfn = page_tree_take(&i->data.pages, index);
+		spin_unlock(&i->lock);
+		if (pfn == PFN_NONE)
+			return;
+		pmm_put(pfn);
+		first = index + 1;
+		if (first % RELAX_PAGES == 0)
+			sched_relax();
+	}
+}
+
+static void shrink(struct inode *i, uint64_t bytes)
+{
+	uint64_t end = ROUND_UP(bytes, PAGE_SIZE);
+
+	spin_lock(&i->lock);
+	i->data.size_bytes = bytes;
+	i->data.archive_bytes = MIN(i->data.archive_bytes, bytes); /* (3) */
+	spin_unlock(&i->lock);
+	drop_pages(i, end >> PAGE_SHIFT, UINT64_MAX);
+	discard_mappings(i, end, UINT64_MAX, true);
+	zero_part(i, bytes, end); /* an archive page needs none: archive_bytes ends it */
+}
+
+int data_truncate(struct inode *i, int64_t bytes)
+{
+	uint64_t to = (uint64_t)bytes, size;
+	int r = 0;
+
+	fs_mutex_lock(&i->data.write_mutex);
+	size = data_size(i);
+	if ((to < size && i->data.seals & F_SEAL_SHRINK) ||
+		(to > size && i->data.seals & F_SEAL_GROW))
+		r = -EPERM;
+	else if (to < size)
+		shrink(i, to);
+	else
+		grow_to(i, to);
+	if (r == 0)
+		inode_touch_write(i);
+	fs_mutex_unlock(&i->data.write_mutex);
+	return r;
+}
+
+int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool keep_size)
+{
+	uint64_t end = offset_bytes + bytes, last = ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT;
+	int r = 0;
+
+	fs_mutex_lock(&i->data.write_mutex);
+	if (!keep_size)
+		r = check_seals(i, end);
+	for (uint64_t p = offset_bytes >> PAGE_SHIFT; r == 0 && p < last; p++) {
+		pfn_t pfn;
+
+		r = get_own_page(i, p, &pfn);
+		if (r == 0)
+			pmm_put(pfn);
+		if (p % RELAX_PAGES == 0)
+			sched_relax();
+	}
+	if (r == 0 && !keep_size)
+		grow_to(i, end);
+	if (r == 0)
+		inode_touch_write(i);
+	fs_mutex_unlock(&i->data.write_mutex);
+	return r;
+}
+
+/* A page that reads as zero although the archive has something there. */
+static int hide_archive(struct inode *i, uint64_t from, uint64_t to)
+{
+	uint64_t covered = MIN(ROUND_UP(i->data.archive_bytes, PAGE_SIZE), to);
+	int r = 0;
+
+	for (uint64_t at = ROUND_DOWN(from, PAGE_SIZE); r == 0 && at < covered; at += PAGE_SIZE) {
+		pfn_t pfn;
+
+		r = get_own_page(i, at >> PAGE_SHIFT, &pfn);
+		if (r == 0)
+			pmm_put(pfn);
+	}
+	return r;
+}
+
+int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool punch)
+{
+	uint64_t end = offset_bytes + bytes;
+	int r;
+
+	fs_mutex_lock(&i->data.write_mutex);
+	r = check_seals(i, 0);
+	if (r == 0)
+		r = hide_archive(i, offset_bytes, end);
+	for (uint64_t at = offset_bytes; r == 0 && at < MIN(end, data_size(i));) {
+		uint64_t page_end = ROUND_DOWN(at, PAGE_SIZE) + PAGE_SIZE;
+
+		zero_part(i, at, MIN(page_end, end));
+		at = page_end;
+	}
+	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes) {
+		uint64_t first = ROUND_UP(offset_bytes, PAGE_SIZE);
+
+		drop_pages(i, first >> PAGE_SHIFT, end >> PAGE_SHIFT);
+		discard_mappings(i, first, ROUND_DOWN(end, PAGE_SIZE), false);
+	}
+	if (r == 0)
+		inode_touch_write(i);
+	fs_mutex_unlock(&i->data.write_mutex);
+	return r;
+}
+
+int64_t data_seek(struct inode *i, uint64_t from, bool data)
+{
+	uint64_t size, at = from;
+
+	spin_lock(&i->lock);
+	size = i->data.size_bytes;
+	if (data && from >= i->data.archive_bytes) {
+		uint64_t page = page_tree_next(&i->data.pages, from >> PAGE_SHIFT);
+
+		at = page == UINT64_MAX ? size : MAX(from, page << PAGE_SHIFT);
+	} else if (!data) {
+		while (at < size &&
+			(at < i->data.archive_bytes ||
+				page_tree_get(&i->data.pages, at >> PAGE_SHIFT) != PFN_NONE))
+			at = ROUND_DOWN(at, PAGE_SIZE) + PAGE_SIZE;
+		at = MIN(at, size);
+	}
+	spin_unlock(&i->lock);
+	if (from >= size || (data && at >= size))
+		return -ENXIO;
+	return (int64_t)at;
+}
+
+int data_add_seals(struct inode *i, uint32_t seals)
+{
+	int r = 0;
+
+	fs_mutex_lock(&i->data.write_mutex);
+	if (i->data.seals & F_SEAL_SEAL)
+		r = -EPERM;
+	else
+		i->data.seals |= seals;
+	fs_mutex_unlock(&i->data.write_mutex);
+	return r;
+}

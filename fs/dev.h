@@ -1,0 +1,6 @@
+/*
+ * dev.h: /dev.
+ */
+#pragma once
+
+void dev_init(void);

@@ -1,0 +1,26 @@
+/*
+ * pipe.h: pipes, and the pipes behind named FIFOs.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "fs/file.h"
+
+#define PIPE_ATOMIC_BYTES 4096u /* PIPE_BUF: writes up to this are never interleaved */
+
+struct pipe;
+
+/* Two ends with one reference each. flags: O_NONBLOCK and the like for both. -ENOMEM. */
+int pipe_create(uint32_t flags, struct file **read_end, struct file **write_end) must_check;
+/* Another description of the same pipe, as opening a FIFO or /proc/self/fd/N gives; flags hold the
+ * access mode. Without O_NONBLOCK it waits for the other side when wait_peer. -ENXIO: write-only,
+ * O_NONBLOCK, no reader. -ERESTARTSYS. */
+int pipe_open(struct pipe *p, uint32_t flags, bool wait_peer, struct file **out) must_check;
+int pipe_alloc(struct pipe **out) must_check; /* for a FIFO: no ends yet, one reference */
+void pipe_put(struct pipe *p);
+
+bool file_is_pipe(const struct file *f);
+struct pipe *file_pipe(const struct file *f); /* file_is_pipe(f) only; no reference */
+uint32_t pipe_capacity_bytes(struct pipe *p);
+/* Rounded up to a power of two of pages. -EBUSY: holds more; -EINVAL; -ENOMEM. */
+long pipe_set_capacity(struct pipe *p, uint64_t bytes) must_check;

@@ -1,0 +1,193 @@
+/*
+ * proc.c: generated files.
+ *
+ * What:       opening makes the whole text, which the description keeps; reading is a copy of it.
+ *             So a reader sees one moment, however slowly it reads.
+ * Invariants: (1) a description's text never changes.
+ * Locking:    position_mutex for the position; generators take what they need.
+ * Failure:    -ENOMEM at open.
+ * Source:     proc(5); Linux fs/seq_file.c for sizes (0) and seeking.
+ */
+#include "fs/proc.h"
+
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+
+#include "base/assert.h"
+#include "base/errno.h"
+#include "base/units.h"
+#include "fs/proc_priv.h"
+#include "fs/vfs.h"
+#include "kernel/mm/kmem.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+
+#define PATH_BYTES 256u
+#define FIRST_ROOM 512u
+
+static bool make_room(struct proc_text *t, size_t more)
+{
+	size_t room = MAX(t->room, FIRST_ROOM);
+	char *data;
+
+	while (room < t->len + more)
+		room *= 2;
+	if (room == t->room)
+		return true;
+	data = t->failed ? NULL : kmem_realloc(t->data, room);
+	t->failed |= !data;
+	if (!data)
+		return false;
+	t->data = data;
+	t->room = room;
+	return true;
+}
+
+void proc_append(struct proc_text *t, const void *data, size_t bytes)
+{
+	if (!make_room(t, bytes))
+		return;
+	memcpy(t->data + t->len, data, bytes);
+	t->len += bytes;
+}
+
+void proc_print(struct proc_text *t, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	if (!make_room(t, 1))
+		return;
+	va_start(ap, format);
+	n = fmt_vsnprintf(t->data + t->len, t->room - t->len, format, ap);
+	va_end(ap);
+	if (n > 0 && (size_t)n >= t->room - t->len) {
+		if (!make_room(t, (size_t)n + 1))
+			return;
+		va_start(ap, format);
+		n = fmt_vsnprintf(t->data + t->len, t->room - t->len, format, ap);
+		va_end(ap);
+	}
+	t->len += n > 0 ? (size_t)n : 0;
+}
+
+/* ------------------------------------------------------------------ the open file */
+
+static long copy_text(const struct proc_text *t, struct uio *u, uint64_t from)
+{
+	if (from >= t->len)
+		return 0;
+	return uio_copy_to(u, t->data + from, t->len - from);
+}
+
+static long text_read(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	long n;
+
+	if (offset_bytes != FILE_AT_POSITION)
+		return copy_text(f->object, u, (uint64_t)offset_bytes);
+	fs_mutex_lock(&f->position_mutex);
+	n = copy_text(f->object, u, (uint64_t)f->position_bytes);
+	if (n > 0)
+		f->position_bytes += n;
+	fs_mutex_unlock(&f->position_mutex);
+	return n;
+}
+
+static long text_write(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	(void)f;
+	(void)u;
+	(void)offset_bytes;
+	return -EIO; /* as Linux's files without a write method */
+}
+
+static int64_t text_seek(struct file *f, int64_t offset_bytes, int whence)
+{
+	const struct proc_text *t = f->object;
+	int64_t to = -EINVAL;
+
+	fs_mutex_lock(&f->position_mutex);
+	if (whence == SEEK_CUR)
+		offset_bytes += f->position_bytes;
+	else if (whence == SEEK_END)
+		offset_bytes += (int64_t)t->len;
+	if (whence >= SEEK_SET && whence <= SEEK_END && offset_bytes >= 0)
+		to = f->position_bytes = offset_bytes;
+	fs_mutex_unlock(&f->position_mutex);
+	return to;
+}
+
+static void text_release(struct file *f)
+{
+	struct proc_text *t = f->object;
+
+	kmem_free(t->data);
+	kmem_free(t);
+}
+
+static const struct file_ops text_ops = {
+	.kind = "proc:",
+	.read = text_read,
+	.write = text_write,
+	.seek = text_seek,
+	.release = text_release,
+};
+
+static int generated_open(struct inode *i, uint32_t flags, struct file **out)
+{
+	/* The node's private is the generator: see proc_register_at. */
+	proc_generator *generate = (proc_generator *)(uintptr_t)i->private;
+	struct proc_text *t = kmem_zalloc(sizeof(*t));
+	int r = t ? 0 : -ENOMEM;
+
+	if (r == 0) {
+		generate(t);
+		r = t->failed ? -ENOMEM : file_alloc(&text_ops, t, flags, out);
+	}
+	if (r < 0 && t) {
+		kmem_free(t->data);
+		kmem_free(t);
+	}
+	return r;
+}
+
+static const struct inode_ops generated_ops = { .open = generated_open };
+
+/* ------------------------------------------------------------------ registering */
+
+int proc_make_node(const char *path, uint32_t mode, const struct inode_ops *ops, void *private)
+{
+	const char *last = strrchr(path, '/');
+	char dir[PATH_BYTES];
+	struct inode *i;
+	int r;
+
+	ASSERT(last && (size_t)(last - path) < sizeof(dir));
+	memcpy(dir, path, (size_t)(last - path));
+	dir[last - path] = 0;
+	r = dir[0] ? vfs_make_dirs(dir, 0555) : 0;
+	if (r == 0)
+		r = vfs_make_special(path, mode, 0, ops, private, &i);
+	return r;
+}
+
+int proc_register_at(const char *path, proc_generator *generate)
+{
+	return proc_make_node(path, S_IFREG | 0444, &generated_ops, (void *)(uintptr_t)generate);
+}
+
+int proc_register(const char *path, proc_generator *generate)
+{
+	char full[PATH_BYTES];
+
+	if ((size_t)fmt_snprintf(full, sizeof(full), "/proc/%s", path) >= sizeof(full))
+		return -ENAMETOOLONG;
+	return proc_register_at(full, generate);
+}
+
+void proc_init(void)
+{
+	proc_add_self();
+	proc_add_system();
+}

@@ -1,0 +1,191 @@
+/*
+ * proc_system.c: files about the machine: /proc/meminfo, cpuinfo, stat, sys/…, gosolo/….
+ *
+ * What:       generators, one per file, with the fields that Go and common libraries parse.
+ * Invariants: none.
+ * Locking:    none; the numbers are a moment's view.
+ * Failure:    none beyond proc.c's.
+ * Source:     proc(5); prometheus/procfs and gopsutil for which fields are read.
+ */
+
+#include "base/assert.h"
+#include "base/errno.h"
+#include "base/units.h"
+#include "fs/proc_priv.h"
+#include "fs/vfs.h"
+#include "kernel/log.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/options.h"
+#include "kernel/process.h"
+#include "kernel/sched/cpu.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sched/thread.h"
+#include "kernel/stats.h"
+#include "kernel/time/clock.h"
+
+#define SECOND_NS 1000000000ul
+#define TICK_NS (SECOND_NS / 100) /* USER_HZ is 100 */
+
+static unsigned long pages_to_kib(uint64_t pages)
+{
+	return pages * (PAGE_SIZE / KIB);
+}
+
+static void make_meminfo(struct proc_text *t)
+{
+	unsigned long total = pages_to_kib(pmm_total_pages()),
+		      left = pages_to_kib(pmm_free_pages());
+
+	proc_print(t, "MemTotal:       %8lu kB\n", total);
+	proc_print(t, "MemFree:        %8lu kB\n", left);
+	proc_print(t, "MemAvailable:   %8lu kB\n", left);
+	proc_print(t, "Buffers:               0 kB\nCached:                0 kB\n");
+	proc_print(t, "SwapCached:            0 kB\nActive:         %8lu kB\n", total - left);
+	proc_print(t, "Inactive:              0 kB\nSwapTotal:             0 kB\n");
+	proc_print(t, "SwapFree:              0 kB\nDirty:                 0 kB\n");
+	proc_print(t, "Writeback:             0 kB\nMapped:                0 kB\n");
+	proc_print(t, "Shmem:                 0 kB\nSlab:                  0 kB\n");
+	proc_print(t, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\n", total, total - left);
+	proc_print(t, "VmallocTotal:          0 kB\nVmallocUsed:           0 kB\n");
+	proc_print(t,
+		"HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 "
+		"kB\n");
+}
+
+static void make_cpuinfo(struct proc_text *t)
+{
+	uint64_t khz = clock_tsc_hz() / 1000;
+
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		proc_print(t, "processor\t: %u\nvendor_id\t: unknown\n", i);
+		proc_print(t, "model name\t: virtual x86-64 processor\n");
+		proc_print(t, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
+		proc_print(t, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n", cpu_count, i);
+		proc_print(t, "cpu cores\t: %u\n\n", cpu_count);
+	}
+}
+
+static uint64_t boot_time_s(void)
+{
+	return (uint64_t)vfs_boot_time_ns() / SECOND_NS;
+}
+
+static void make_stat(struct proc_text *t)
+{
+	uint64_t up = clock_now_ns(), busy = sched_process_cpu_ns();
+	uint64_t all = up * cpu_count, idle = all > busy ? all - busy : 0;
+
+	proc_print(t, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", busy / TICK_NS, idle / TICK_NS);
+	for (uint32_t i = 0; i < cpu_count; i++)
+		proc_print(t, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, busy / cpu_count / TICK_NS,
+			idle / cpu_count / TICK_NS);
+	proc_print(t, "intr %lu\nctxt %lu\nbtime %lu\n", stat_sum(STAT_interrupts),
+		stat_sum(STAT_context_switches), boot_time_s());
+	proc_print(t, "processes %lu\nprocs_running 1\nprocs_blocked 0\n",
+		1 + stat_sum(STAT_threads_created));
+}
+
+static void make_uptime(struct proc_text *t)
+{
+	uint64_t up = clock_now_ns(), busy = sched_process_cpu_ns();
+	uint64_t all = up * cpu_count, idle = all > busy ? all - busy : 0;
+
+	proc_print(t, "%lu.%02lu %lu.%02lu\n", up / SECOND_NS, up % SECOND_NS / 10000000,
+		idle / SECOND_NS, idle % SECOND_NS / 10000000);
+}
+
+static void make_loadavg(struct proc_text *t)
+{
+	uint32_t threads = thread_count();
+
+	/* No average is kept: what can be said is how many threads there are. */
+	proc_print(t, "0.00 0.00 0.00 1/%u %u\n", threads, threads);
+}
+
+static void make_version(struct proc_text *t)
+{
+	proc_print(t, "Linux version 6.1.0-gosolo (gosolo %s) #1 SMP\n", GOSOLO_VERSION);
+}
+
+static void make_filesystems(struct proc_text *t)
+{
+	proc_print(t, "nodev\tramfs\nnodev\tproc\nnodev\tsysfs\n");
+}
+
+static void make_hostname(struct proc_text *t)
+{
+	proc_print(t, "%s\n", options.hostname);
+}
+
+/* ------------------------------------------------------------------ /proc/sys: constants */
+
+#define CONSTANT(name, text) \
+	static void make_##name(struct proc_text *t) \
+	{ \
+		proc_print(t, "%s\n", text); \
+	}
+CONSTANT(somaxconn, "4096")
+CONSTANT(osrelease, "6.1.0-gosolo")
+CONSTANT(ostype, "Linux")
+CONSTANT(pid_max, "4194304")
+CONSTANT(threads_max, "65536")
+CONSTANT(overcommit, "1")
+CONSTANT(max_map_count, "1048576")
+CONSTANT(nr_open, "1048576")
+CONSTANT(port_range, "32768\t60999")
+#undef CONSTANT
+
+/* ------------------------------------------------------------------ /proc/gosolo */
+
+static void make_gosolo_stats(struct proc_text *t)
+{
+	for (unsigned s = 0; s < STAT_COUNT; s++)
+		proc_print(t, "%s %lu\n", stat_name(s), stat_sum(s));
+	proc_print(t, "memory.total_pages %lu\nmemory.free_pages %lu\n", pmm_total_pages(),
+		pmm_free_pages());
+}
+
+static void add_line(const char *text, void *arg)
+{
+	proc_print(arg, "%s\n", text);
+}
+
+static void make_gosolo_boot(struct proc_text *t)
+{
+	boot_report(add_line, t);
+}
+
+void proc_add_system(void)
+{
+	static const struct {
+		const char *path;
+		proc_generator *generate;
+	} files[] = {
+		{ "meminfo", make_meminfo },
+		{ "cpuinfo", make_cpuinfo },
+		{ "stat", make_stat },
+		{ "uptime", make_uptime },
+		{ "loadavg", make_loadavg },
+		{ "version", make_version },
+		{ "filesystems", make_filesystems },
+		{ "sys/net/core/somaxconn", make_somaxconn },
+		{ "sys/net/ipv4/ip_local_port_range", make_port_range },
+		{ "sys/kernel/hostname", make_hostname },
+		{ "sys/kernel/osrelease", make_osrelease },
+		{ "sys/kernel/ostype", make_ostype },
+		{ "sys/kernel/pid_max", make_pid_max },
+		{ "sys/kernel/threads-max", make_threads_max },
+		{ "sys/vm/overcommit_memory", make_overcommit },
+		{ "sys/vm/max_map_count", make_max_map_count },
+		{ "sys/fs/nr_open", make_nr_open },
+		{ "gosolo/stats", make_gosolo_stats },
+		{ "gosolo/boot", make_gosolo_boot },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		int r = proc_register(files[i].path, files[i].generate);
+
+		if (r < 0)
+			log_warn("files: /proc/%s: error %d", files[i].path, -r);
+	}
+}

@@ -1,0 +1,87 @@
+/*
+ * vfs.h: the tree of names: paths to nodes, and the operations on names.
+ *
+ * All functions take the tree's lock inside; callers hold none. They may sleep only where said.
+ * The process is root: permission bits are kept and shown but forbid nothing.
+ * Common errors: -ENOENT -ENOTDIR -ELOOP (more than 40 links) -ENAMETOOLONG -ENOMEM -ENOSPC.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/types.h"
+#include "fs/file.h"
+#include "fs/inode.h"
+
+#define VFS_NAME_MAX 255u
+#define VFS_PATH_MAX 4096u /* with the NUL */
+#define VFS_LINKS_MAX 40u
+
+enum vfs_device { /* st_dev */
+	VFS_DEVICE_ROOT = 0x15,
+	VFS_DEVICE_PROC = 0x16,
+	VFS_DEVICE_PIPE = 0x0e,
+	VFS_DEVICE_ANON = 0x0f,
+};
+
+enum vfs_follow { VFS_NO_FOLLOW, VFS_FOLLOW };
+
+/* A path and where it starts when it is relative: NULL is the working directory. */
+struct vfs_at {
+	struct inode *base;
+	const char *path; /* NUL-terminated, shorter than VFS_PATH_MAX */
+};
+
+/* *out with a reference. A magic link to a file without node (/proc/self/fd/0) gives -ENOENT here;
+ * vfs_stat and vfs_open know better. */
+int vfs_resolve(const struct vfs_at *at, enum vfs_follow follow, struct inode **out) must_check;
+int vfs_stat(const struct vfs_at *at, enum vfs_follow follow, struct file_stat *out) must_check;
+/* flags and mode as open(2), Linux values, umask applied here. May sleep (FIFOs). */
+int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file **out) must_check;
+/* Opens a node that the caller has. */
+int vfs_open_inode(struct inode *i, uint32_t flags, struct file **out) must_check;
+int vfs_make_dir(const struct vfs_at *at, uint32_t mode) must_check;
+/* mode has the type: S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK. -EEXIST. out (or NULL) gets the
+ * node with a reference: a socket that was bound there, for example. */
+int vfs_make_node(const struct vfs_at *at, uint32_t mode, uint64_t special_device,
+	struct inode **out) must_check;
+int vfs_symlink(const char *target, const struct vfs_at *at) must_check;
+int vfs_link(const struct vfs_at *from, enum vfs_follow follow, const struct vfs_at *to) must_check;
+int vfs_unlink(const struct vfs_at *at, bool remove_dir) must_check; /* remove_dir: rmdir */
+enum vfs_rename { VFS_RENAME_NOREPLACE = 1, VFS_RENAME_EXCHANGE = 2 };
+int vfs_rename(const struct vfs_at *from, const struct vfs_at *to, unsigned flags) must_check;
+long vfs_readlink(const struct vfs_at *at, char *buf, size_t size) must_check; /* bytes, no NUL */
+int vfs_truncate(const struct vfs_at *at, int64_t bytes) must_check; /* sleeps */
+int vfs_set_cwd(struct inode *dir) must_check; /* -ENOTDIR */
+long vfs_get_cwd(char *buf, size_t size) must_check; /* bytes with NUL; -ERANGE, -ENOENT */
+/* Path of a node by one of its names; " (deleted)" is added when it has none. Bytes, no NUL. */
+long vfs_inode_path(struct inode *i, char *buf, size_t size) must_check;
+uint32_t vfs_swap_umask(uint32_t mask);
+/* Goes through an open directory from its position; emit says false when it has no room for the item,
+ * which is then the next one. emit may sleep. -ENOTDIR. */
+int vfs_read_dir(struct file *f, bool (*emit)(const struct dir_item *item, void *arg),
+	void *arg) must_check;
+
+/* Name given to files made in memory only (memfd_create). */
+int vfs_make_memfd(const char *name, bool sealable, struct file **out) must_check;
+
+struct vfs_usage {
+	uint64_t total_bytes, free_bytes, nodes;
+};
+void vfs_get_usage(struct vfs_usage *out);
+/* Nothing more may be kept in memory: what is left is for the program's own pages. */
+bool vfs_is_full(void);
+
+uint64_t vfs_next_inode_number(void);
+int64_t vfs_now_ns(void); /* since 1970 */
+int64_t vfs_boot_time_ns(void); /* since 1970: of files that nobody wrote */
+void vfs_stat_anonymous(struct file_stat *out); /* of epoll, eventfd and the like */
+
+/* ------------------------------------------------------------------ for fs_init and its helpers */
+void vfs_init(void);
+/* Makes a directory and those above it; existing ones are fine. Absolute path. */
+int vfs_make_dirs(const char *path, uint32_t mode) must_check;
+/* A node of a special kind; -EEXIST is an error. *out without a reference of its own: the tree's. */
+int vfs_make_special(const char *path, uint32_t mode, uint64_t special_device,
+	const struct inode_ops *ops, void *private, struct inode **out) must_check;
+/* A small file with given contents, replaced if it is there and is ours. */
+int vfs_write_file(const char *path, const void *data, size_t bytes, uint32_t mode) must_check;

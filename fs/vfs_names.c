@@ -1,0 +1,325 @@
+/*
+ * vfs_names.c: operations that make, move and remove names.
+ *
+ * What:       each call walks to its names and changes them in one hold of the tree's lock, so
+ *             every call is atomic for all others.
+ * Invariants: (1) no directory is moved below itself. (2) nothing is made in a removed directory.
+ * Locking:    the tree's lock inside; nodes are put after it is released.
+ * Failure:    checked before anything is changed.
+ * Source:     mkdir(2) mknod(2) symlink(2) link(2) unlink(2) rmdir(2) rename(2).
+ */
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "fs/tree_priv.h"
+#include "kernel/mm/kmem.h"
+#include "lib/string.h"
+
+/* Where a new name may be made; refused is the answer for generated directories. */
+static int check_new_place(const struct walk *w, int refused)
+{
+	if (w->file || w->inode)
+		return -EEXIST;
+	if (w->dir->device == VFS_DEVICE_PROC)
+		return refused;
+	if (w->dir->links == 0)
+		return -ENOENT; /* (2) */
+	return vfs_is_full() ? -ENOSPC : 0;
+}
+
+int tree_make_locked(struct walk *w, uint32_t mode, struct inode **out)
+{
+	struct inode *i;
+	int r = check_new_place(w, S_ISREG(mode) ? -EACCES : -EPERM);
+
+	if (r < 0)
+		return r;
+	r = inode_alloc((mode & S_IFMT) | (mode & 07777 & ~tree_umask_locked()), &i);
+	if (r < 0)
+		return r;
+	if (w->dir->mode & S_ISGID)
+		i->gid = w->dir->gid;
+	r = dir_add_locked(w->dir, w->name, w->len, i);
+	if (r < 0) {
+		inode_put(i);
+		return r;
+	}
+	inode_touch_write(w->dir);
+	*out = i;
+	return 0;
+}
+
+int vfs_make_dir(const struct vfs_at *at, uint32_t mode)
+{
+	struct inode *made = NULL;
+	struct walk w;
+	int r;
+
+	tree_lock();
+	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	if (r == 0)
+		r = tree_make_locked(&w, S_IFDIR | (mode & 01777), &made);
+	tree_unlock();
+	walk_end(&w);
+	if (made)
+		inode_put(made);
+	return r;
+}
+
+int vfs_make_node(const struct vfs_at *at, uint32_t mode, uint64_t special_device,
+	struct inode **out)
+{
+	struct inode *made = NULL;
+	struct walk w;
+	int r;
+
+	tree_lock();
+	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	if (r == 0 && w.slash && !w.inode)
+		r = -ENOENT;
+	if (r == 0)
+		r = tree_make_locked(&w, mode, &made);
+	if (r == 0)
+		made->special_device = special_device;
+	tree_unlock();
+	walk_end(&w);
+	if (made && out)
+		*out = made;
+	else if (made)
+		inode_put(made);
+	return r;
+}
+
+int vfs_symlink(const char *target, const struct vfs_at *at)
+{
+	size_t bytes = strlen(target);
+	struct inode *made = NULL;
+	char *copy;
+	struct walk w;
+	int r;
+
+	if (bytes == 0)
+		return -ENOENT;
+	copy = kmem_alloc(bytes + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, target, bytes + 1);
+	tree_lock();
+	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	if (r == 0 && w.slash && !w.inode)
+		r = -ENOENT;
+	if (r == 0)
+		r = tree_make_locked(&w, S_IFLNK | 0777, &made);
+	if (r == 0) {
+		made->mode = S_IFLNK | 0777; /* the umask does not apply */
+		made->target = copy;
+		made->target_bytes = bytes;
+	} else {
+		kmem_free(copy);
+	}
+	tree_unlock();
+	walk_end(&w);
+	if (made)
+		inode_put(made);
+	return r;
+}
+
+static int link_locked(struct inode *i, struct walk *w)
+{
+	int r;
+
+	if (inode_is_dir(i) || i->device == VFS_DEVICE_PROC)
+		return -EPERM;
+	if (w->slash && !w->inode)
+		return -ENOENT;
+	r = check_new_place(w, -EXDEV);
+	if (r < 0)
+		return r;
+	r = dir_add_locked(w->dir, w->name, w->len, i);
+	if (r == 0)
+		inode_touch_write(w->dir);
+	return r;
+}
+
+int vfs_link(const struct vfs_at *from, enum vfs_follow follow, const struct vfs_at *to)
+{
+	struct inode *i;
+	struct walk w;
+	int r = vfs_resolve(from, follow, &i);
+
+	if (r < 0)
+		return r;
+	tree_lock();
+	r = walk_locked(to, VFS_NO_FOLLOW, &w);
+	if (r == 0)
+		r = link_locked(i, &w);
+	tree_unlock();
+	walk_end(&w);
+	inode_put(i);
+	return r;
+}
+
+/* ------------------------------------------------------------------ removing */
+
+static int check_removable(const struct walk *w, bool remove_dir)
+{
+	if (w->file)
+		return -EPERM;
+	if (w->last == WALK_DOT && remove_dir)
+		return w->dotdot ? -ENOTEMPTY : w->inode == tree_root() ? -EBUSY : -EINVAL;
+	if (w->last == WALK_DOT)
+		return -EISDIR;
+	if (!w->inode)
+		return -ENOENT;
+	if (inode_is_dir(w->inode) != remove_dir)
+		return remove_dir ? -ENOTDIR : -EISDIR;
+	if (w->dir->device == VFS_DEVICE_PROC)
+		return -EPERM;
+	return 0;
+}
+
+static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
+{
+	struct dir_entry *e;
+	bool empty = true;
+	int r = check_removable(w, remove_dir);
+
+	if (r == 0 && remove_dir)
+		r = dir_is_empty_locked(w->inode, &empty);
+	if (r == 0 && !empty)
+		r = -ENOTEMPTY;
+	if (r == 0)
+		r = dir_entry_locked(w->dir, w->name, w->len, &e);
+	if (r < 0)
+		return r;
+	*gone = dir_take_locked(e);
+	inode_touch_write(w->dir);
+	return 0;
+}
+
+int vfs_unlink(const struct vfs_at *at, bool remove_dir)
+{
+	struct inode *gone = NULL;
+	struct walk w;
+	int r;
+
+	tree_lock();
+	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	if (r == 0)
+		r = unlink_locked(&w, remove_dir, &gone);
+	tree_unlock();
+	walk_end(&w);
+	if (gone)
+		inode_put(gone);
+	return r;
+}
+
+/* ------------------------------------------------------------------ moving */
+
+/* (1) */
+static bool is_below(struct inode *i, const struct inode *top)
+{
+	while (i != top && i != dir_parent_locked(i))
+		i = dir_parent_locked(i);
+	return i == top;
+}
+
+static int check_target(const struct walk *from, const struct walk *to, unsigned flags)
+{
+	bool dir = inode_is_dir(from->inode), empty = true;
+	int r = 0;
+
+	if (!to->inode)
+		return flags & VFS_RENAME_EXCHANGE ? -ENOENT : to->slash && !dir ? -ENOTDIR : 0;
+	if (flags & VFS_RENAME_NOREPLACE)
+		return -EEXIST;
+	if (flags & VFS_RENAME_EXCHANGE)
+		return is_below(from->dir, to->inode) ? -EINVAL : 0;
+	if (to->inode == from->inode)
+		return 0;
+	if (inode_is_dir(to->inode) != dir)
+		return dir ? -ENOTDIR : -EISDIR;
+	if (dir)
+		r = dir_is_empty_locked(to->inode, &empty);
+	return r == 0 && !empty ? -ENOTEMPTY : r;
+}
+
+static int check_rename(const struct walk *from, const struct walk *to, unsigned flags)
+{
+	if (from->file || to->file || from->last == WALK_DOT || to->last == WALK_DOT)
+		return flags & VFS_RENAME_NOREPLACE && to->last == WALK_DOT ? -EEXIST : -EBUSY;
+	if (!from->inode)
+		return -ENOENT;
+	if (from->dir->device == VFS_DEVICE_PROC || to->dir->device == VFS_DEVICE_PROC)
+		return from->dir->device == to->dir->device ? -EPERM : -EXDEV;
+	if (to->dir->links == 0)
+		return -ENOENT; /* (2) */
+	if (inode_is_dir(from->inode) && is_below(to->dir, from->inode))
+		return -EINVAL; /* (1) */
+	return check_target(from, to, flags);
+}
+
+/* The old name goes last: what can fail comes first. */
+static int move_locked(struct walk *from, struct walk *to, struct inode **replaced)
+{
+	struct dir_entry *old_entry, *target = NULL;
+	int r = dir_entry_locked(from->dir, from->name, from->len, &old_entry);
+
+	if (r == 0 && to->inode)
+		r = dir_entry_locked(to->dir, to->name, to->len, &target);
+	if (r < 0)
+		return r;
+	if (to->inode == from->inode)
+		return 0; /* two names of one file: both stay */
+	if (target) {
+		dir_swap_locked(old_entry, target);
+		*replaced = dir_take_locked(old_entry);
+		return 0;
+	}
+	/* The new entry's reference and link replace the old one's. */
+	r = dir_add_locked(to->dir, to->name, to->len, from->inode);
+	if (r == 0)
+		*replaced = dir_take_locked(old_entry);
+	return r;
+}
+
+static int exchange_locked(struct walk *from, struct walk *to)
+{
+	struct dir_entry *a, *b;
+	int r = dir_entry_locked(from->dir, from->name, from->len, &a);
+
+	if (r == 0)
+		r = dir_entry_locked(to->dir, to->name, to->len, &b);
+	if (r == 0 && a != b)
+		dir_swap_locked(a, b);
+	return r;
+}
+
+int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigned flags)
+{
+	struct walk from, to = { 0 };
+	struct inode *replaced = NULL;
+	int r;
+
+	tree_lock();
+	r = walk_locked(from_at, VFS_NO_FOLLOW, &from);
+	if (r == 0)
+		r = walk_locked(to_at, VFS_NO_FOLLOW, &to);
+	if (r == 0)
+		r = check_rename(&from, &to, flags);
+	if (r == 0) {
+		r = flags & VFS_RENAME_EXCHANGE ? exchange_locked(&from, &to)
+						: move_locked(&from, &to, &replaced);
+	}
+	if (r == 0) {
+		inode_change_links(from.inode, 0); /* ctime */
+		inode_touch_write(from.dir);
+		inode_touch_write(to.dir);
+	}
+	tree_unlock();
+	walk_end(&from);
+	walk_end(&to);
+	if (replaced)
+		inode_put(replaced);
+	return r;
+}

@@ -1,0 +1,192 @@
+/*
+ * vfs_open.c: from a path, or a node, to an open file.
+ *
+ * What:       finds or makes the node under the tree's lock, then opens it without: devices,
+ *             FIFOs and generated files may take time.
+ * Invariants: (1) with O_CREAT | O_EXCL the node was made by this very call.
+ * Locking:    the tree's lock inside. Opening a FIFO sleeps.
+ * Failure:    as open(2).
+ * Source:     open(2); Linux fs/namei.c for the order of errors.
+ */
+#include <linux/fcntl.h>
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "fs/console.h"
+#include "fs/pipe.h"
+#include "fs/tree_priv.h"
+#include "kernel/mm/kmem.h"
+#include "lib/string.h"
+
+/* Bits that say how to open and are not kept. */
+#define OPEN_ONLY ((uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC))
+#define TMPFILE_BIT ((uint32_t)(O_TMPFILE & ~O_DIRECTORY))
+
+static bool wants_write(uint32_t flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Another description of what a descriptor that has no node refers to. */
+static int reopen(struct file *f, uint32_t flags, struct file **out)
+{
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	if (file_is_pipe(f))
+		return pipe_open(file_pipe(f), flags & ~OPEN_ONLY, false, out);
+	if (file_is_console(f))
+		return console_reopen(f, flags & ~OPEN_ONLY, out);
+	return -ENXIO;
+}
+
+static int open_fifo(struct inode *i, uint32_t flags, struct file **out)
+{
+	struct pipe *p = NULL, *made = NULL;
+
+	spin_lock(&i->lock);
+	p = i->pipe;
+	spin_unlock(&i->lock);
+	if (!p) {
+		int r = pipe_alloc(&made);
+
+		if (r < 0)
+			return r;
+		spin_lock(&i->lock);
+		if (!i->pipe) {
+			i->pipe = made;
+			made = NULL;
+		}
+		p = i->pipe;
+		spin_unlock(&i->lock);
+		if (made)
+			pipe_put(made);
+	}
+	return pipe_open(p, flags, true, out);
+}
+
+static int open_by_type(struct inode *i, uint32_t flags, struct file **out)
+{
+	if (flags & O_PATH)
+		return node_open(i, flags, out);
+	if (i->ops && i->ops->open)
+		return i->ops->open(i, flags, out);
+	switch (inode_type(i)) {
+	case S_IFIFO:
+		return open_fifo(i, flags, out);
+	case S_IFREG:
+	case S_IFDIR:
+		return node_open(i, flags, out);
+	case S_IFLNK:
+		return -ELOOP;
+	default:
+		return -ENXIO;
+	}
+}
+
+int vfs_open_inode(struct inode *i, uint32_t flags, struct file **out)
+{
+	int r = 0;
+
+	if (flags & O_TRUNC && !(flags & O_PATH) && inode_is_regular(i) && !i->ops)
+		r = data_truncate(i, 0);
+	if (r == 0)
+		r = open_by_type(i, (flags & ~OPEN_ONLY) | O_LARGEFILE_BIT, out);
+	if (r == 0 && !(*out)->inode) {
+		inode_get(i);
+		(*out)->inode = i;
+	}
+	return r;
+}
+
+static int check_existing(const struct walk *w, uint32_t flags)
+{
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	if (w->file)
+		return 0;
+	if (inode_is_link(w->inode))
+		return flags & O_PATH && !(flags & O_DIRECTORY) ? 0
+			: flags & O_DIRECTORY                   ? -ENOTDIR
+								: -ELOOP;
+	if ((flags & O_DIRECTORY) && !inode_is_dir(w->inode))
+		return -ENOTDIR;
+	if (inode_is_dir(w->inode) && !(flags & O_PATH) &&
+		(wants_write(flags) || (flags & O_CREAT) || (flags & O_TRUNC)))
+		return -EISDIR;
+	return 0;
+}
+
+static int find_or_make_locked(struct walk *w, uint32_t flags, uint32_t mode)
+{
+	if (w->inode || w->file)
+		return check_existing(w, flags);
+	if (!(flags & O_CREAT))
+		return -ENOENT;
+	if (w->slash)
+		return -EISDIR;
+	return tree_make_locked(w, S_IFREG | (mode & 07777), &w->inode);
+}
+
+/* A file without a name, in the file system of the directory. */
+static int open_unnamed(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file **out)
+{
+	struct inode *dir, *i;
+	int r = wants_write(flags) ? 0 : -EINVAL;
+
+	if (r == 0)
+		r = vfs_resolve(at, VFS_FOLLOW, &dir);
+	if (r < 0)
+		return r;
+	if (!inode_is_dir(dir))
+		r = -ENOTDIR;
+	else if (dir->device == VFS_DEVICE_PROC)
+		r = -EOPNOTSUPP;
+	inode_put(dir);
+	if (r == 0)
+		r = inode_alloc(S_IFREG | (mode & 07777), &i);
+	if (r < 0)
+		return r;
+	r = vfs_open_inode(i, flags & ~(uint32_t)O_DIRECTORY, out);
+	inode_put(i);
+	return r;
+}
+
+int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file **out)
+{
+	bool exclusive = (flags & O_CREAT) && (flags & O_EXCL);
+	struct walk w;
+	int r;
+
+	if (flags & O_PATH)
+		flags &= (uint32_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (flags & TMPFILE_BIT)
+		return flags & O_DIRECTORY ? open_unnamed(at, flags & ~TMPFILE_BIT, mode, out)
+					   : -EINVAL;
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
+		return -EINVAL;
+	tree_lock();
+	r = walk_locked(at, exclusive || flags & O_NOFOLLOW ? VFS_NO_FOLLOW : VFS_FOLLOW, &w);
+	if (r == 0)
+		r = find_or_make_locked(&w, flags, mode);
+	tree_unlock();
+	if (r == 0 && w.file)
+		r = reopen(w.file, flags, out);
+	else if (r == 0)
+		r = vfs_open_inode(w.inode, flags, out);
+	walk_end(&w);
+	return r;
+}
+
+int vfs_make_memfd(const char *name, bool sealable, struct file **out)
+{
+	struct inode *i;
+	int r = inode_alloc(S_IFREG | 0777, &i);
+
+	(void)name; /* Linux only shows it in /proc/self/fd */
+	if (r < 0)
+		return r;
+	i->data.seals = sealable ? 0 : F_SEAL_SEAL;
+	r = vfs_open_inode(i, O_RDWR, out);
+	inode_put(i);
+	return r;
+}
