@@ -246,8 +246,10 @@ func TestCommandLine(t *testing.T) {
 		{"flag_without_its_value", []string{"run", "-m"}, 125, []string{"-m"}},
 		{"memory_that_is_not_a_size", []string{"run", "-m", "lots", hello}, 125, []string{"lots"}},
 		{"no_CPUs", []string{"run", "-c", "0", hello}, 125, []string{"-c"}},
+		{"a_thousand_CPUs", []string{"run", "-c", "1000", hello}, 125, []string{"-c", "64"}},
 		{"minus_one_CPU", []string{"run", "-c", "-1", hello}, 125, []string{"-c"}},
 		{"port_that_is_none", []string{"run", "-p", "99999:80", hello}, 125, []string{"99999"}},
+		{"port_of_an_unknown_protocol", []string{"run", "-p", "8080:80/sctp", hello}, 125, []string{"sctp"}},
 		{"port_without_guest", []string{"run", "-p", "8080", hello}, 125, []string{"8080"}},
 		{"environment_without_value", []string{"run", "-e", "=x", hello}, 125, []string{"-e"}},
 		{"timeout_that_is_none", []string{"run", "--timeout", "soon", hello}, 125, []string{"soon"}},
@@ -308,6 +310,29 @@ func TestGuestThatNeverSaysHello(t *testing.T) {
 	refused(t, []string{"run", "--timeout", "2s", "--vmm-arg", "-S", program(c.release, "hello")}, 125, "timeout")
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+// TestKernelThatHangs is the same with a CPU that spins in the kernel.
+func TestKernelThatHangs(t *testing.T) {
+	c := firstConfig(t)
+	refused(t, []string{"run", "--timeout", "2s", "--kernel-arg", "selftest=hang", program(c.release, "hello")}, 125, "timeout")
+}
+
+// TestKernelFault: the report names the program and its Go, the registers, and both stacks.
+func TestKernelFault(t *testing.T) {
+	c := firstConfig(t)
+	j := core("wait")
+	j.flags = []string{"--kernel-arg", "selftest=fault"}
+	r := startMachine(t, c, j).wait()
+	if r.code != 125 || r.trouble != "" {
+		t.Errorf("want 125: %s", r.report())
+	}
+	report := string(r.stderr) + r.log
+	for _, part := range []string{"core", "go1.", "rip", "rsp", "kernel", "stack", "main."} {
+		if !contains(report, part) {
+			t.Errorf("the report does not say %q: %s", part, r.report())
+		}
 	}
 }
 

@@ -237,9 +237,18 @@ func startMachine(t *testing.T, c config, j job) *running {
 func startCommand(t *testing.T, stdin io.Reader, timeout time.Duration, args ...string) *running {
 	t.Helper()
 	cmd := exec.Command(gosolo, args...)
-	p := &running{cmd: cmd, tmp: t.TempDir()}
-	cmd.Env = append(os.Environ(), "TMPDIR="+p.tmp)
 	cmd.Stdin = stdin
+	return startOwn(t, cmd, timeout)
+}
+
+// startOwn starts a process that must leave nothing behind, in a TMPDIR of its own.
+func startOwn(t *testing.T, cmd *exec.Cmd, timeout time.Duration) *running {
+	t.Helper()
+	p := &running{cmd: cmd, tmp: t.TempDir()}
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, "TMPDIR="+p.tmp)
 	if err := p.start(timeout); err != nil {
 		t.Fatal(err)
 	}
