@@ -15,6 +15,7 @@
 #include "drivers/virtio/mmio.h"
 #include "drivers/virtio/net.h"
 #include "drivers/virtio/rng.h"
+#include "kernel/dev/hostchan.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
 
@@ -43,4 +44,6 @@ void drivers_init(void)
 	for (uint32_t i = 0; i < options.mmio_count; i++)
 		if (virtio_probe(&d, &options.mmio[i]) == 0)
 			start_device(&d);
+	if (!hostchan_is_connected())
+		log_set_sink(NULL); /* nothing better will come than the debug output */
 }

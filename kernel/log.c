@@ -2,7 +2,8 @@
  * log.c: the kernel's messages.
  *
  * What:       each line is stamped, stored in a ring that forgets the oldest, and given to the
- *             sink; while there is no sink it goes to the platform's debug output.
+ *             sink. While there is none lines wait, for the debug output is slow (an exit of the
+ *             machine for each byte); a warning or an error shows there, with all before it.
  * Invariants: (1) records lie back to back from first to end (indices run on, modulo the ring);
  *             none is ever cut. (2) first <= unseen <= end.
  * Locking:    LOCK_LOG around ring and sink. Taken by trying for a bounded time: a line logged by
@@ -75,27 +76,27 @@ static void store_locked(enum gosolo_log_level level, const char *line, uint32_t
 	logger.end += sizeof(r) + bytes;
 }
 
-static void show_locked(void)
+static void show_debug(enum gosolo_log_level level unused_arg, const char *line, uint32_t bytes)
+{
+	platform_debug_write(line, bytes);
+	platform_debug_write("\n", 1);
+}
+
+static void show_locked(sink_fn *sink)
 {
 	char line[LINE_MAX];
 	struct record r;
 
 	lock_assert_held(&logger.lock);
-	while (logger.sink && logger.unseen < logger.end) {
+	while (logger.unseen < logger.end) {
 		ring_read(logger.unseen, &r, sizeof(r));
 		ring_read(logger.unseen + sizeof(r), line, MIN(r.bytes, LINE_MAX));
 		logger.unseen += sizeof(r) + r.bytes;
-		logger.sink((enum gosolo_log_level)r.level, line, r.bytes);
+		sink((enum gosolo_log_level)r.level, line, r.bytes);
 	}
 }
 
-static void show_debug(char *line, uint32_t bytes)
-{
-	line[bytes] = '\n'; /* there is room: format_line */
-	platform_debug_write(line, bytes + 1);
-}
-
-/* line holds LINE_MAX + 1 bytes; the result is at most LINE_MAX. */
+/* line holds LINE_MAX bytes. */
 static uint32_t format_line(char *line, const char *format, va_list ap)
 {
 	uint64_t now_us = clock_now_ns() / NS_PER_US;
@@ -124,24 +125,25 @@ static bool lock_in_time(void)
 
 void klog(enum gosolo_log_level level, const char *format, ...)
 {
-	char line[LINE_MAX + 1];
+	int limit = atomic_load_explicit(&logger.level, memory_order_relaxed);
+	char line[LINE_MAX];
 	uint32_t bytes;
 	va_list ap;
 
-	if ((int)level > atomic_load_explicit(&logger.level, memory_order_relaxed))
+	if ((int)level > limit)
 		return;
 	va_start(ap, format);
 	bytes = format_line(line, format, ap);
 	va_end(ap);
 	if (!lock_in_time()) {
-		show_debug(line, bytes);
+		show_debug(level, line, bytes);
 		return;
 	}
 	store_locked(level, line, bytes);
 	if (logger.sink)
-		show_locked();
-	else
-		show_debug(line, bytes);
+		show_locked(logger.sink);
+	else if (level <= GOSOLO_LOG_WARN || limit >= GOSOLO_LOG_DEBUG)
+		show_locked(show_debug);
 	spin_unlock(&logger.lock);
 }
 
@@ -153,7 +155,7 @@ void log_set_level(enum gosolo_log_level level)
 void log_set_sink(sink_fn *sink)
 {
 	spin_lock(&logger.lock);
-	logger.sink = sink;
-	show_locked();
+	logger.sink = sink ? sink : show_debug;
+	show_locked(logger.sink);
 	spin_unlock(&logger.lock);
 }

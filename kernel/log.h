@@ -16,7 +16,8 @@ void klog(enum gosolo_log_level level, const char *format, ...) printf_like(2, 3
 #define log_debug(...) klog(GOSOLO_LOG_DEBUG, __VA_ARGS__)
 
 void log_set_level(enum gosolo_log_level level);
-/* The sink gets every line that passes the level, and at once all lines of the ring that it has not
- * seen. Called under LOCK_LOG: it must not log, sleep or take a lock but
- * LOCK_OUTBOX. */
+/* The sink gets every line that passes the level, and at once all lines of the ring that nobody has
+ * seen; NULL: the platform's debug output. Called under LOCK_LOG: it must not log, sleep or take a
+ * lock but LOCK_OUTBOX. Before the first call lines wait in the ring, until a warning or an error
+ * (or level debug) shows them all on the debug output. */
 void log_set_sink(void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes));
