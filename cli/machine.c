@@ -343,6 +343,10 @@ int machine_run(const struct machine_request *request)
 	qemu.accel = choice.accel;
 	qemu.cpu_model = choice.cpu_model;
 	qemu.cmdline = compose_line(request);
+	if (strlen(qemu.cmdline) > GOSOLO_CMDLINE_BYTES_MAX)
+		return report_fail(GOSOLO_CODE_FAILED,
+			"%s: arguments and environment are too long: %zu bytes, %u at most",
+			request->name, strlen(qemu.cmdline), GOSOLO_CMDLINE_BYTES_MAX);
 	qemu_compose(&qemu, &argv);
 	code = check_memory(request, qemu.mem_mib);
 	if (code)

@@ -94,7 +94,8 @@ struct gosolo_archive_node {
  * Words separated by spaces. In every word %XX (two hexadecimal digits) stands for that byte; the
  * command escapes space, '%', '"', control characters and bytes above 126. Order does not matter
  * save that "--" ends the options: the words after it are the program's arguments (argv[1]…).
- * A word that is not listed here is one line in the log.
+ * A word that is not listed here is one line in the log. An empty argument is the word %00. The
+ * whole line has at most GOSOLO_CMDLINE_BYTES_MAX bytes.
  *
  *   env=K=V                  one variable of the program's environment; may repeat, last one wins
  *   arg0=PATH                argv[0]; default "/" + gosolo_image.program
@@ -111,6 +112,7 @@ struct gosolo_archive_node {
  *   tsc_khz=N                rate of the time stamp counter, when the host knows it
  *   virtio_mmio.device=SIZE@ADDR:IRQ   a virtio-mmio transport (same syntax as Linux); may repeat
  */
+#define GOSOLO_CMDLINE_BYTES_MAX 65535u /* without the NUL at its end */
 
 /* ------------------------------------------------------------------ the virtio-serial device
  *
