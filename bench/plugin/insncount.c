@@ -25,14 +25,15 @@ struct qemu_plugin_insn;
 struct qemu_info;
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-					   void (*cb)(uint64_t, struct qemu_plugin_tb *));
+	void (*cb)(uint64_t, struct qemu_plugin_tb *));
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int op, void *, uint64_t);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int op, void *,
+	uint64_t);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *,
-					    void (*cb)(unsigned int, void *), int flags, void *);
+	void (*cb)(unsigned int, void *), int flags, void *);
 void qemu_plugin_register_atexit_cb(uint64_t id, void (*cb)(uint64_t, void *), void *);
 
 EXPORT extern int qemu_plugin_version;
@@ -60,7 +61,7 @@ static void at_exit(uint64_t id, void *arg)
 static bool is_mark(const uint8_t *b, size_t size)
 {
 	return size == 7 && b[0] == 0x0f && b[1] == 0x1f && b[2] == 0x80 && (b[3] & 0xf0) == 0x40 &&
-	       memcmp(b + 4, "ogo", 3) == 0;
+		memcmp(b + 4, "ogo", 3) == 0;
 }
 
 static void translated(uint64_t id, struct qemu_plugin_tb *tb)
@@ -72,10 +73,11 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		const uint8_t *bytes = qemu_plugin_insn_data(insn);
 
-		qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &count, 1);
+		qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &count,
+			1);
 		if (is_mark(bytes, qemu_plugin_insn_size(insn)))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark, QEMU_PLUGIN_CB_NO_REGS,
-							       (void *)(intptr_t)(bytes[3] & 15));
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark,
+				QEMU_PLUGIN_CB_NO_REGS, (void *)(intptr_t)(bytes[3] & 15));
 	}
 }
 
