@@ -231,7 +231,7 @@ static int add_file(struct archive *archive, const char *host, const char *guest
 	const void *data;
 	if (bytes > archive->limit_bytes - archive->data_bytes)
 		return report_fail(GOSOLO_CODE_FAILED,
-			"%s: too much to put into the image (more than %llu MiB in all)", host,
+			"%s: one too many: more than %llu MiB of files for the image", host,
 			(unsigned long long)(archive->limit_bytes >> 20));
 	data = bytes ? load_file(fd, bytes) : "";
 	if (!data)

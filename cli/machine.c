@@ -29,6 +29,7 @@
 
 enum {
 	MEM_MIB_DEFAULT = 256,
+	MEM_MIB_BESIDE = 192,
 	MEM_MIB_SPARE = 4, /* what even the smallest program needs beside its image */
 	SOCKETS = 4,
 };
@@ -138,6 +139,14 @@ static char *compose_line(const struct machine_request *request)
 	for (size_t i = 0; request->args[i]; i++)
 		kcmdline_add(&line, request->args[i], NULL);
 	return kcmdline_finish(&line);
+}
+
+/* 256 MiB, or what leaves a big image enough beside itself. */
+static uint32_t default_memory(const struct gosolo_image *image)
+{
+	uint64_t roomy_mib = (image->image_end >> 20) + MEM_MIB_BESIDE;
+
+	return roomy_mib > MEM_MIB_DEFAULT ? (uint32_t)roomy_mib : MEM_MIB_DEFAULT;
 }
 
 static int check_memory(const struct machine_request *request, uint32_t mem_mib)
@@ -338,7 +347,7 @@ int machine_run(const struct machine_request *request)
 
 	if (code)
 		return code;
-	qemu.mem_mib = qemu.mem_mib ? qemu.mem_mib : MEM_MIB_DEFAULT;
+	qemu.mem_mib = qemu.mem_mib ? qemu.mem_mib : default_memory(request->image);
 	qemu.cpus = qemu.cpus ? qemu.cpus : 1;
 	qemu.accel = choice.accel;
 	qemu.cpu_model = choice.cpu_model;
