@@ -181,7 +181,9 @@ int vm_move_pages_locked(uint64_t from, uint64_t bytes, uint64_t to)
 		ASSERT(back == moved); /* the old tables are still there */
 	}
 	paging_flush(from, from + bytes);
-	if (moved < bytes)
-		paging_flush(to, to + moved);
-	return moved < bytes ? -ENOMEM : 0;
+	if (moved == bytes)
+		return 0;
+	paging_flush(to, to + bytes);
+	vm_prune_locked(to, to + bytes);
+	return -ENOMEM;
 }

@@ -1,0 +1,107 @@
+/* sources: kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c
+ * kernel/mm/vm_ops.c kernel/mm/vm_object.c test/unit/vm_steps.c test/unit/shim/host.c
+ * test/unit/shim/host_ram.c test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c
+ * test/unit/shim/host_paging.c */
+/*
+ * vm_file_test.c: mappings of objects: copy on write, sharing, write-back, truncation.
+ *
+ * What:       a file of eight pages, mapped privately and shared; others change mappings while a
+ *             page is asked for.
+ * Invariants: none of its own.
+ * Locking:    one thread.
+ * Failure:    aborts with the failed check.
+ * Source:     kernel/mm/vm.h; mmap(2), msync(2).
+ */
+#include "vm_steps.h"
+
+static void test_private_file(void)
+{
+	uint64_t a = map_file(10, RW, 0, 0), b = map_file(4, R, 0, 2);
+	unsigned flags;
+
+	CHECK_EQ(load(a), 'a');
+	CHECK_EQ(load(b), 'c');
+	CHECK_EQ(frame_at(a, &flags), file.frames[0]);
+	CHECK(!(flags & PAGING_WRITE));
+	store(a, 'X'); /* after a load: replaced */
+	store(a + PAGES(2), 'Y'); /* first touch */
+	CHECK_EQ(*(char *)pfn_to_virt(file.frames[0]), 'a');
+	CHECK_EQ(load(b), 'c');
+	CHECK_EQ(load(a), 'X');
+	CHECK_EQ(vm_protect(a, PAGES(10), R), 0);
+	CHECK_EQ(vm_fault(a, VM_PROT_WRITE), VM_FAULT_ACCERR);
+	CHECK_EQ(vm_protect(a, PAGES(10), RW), 0);
+	frame_at(a, &flags);
+	CHECK(flags & PAGING_WRITE); /* its own copy */
+	store(a, 'Z');
+	CHECK_EQ(vm_discard(a, PAGES(10)), 0);
+	CHECK_EQ(load(a), 'a'); /* the file's contents again */
+	CHECK_EQ(vm_fault(a + PAGES(8), R), VM_FAULT_BUS);
+	CHECK_EQ(vm_populate(a, PAGES(10), false), -EFAULT);
+	CHECK_EQ(file.writes, 0);
+	CHECK_EQ(vm_sync(a, PAGES(10)), 0);
+	CHECK_EQ(file.syncs, 0); /* nothing shared */
+	CHECK_EQ(vm_discard(a, PAGES(10)), 0);
+	file.error = -ENOMEM;
+	CHECK_EQ(vm_fault(a + PAGES(7), R), VM_FAULT_NO_MEMORY);
+	file.error = -EIO;
+	CHECK_EQ(vm_fault(a + PAGES(7), R), VM_FAULT_BUS);
+	unmap(a, PAGES(10));
+	unmap(b, PAGES(4));
+}
+
+static void test_shared_file(void)
+{
+	uint64_t a = map_file(8, RW, VM_SHARED, 0), b = map_file(8, R, VM_SHARED | VM_NEVER_WRITE, 0);
+
+	CHECK_EQ(load(a + PAGE_SIZE), 'b');
+	CHECK_EQ(file.writes, 0);
+	store(a + PAGE_SIZE, 'B');
+	CHECK_EQ(file.writes, 1);
+	CHECK_EQ(load(b + PAGE_SIZE), 'B');
+	store(a + PAGE_SIZE, 'C');
+	CHECK_EQ(file.writes, 1);
+	CHECK_EQ(vm_sync(a, PAGES(8)), 0);
+	CHECK_EQ(file.syncs, 1);
+	store(a + PAGE_SIZE, 'D'); /* is announced again */
+	CHECK_EQ(file.writes, 2);
+	CHECK_EQ(vm_protect(b, PAGE_SIZE, RW), -EACCES);
+	CHECK_EQ(vm_discard(a, PAGES(8)), 0); /* nothing is lost */
+	CHECK_EQ(load(a + PAGE_SIZE), 'D');
+	vm_object_drop(&file.base, 1, 1);
+	CHECK_EQ(resident(), 0);
+	unmap(a, PAGES(8));
+	unmap(b, PAGES(8));
+}
+
+static uint64_t moving;
+
+static void take_it_away(void)
+{
+	uint64_t a = moving;
+
+	file.on_page = NULL;
+	CHECK_EQ(map(&a, PAGES(2), RW, VM_FIXED), 0); /* another thread: anonymous now */
+}
+
+static void test_changed_while_asked(void)
+{
+	moving = map_file(2, RW, 0, 0);
+	file.on_page = take_it_away;
+	CHECK_EQ(load(moving), 0); /* judged by what is mapped when it is filled */
+	unmap(moving, PAGES(2));
+	moving = map_file(2, RW, VM_SHARED, 0);
+	file.on_page = take_it_away;
+	store(moving, 7);
+	CHECK_EQ(*(char *)pfn_to_virt(file.frames[0]), 'a');
+	unmap(moving, PAGES(2));
+}
+
+int main(void)
+{
+	setup_machine();
+	RUN(test_private_file);
+	RUN(test_shared_file);
+	RUN(test_changed_while_asked);
+	return 0;
+}
