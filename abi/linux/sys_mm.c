@@ -79,8 +79,9 @@ static int get_file_object(int fd, struct vm_request *r)
 
 long sys_mmap(const struct sysargs *a)
 {
-	struct vm_request r = { .addr = a->arg[0], .bytes = a->arg[1],
-		.prot = (unsigned)a->arg[2] & PROT_BITS };
+	struct vm_request r = {
+		.addr = a->arg[0], .bytes = a->arg[1], .prot = (unsigned)a->arg[2] & PROT_BITS
+	};
 	uint64_t addr;
 	int err;
 
@@ -251,8 +252,8 @@ long sys_mlockall(const struct sysargs *a)
 {
 	uint64_t flags = a->arg[0];
 
-	if (flags == 0 || flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
-		|| flags == MCL_ONFAULT)
+	if (flags == 0 || flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
+		flags == MCL_ONFAULT)
 		return -EINVAL;
 	return 0; /* what it is for holds already: no page is ever written elsewhere */
 }

@@ -134,13 +134,15 @@ static bool add_slab_locked(unsigned class)
 		return false;
 	f = pmm_frame(pfn);
 	page = pfn_to_virt(pfn);
-	f->slab_class = (uint16_t)class;
+	f->slab_class = class & 0xffu;
 	f->slab_used = 0;
 	f->slab_first = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t next = (i + 1) * bytes / UNIT_BYTES;
 
-		*(uint16_t *)(void *)(page + i * bytes) = (uint16_t)(i + 1 < count ? next : UNIT_NONE);
+		if (i + 1 == count)
+			next = UNIT_NONE;
+		*(uint16_t *)(void *)(page + i * bytes) = (uint16_t)next;
 		poison_free(page + i * bytes, bytes);
 	}
 	link_slab_locked(pfn, class);

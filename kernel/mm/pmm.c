@@ -128,11 +128,11 @@ static void give_block_locked(pfn_t pfn, unsigned order)
 /* ------------------------------------------------------------------ carving */
 static bool chunk_is_ready(pfn_t pfn)
 {
-	uint64_t chunk = pfn / CHUNK_PAGES;
+	uint64_t chunk = pfn / CHUNK_PAGES, word;
 
 	/* Pairs with the release in prepare_chunk_locked. */
-	return atomic_load_explicit(&pmm.ready[chunk / READY_BITS], memory_order_acquire)
-		>> (chunk % READY_BITS) & 1;
+	word = atomic_load_explicit(&pmm.ready[chunk / READY_BITS], memory_order_acquire);
+	return word >> (chunk % READY_BITS) & 1;
 }
 
 /* Writes the frames of pfn's chunk: nobody's, for ever (3). */

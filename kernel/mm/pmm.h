@@ -49,7 +49,7 @@ pfn_t pmm_alloc(unsigned order, enum pmm_owner owner) must_check;
 pfn_t pmm_alloc_zeroed(enum pmm_owner owner) must_check;
 void pmm_free(pfn_t pfn, unsigned order);
 /* References to single frames: a frame is freed when the last one is put. Frames that were never
- * given to pmm (the image's, device memory) may be named too: they are PMM_KERNEL and never freed. */
+ * given to pmm may be named too (the image's, device memory): PMM_KERNEL, and never freed. */
 void pmm_get(pfn_t pfn);
 void pmm_put(pfn_t pfn);
 /* Of a frame below ram_end. */

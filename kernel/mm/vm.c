@@ -252,8 +252,9 @@ int vm_map(const struct vm_request *r, uint64_t *addr)
 
 int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot)
 {
-	struct vm_request r = { .addr = addr, .bytes = bytes, .prot = prot,
-		.flags = VM_FIXED_NOREPLACE | VM_KERNEL };
+	struct vm_request r = {
+		.addr = addr, .bytes = bytes, .prot = prot, .flags = VM_FIXED_NOREPLACE | VM_KERNEL
+	};
 	int err;
 
 	/* Not check_request: an image may be larger than what it leaves of RAM. */
@@ -302,9 +303,12 @@ static bool get_region(uint64_t addr, struct vm_region *out)
 	spin_lock(&vm.lock);
 	v = vma_find_locked(addr);
 	if (v) {
-		*out = (struct vm_region){ .start = v->start, .end = v->end,
-			.offset_bytes = v->offset_bytes, .prot = v->prot,
-			.flags = v->flags & ~VMA_IMAGE, .object = v->object };
+		*out = (struct vm_region){ .start = v->start,
+			.end = v->end,
+			.offset_bytes = v->offset_bytes,
+			.prot = v->prot,
+			.flags = v->flags & ~VMA_IMAGE,
+			.object = v->object };
 		if (v->object)
 			v->object->ops->get(v->object);
 	}

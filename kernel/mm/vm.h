@@ -32,10 +32,11 @@ enum vm_flag {
 	VM_FIXED_NOREPLACE = 2u, /* exactly there, else -EEXIST */
 	VM_SHARED = 4u, /* writes reach the object */
 	VM_POPULATE = 8u, /* fill now */
-	VM_KERNEL = 16u, /* the image's own and the vDSO's: nothing may unmap, protect, move, replace
-		or discard any page of it (-EINVAL) */
-	VM_NEVER_WRITE = 32u, /* shared mapping of a file that is not open for writing: vm_protect
-		gives -EACCES for VM_PROT_WRITE */
+	/* The image's own and the vDSO's: nothing may unmap, protect, move, replace or discard any
+	 * page of it (-EINVAL). */
+	VM_KERNEL = 16u,
+	/* Shared mapping of a file that is not open for writing: no VM_PROT_WRITE (-EACCES). */
+	VM_NEVER_WRITE = 32u,
 };
 
 /* A source of pages, reference-counted by its owner. Its frames are never PMM_PROGRAM: that is how
@@ -49,8 +50,8 @@ struct vm_object_ops {
 	/* Frame of page index, with a reference for the caller. write: it is going to be modified
 	 * (asked again after each sync). -EFAULT (SIGBUS): beyond the end. -ENOMEM. May sleep. */
 	int (*page)(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn);
-	/* Write back pages [first, last]; may sleep. An owner that keeps track of what is dirty marks
-	 * them clean, then calls vm_object_clean, then writes. NULL: nothing to write back to. */
+	/* Write back pages [first, last]; may sleep. An owner that keeps track of what is dirty
+	 * marks them clean, then calls vm_object_clean, then writes. NULL: nothing to write to. */
 	int (*sync)(struct vm_object *o, uint64_t first, uint64_t last);
 };
 

@@ -86,8 +86,8 @@ static struct wish make_wish(const struct fault *f, const struct vma *v)
 
 static bool is_same_wish(const struct wish *a, const struct wish *b)
 {
-	return a->object == b->object && a->index == b->index && a->write == b->write
-		&& a->copy == b->copy;
+	return a->object == b->object && a->index == b->index && a->write == b->write &&
+		a->copy == b->copy;
 }
 
 static void unmap_old_locked(struct fault *f)

@@ -41,8 +41,8 @@ int vm_protect(uint64_t addr, uint64_t bytes, unsigned prot)
 	struct vma *v, *dead = NULL;
 	int err;
 
-	if (!vm_check_range(addr, &bytes)
-		|| prot & ~(unsigned)(VM_PROT_READ | VM_PROT_WRITE | VM_PROT_EXEC))
+	if (!vm_check_range(addr, &bytes) ||
+		prot & ~(unsigned)(VM_PROT_READ | VM_PROT_WRITE | VM_PROT_EXEC))
 		return -EINVAL;
 	if (bytes == 0)
 		return 0;
@@ -124,8 +124,8 @@ static int check_remap_locked(const struct remap *m, struct vma **out)
 		return -EINVAL;
 	if (vm.count >= VM_MAPPINGS_MAX)
 		return -ENOMEM; /* a move adds one before it takes one */
-	if (m->new_bytes > m->old_bytes && v->prot & VM_PROT_WRITE && !v->object
-		&& vm_is_impossible(m->new_bytes))
+	if (m->new_bytes > m->old_bytes && v->prot & VM_PROT_WRITE && !v->object &&
+		vm_is_impossible(m->new_bytes))
 		return -ENOMEM;
 	return 0;
 }
@@ -221,8 +221,8 @@ static int check_remap(const struct remap *m)
 
 	spin_lock(&vm.lock);
 	err = check_remap_locked(m, &v);
-	if (!err && m->fixed && m->fixed <= VM_HIGHEST
-		&& vm_has_kernel_locked(m->fixed, m->fixed + m->new_bytes))
+	if (!err && m->fixed && m->fixed <= VM_HIGHEST &&
+		vm_has_kernel_locked(m->fixed, m->fixed + m->new_bytes))
 		err = -EINVAL;
 	spin_unlock(&vm.lock);
 	if (err || m->fixed == 0)
@@ -242,8 +242,8 @@ int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, bool may_move
 	struct remap m = { old, old_bytes, new_bytes, fixed, may_move };
 	int err;
 
-	if (old_bytes == 0 || new_bytes == 0 || new_bytes > ARCH_USER_END
-		|| !vm_check_range(old, &m.old_bytes))
+	if (old_bytes == 0 || new_bytes == 0 || new_bytes > ARCH_USER_END ||
+		!vm_check_range(old, &m.old_bytes))
 		return -EINVAL;
 	m.new_bytes = ROUND_UP(new_bytes, PAGE_SIZE);
 	if (fixed && (!may_move || fixed & PAGE_MASK))

@@ -82,7 +82,7 @@ void vm_drop_locked(uint64_t start, uint64_t end)
 		start = vm_drop_batch_locked(start, end);
 }
 
-/* Tables cover 2 MiB and more: only where the hole covers such a piece can one be empty for good. */
+/* A table covers 2 MiB or more: only where the hole covers as much can one be empty for good. */
 void vm_prune_locked(uint64_t start, uint64_t end)
 {
 	struct vma *next = vma_find_locked(start);
@@ -159,7 +159,7 @@ static uint64_t move_range_locked(uint64_t from, uint64_t bytes, uint64_t to)
 
 	lock_assert_held(&vm.lock);
 	for (va = paging_next_present(from, end); va < end;
-			va = paging_next_present(va + PAGE_SIZE, end)) {
+		va = paging_next_present(va + PAGE_SIZE, end)) {
 		bool present = paging_lookup(va, &pa, &flags, &size_bytes);
 
 		ASSERT(present && size_bytes == PAGE_SIZE);

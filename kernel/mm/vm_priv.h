@@ -2,7 +2,8 @@
  * vm_priv.h: what the files of the address space share: the mappings, their tree, their pages.
  *
  * vm_tree.c keeps mappings apart, in order and merged; vm_pages.c drops and re-protects pages;
- * vm_fault.c fills them; vm.c, vm_ops.c and vm_object.c are the calls. All _locked functions need vm.lock.
+ * vm_fault.c fills them; vm.c, vm_ops.c and vm_object.c are the calls. All _locked
+ * functions need vm.lock.
  */
 #pragma once
 

@@ -87,12 +87,9 @@ static void remove_node(struct vma *v)
 	vm.last_found = NULL; /* (3) */
 }
 
-static void resize_node(struct vma *v, uint64_t start, uint64_t end)
+static void resize_node(struct vma *v, uint64_t end)
 {
-	vm.reserved_bytes += (end - start) - (v->end - v->start);
-	if (v->object)
-		v->offset_bytes += start - v->start;
-	v->start = start;
+	vm.reserved_bytes += end - v->end;
 	v->end = end;
 	update_path(v);
 }
@@ -173,9 +170,9 @@ uint64_t vma_find_hole_locked(uint64_t bytes)
 /* ------------------------------------------------------------------ changes */
 static bool can_merge(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->prot == b->prot && a->flags == b->flags
-		&& a->object == b->object
-		&& (!a->object || a->offset_bytes + (a->end - a->start) == b->offset_bytes);
+	return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
+		a->object == b->object &&
+		(!a->object || a->offset_bytes + (a->end - a->start) == b->offset_bytes);
 }
 
 /* Merges v with the next mapping if that is possible. */
@@ -188,7 +185,7 @@ static bool merge_next(struct vma *v, struct vma **dead)
 		return false;
 	end = next->end;
 	vma_take_locked(next, dead);
-	resize_node(v, v->start, end);
+	resize_node(v, end);
 	return true;
 }
 
@@ -200,7 +197,7 @@ void vma_add_locked(struct vma *v, struct vma **dead)
 	ASSERT(v->start >= VM_LOWEST && v->start < v->end && v->end <= VM_HIGHEST); /* (1) */
 	ASSERT(!next || next->start >= v->end);
 	if (prev && can_merge(prev, v)) {
-		resize_node(prev, prev->start, v->end);
+		resize_node(prev, v->end);
 		bury_later(v, dead);
 		v = prev;
 	} else {
@@ -223,13 +220,12 @@ void vma_grow_locked(struct vma *v, uint64_t end)
 	lock_assert_held(&vm.lock);
 	ASSERT(end > v->end && end <= VM_HIGHEST);
 	ASSERT(!next || next->start >= end);
-	resize_node(v, v->start, end);
+	resize_node(v, end);
 }
 
 static int split_at(uint64_t addr)
 {
 	struct vma *v = vma_at_locked(addr), *upper;
-	uint64_t end;
 
 	if (!v || v->start == addr)
 		return 0;
@@ -244,9 +240,7 @@ static int split_at(uint64_t addr)
 		upper->offset_bytes += addr - v->start;
 		v->object->ops->get(v->object);
 	}
-	end = v->end;
-	resize_node(v, v->start, addr);
-	ASSERT(upper->end == end);
+	resize_node(v, addr);
 	insert_node(upper);
 	return 0;
 }
@@ -293,9 +287,9 @@ static bool is_node_sane(struct vma *v, uint64_t floor)
 	uint64_t start = v->tree_start, end = v->tree_end, hole = v->tree_hole_bytes;
 
 	update_node(v);
-	return v->tree_start == start && v->tree_end == end && v->tree_hole_bytes == hole
-		&& v->start >= floor && v->start < v->end && v->end <= VM_HIGHEST
-		&& ((v->start | v->end | v->offset_bytes) & PAGE_MASK) == 0;
+	return v->tree_start == start && v->tree_end == end && v->tree_hole_bytes == hole &&
+		v->start >= floor && v->start < v->end && v->end <= VM_HIGHEST &&
+		((v->start | v->end | v->offset_bytes) & PAGE_MASK) == 0;
 }
 
 bool vma_tree_is_sane_locked(void)
@@ -304,8 +298,7 @@ bool vma_tree_is_sane_locked(void)
 	struct vma *v;
 
 	lock_assert_held(&vm.lock);
-	RB_FOREACH(v, vma_tree, &vm.tree)
-	{
+	RB_FOREACH(v, vma_tree, &vm.tree) {
 		if (!is_node_sane(v, floor))
 			return false;
 		floor = v->end;

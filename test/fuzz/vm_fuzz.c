@@ -1,6 +1,7 @@
 /* sources: kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c
- * kernel/mm/vm_ops.c kernel/mm/vm_object.c test/fuzz/vm_model.c test/unit/shim/host.c test/unit/shim/host_ram.c
- * test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c test/unit/shim/host_paging.c */
+ * kernel/mm/vm_ops.c kernel/mm/vm_object.c test/fuzz/vm_model.c test/unit/shim/host.c
+ * test/unit/shim/host_ram.c test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c
+ * test/unit/shim/host_paging.c */
 /*
  * vm_fuzz.c: random sequences of memory calls and faults, equal page by page to a model.
  *
@@ -120,7 +121,8 @@ static void do_map(void)
 	r.addr = mode == 5 ? 0 : model_addr(first);
 	r.bytes = count * PAGE_SIZE - (mode < 2 ? 5 : 0);
 	r.prot = as.prot;
-	r.flags = modes[mode] | (as.shared ? VM_SHARED : 0u) | (as.never_write ? VM_NEVER_WRITE : 0u);
+	r.flags = modes[mode] | (as.shared ? VM_SHARED : 0u) |
+		(as.never_write ? VM_NEVER_WRITE : 0u);
 	r.object = model_object(as.object);
 	r.offset_bytes = as.index * PAGE_SIZE;
 	arm_failure();
@@ -282,9 +284,9 @@ static void do_truncate(void)
 /* ------------------------------------------------------------------ driver */
 static void do_one(void)
 {
-	static void (*const calls[])(void) = { do_map, do_map, do_map, do_unmap, do_protect, do_protect,
-		do_discard, do_touch, do_touch, do_touch, do_touch, do_populate, do_resident, do_sync,
-		do_remap, do_remap, do_truncate };
+	static void (*const calls[])(void) = { do_map, do_map, do_map, do_unmap, do_protect,
+		do_protect, do_discard, do_touch, do_touch, do_touch, do_touch, do_populate,
+		do_resident, do_sync, do_remap, do_remap, do_truncate };
 
 	fuzz.was_disturbed = false;
 	calls[next_byte() % ARRAY_LEN(calls)]();
@@ -318,7 +320,7 @@ static void setup(void)
 	vm_init();
 	CHECK(vm_map_image(VM_LOWEST, model_addr(0) - VM_LOWEST, VM_PROT_READ) == 0);
 	CHECK(vm_map_image(model_addr(WINDOW_PAGES),
-		ARCH_USER_END - PAGE_SIZE - model_addr(WINDOW_PAGES), VM_PROT_READ) == 0);
+		      ARCH_USER_END - PAGE_SIZE - model_addr(WINDOW_PAGES), VM_PROT_READ) == 0);
 	host_relax = other_thread;
 	model_object_asked = other_thread;
 }

@@ -337,9 +337,9 @@ void model_truncate(unsigned number, unsigned pages)
 /* ------------------------------------------------------------------ remap */
 static bool is_one_mapping(const struct model_page *a, const struct model_page *b)
 {
-	return a->mapped && b->mapped && a->prot == b->prot && a->shared == b->shared
-		&& a->never_write == b->never_write && a->object == b->object
-		&& (!a->object || a->index + 1 == b->index);
+	return a->mapped && b->mapped && a->prot == b->prot && a->shared == b->shared &&
+		a->never_write == b->never_write && a->object == b->object &&
+		(!a->object || a->index + 1 == b->index);
 }
 
 static unsigned mapping_end(unsigned page)

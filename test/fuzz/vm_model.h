@@ -1,8 +1,8 @@
 /*
  * vm_model.h: what the address space should look like, page by page.
  *
- * Pages are numbered from 0 to WINDOW_PAGES - 1. The window is 2 MiB on both sides of a 1 GiB border:
- * page tables of all levels come and go, and none is shared with what lies outside.
+ * Pages are numbered from 0 to WINDOW_PAGES - 1. The window is 2 MiB on both sides of a 1 GiB
+ * border: page tables of all levels come and go, and none is shared with what lies outside.
  */
 #pragma once
 

@@ -27,7 +27,7 @@ static void add(paddr_t start, paddr_t end)
 		owned[i] = i != PFN_NONE;
 }
 
-/* The allocator is one per process: its state is carried from test to test, so RAM is set up once. */
+/* There is one allocator in a process, and it can't be emptied: RAM is set up once. */
 static void setup(void)
 {
 	size_t table = pmm_table_bytes(RAM_BYTES);

@@ -52,7 +52,8 @@ static void test_private_file(void)
 
 static void test_shared_file(void)
 {
-	uint64_t a = map_file(8, RW, VM_SHARED, 0), b = map_file(8, R, VM_SHARED | VM_NEVER_WRITE, 0);
+	uint64_t a = map_file(8, RW, VM_SHARED, 0),
+		 b = map_file(8, R, VM_SHARED | VM_NEVER_WRITE, 0);
 
 	CHECK_EQ(load(a + PAGE_SIZE), 'b');
 	CHECK_EQ(file.writes, 0);

@@ -132,8 +132,11 @@ static const struct vm_object_ops file_ops = { file_get, file_put, file_page, fi
 
 uint64_t map_file(uint64_t pages, unsigned prot, unsigned flags, uint64_t first)
 {
-	struct vm_request r = { .bytes = PAGES(pages), .prot = prot, .flags = flags,
-		.object = &file.base, .offset_bytes = PAGES(first) };
+	struct vm_request r = { .bytes = PAGES(pages),
+		.prot = prot,
+		.flags = flags,
+		.object = &file.base,
+		.offset_bytes = PAGES(first) };
 	uint64_t addr;
 
 	CHECK_EQ(vm_map(&r, &addr), 0);
@@ -189,7 +192,7 @@ void run_test(const char *name, void (*test)(void), bool may_leave_mappings)
 	CHECK_EQ(host_locks_held(), 0);
 	if (may_leave_mappings)
 		return;
-	if (mappings() != maps || host_paging_tables() || host_kmem_objects() != objects
-		|| pmm_free_pages() != frames) /* (1) */
+	if (mappings() != maps || host_paging_tables() || host_kmem_objects() != objects ||
+		pmm_free_pages() != frames) /* (1) */
 		host_check_failed(__FILE__, __LINE__, name);
 }

@@ -14,7 +14,7 @@
 #define TOP (ARCH_USER_END - PAGE_SIZE)
 #define R VM_PROT_READ
 #define RW (VM_PROT_READ | VM_PROT_WRITE)
-#define PAGES(n) ((n) * PAGE_SIZE)
+#define PAGES(n) ((n)*PAGE_SIZE)
 #define FILE_PAGES 8u
 
 /* Stands for a file: page i is full of 'a' + i. */

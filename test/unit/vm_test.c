@@ -36,7 +36,9 @@ static void test_map_arguments(void)
 	CHECK_EQ(map(&a, UINT64_MAX, 0, 0), -ENOMEM);
 	CHECK_EQ(map(&a, ARCH_USER_END, 0, 0), -ENOMEM);
 	CHECK_EQ(map(&a, STEPS_RAM_BYTES + VM_OVERCOMMIT_BYTES, RW, 0), -ENOMEM); /* cannot exist */
-	r = (struct vm_request){ .bytes = PAGES(2), .prot = R, .object = &file.base,
+	r = (struct vm_request){ .bytes = PAGES(2),
+		.prot = R,
+		.object = &file.base,
 		.offset_bytes = ROUND_DOWN(UINT64_MAX, PAGE_SIZE) };
 	CHECK_EQ(vm_map(&r, &a), -EOVERFLOW);
 	CHECK_EQ(mappings(), 0);
@@ -105,7 +107,8 @@ static void test_random_hints(void)
 
 	/* Go 1.26: any multiple of 64 MiB below 2^46. */
 	for (unsigned i = 0; i < 500; i++) {
-		uint64_t hint = (host_random(&seed) & ((1ul << 46) - 1)) & ~(64 * MIB - 1), a = hint;
+		uint64_t hint = (host_random(&seed) & ((1ul << 46) - 1)) & ~(64 * MIB - 1),
+			 a = hint;
 		bool low = hint < VM_LOWEST, taken = vm_is_mapped(hint, 1);
 
 		CHECK_EQ(map(&a, 64 * MIB, 0, 0), 0);
@@ -159,7 +162,8 @@ static void test_too_many(void)
 /* ------------------------------------------------------------------ what Go does */
 static void test_go_start(void)
 {
-	static const uint64_t reserve[] = { 128 * KIB, MIB, 8 * MIB, 64 * MIB, 512 * MIB, 512 * MIB };
+	static const uint64_t reserve[] = { 128 * KIB, MIB, 8 * MIB, 64 * MIB, 512 * MIB,
+		512 * MIB };
 	uint64_t heap = 0xc000000000, summary[6], a;
 
 	map_any(32 * MIB, RW); /* the arena index: as large as all RAM */
@@ -371,7 +375,8 @@ static void test_populate_and_resident(void)
 	CHECK_EQ(vm_resident(a, PAGES(6), in), -ENOMEM);
 	CHECK_EQ(vm_protect(a, PAGE_SIZE, 0), 0);
 	CHECK_EQ(vm_populate(a, PAGE_SIZE, false), -EFAULT);
-	CHECK_EQ(vm_discard(a - PAGES(2), PAGES(7)), -ENOMEM); /* with a hole: dropped all the same */
+	CHECK_EQ(vm_discard(a - PAGES(2), PAGES(7)),
+		-ENOMEM); /* with a hole: dropped all the same */
 	CHECK_EQ(resident(), 0);
 	unmap(a, PAGES(5));
 }
