@@ -1,0 +1,18 @@
+/*
+ * sys_net_priv.h: addresses and options of Linux's socket calls, shared by sys_net*.c.
+ */
+#pragma once
+
+#include "abi/linux/sysargs.h"
+#include "net/socket.h"
+
+struct file;
+
+#define LINUX_SOCKADDR_MAX 128u /* struct sockaddr_storage */
+
+/* The address at ua. -EINVAL: length. -EFAULT. */
+int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out) must_check;
+/* Stores the address, cut to *length_ua, and its whole length. ua 0: nothing. */
+int linux_store_sockaddr(uaddr_t ua, uaddr_t length_ua, const struct socket_address *a) must_check;
+/* Bytes of the address in Linux's form. */
+uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct socket_address *a);

@@ -1,0 +1,265 @@
+/*
+ * sys_sockopt.c: setsockopt and getsockopt.
+ *
+ * What:       a table from Linux's (level, name) to net/socket.h's options, with the form of the value.
+ * Invariants: (1) what is not in the table is -ENOPROTOOPT: no option is accepted and then ignored.
+ * Locking:    none.
+ * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT.
+ * Source:     Linux socket(7), tcp(7), ip(7), udp(7); net/core/sock.c for lengths.
+ */
+#include <asm/socket.h>
+#include <linux/in.h>
+#include <linux/tcp.h>
+
+#include "abi/linux/sys_net_priv.h"
+#include "base/assert.h"
+#include "base/units.h"
+#include "fs/fdtable.h"
+#include "fs/file.h"
+#include "lib/string.h"
+
+enum form {
+	FORM_INT,
+	FORM_BYTE, /* an int, or one byte */
+	FORM_LINGER,
+	FORM_TIMEVAL,
+};
+
+struct option {
+	int level, name;
+	enum form form;
+	bool settable;
+	enum socket_option option;
+};
+
+static const struct option options_known[] = {
+	{ SOL_SOCKET, SO_REUSEADDR, FORM_INT, true, SOCKET_OPT_REUSEADDR },
+	{ SOL_SOCKET, SO_REUSEPORT, FORM_INT, true, SOCKET_OPT_REUSEPORT },
+	{ SOL_SOCKET, SO_BROADCAST, FORM_INT, true, SOCKET_OPT_BROADCAST },
+	{ SOL_SOCKET, SO_KEEPALIVE, FORM_INT, true, SOCKET_OPT_KEEPALIVE },
+	{ SOL_SOCKET, SO_LINGER, FORM_LINGER, true, SOCKET_OPT_LINGER },
+	{ SOL_SOCKET, SO_SNDBUF, FORM_INT, true, SOCKET_OPT_SNDBUF },
+	{ SOL_SOCKET, SO_RCVBUF, FORM_INT, true, SOCKET_OPT_RCVBUF },
+	{ SOL_SOCKET, SO_SNDTIMEO_OLD, FORM_TIMEVAL, true, SOCKET_OPT_SNDTIMEO },
+	{ SOL_SOCKET, SO_RCVTIMEO_OLD, FORM_TIMEVAL, true, SOCKET_OPT_RCVTIMEO },
+	{ SOL_SOCKET, SO_ERROR, FORM_INT, false, SOCKET_OPT_ERROR },
+	{ SOL_SOCKET, SO_TYPE, FORM_INT, false, SOCKET_OPT_TYPE },
+	{ SOL_SOCKET, SO_PROTOCOL, FORM_INT, false, SOCKET_OPT_PROTOCOL },
+	{ SOL_SOCKET, SO_DOMAIN, FORM_INT, false, SOCKET_OPT_DOMAIN },
+	{ SOL_SOCKET, SO_ACCEPTCONN, FORM_INT, false, SOCKET_OPT_ACCEPTCONN },
+	{ IPPROTO_TCP, TCP_NODELAY, FORM_INT, true, SOCKET_OPT_NODELAY },
+	{ IPPROTO_TCP, TCP_CORK, FORM_INT, true, SOCKET_OPT_CORK },
+	{ IPPROTO_TCP, TCP_MAXSEG, FORM_INT, false, SOCKET_OPT_MAXSEG },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, FORM_INT, true, SOCKET_OPT_KEEPIDLE },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, FORM_INT, true, SOCKET_OPT_KEEPINTVL },
+	{ IPPROTO_TCP, TCP_KEEPCNT, FORM_INT, true, SOCKET_OPT_KEEPCNT },
+	{ IPPROTO_IP, IP_TOS, FORM_BYTE, true, SOCKET_OPT_TOS },
+	{ IPPROTO_IP, IP_TTL, FORM_BYTE, true, SOCKET_OPT_TTL },
+	{ IPPROTO_IP, IP_PKTINFO, FORM_BYTE, true, SOCKET_OPT_PKTINFO },
+	{ IPPROTO_IP, IP_RECVTOS, FORM_BYTE, true, SOCKET_OPT_RECVTOS },
+	{ IPPROTO_IP, IP_RECVTTL, FORM_BYTE, true, SOCKET_OPT_RECVTTL },
+};
+
+struct linux_linger {
+	int32_t on, seconds;
+};
+
+struct linux_timeval {
+	int64_t seconds, microseconds;
+};
+
+static const struct option *find(int level, int name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(options_known); i++)
+		if (options_known[i].level == level && options_known[i].name == name)
+			return &options_known[i];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ in */
+static int load_int(uaddr_t ua, uint32_t bytes, bool byte_will_do, int64_t *value)
+{
+	int32_t v;
+	uint8_t byte;
+	int error;
+
+	if (byte_will_do && bytes >= 1 && bytes < sizeof(v)) {
+		error = user_copy_in(&byte, ua, sizeof(byte));
+		*value = byte;
+		return error;
+	}
+	if (bytes < sizeof(v))
+		return -EINVAL;
+	error = user_copy_in(&v, ua, sizeof(v));
+	*value = v;
+	return error;
+}
+
+static int load_linger(uaddr_t ua, uint32_t bytes, int64_t *value)
+{
+	struct linux_linger v;
+	int error;
+
+	if (bytes < sizeof(v))
+		return -EINVAL;
+	error = user_copy_in(&v, ua, sizeof(v));
+	if (error == 0)
+		*value = v.on == 0 ? -1 : MAX(v.seconds, 0);
+	return error;
+}
+
+static int load_timeval(uaddr_t ua, uint32_t bytes, int64_t *value)
+{
+	const int64_t max_s = INT64_MAX / (int64_t)NS_PER_S - 1;
+	struct linux_timeval v;
+	int error;
+
+	if (bytes < sizeof(v))
+		return -EINVAL;
+	error = user_copy_in(&v, ua, sizeof(v));
+	if (error != 0)
+		return error;
+	if (v.microseconds < 0 || v.microseconds >= 1000000)
+		return -EDOM;
+	/* A negative time is over at once; Linux takes it for no waiting at all. */
+	if (v.seconds < 0)
+		*value = 1;
+	else
+		*value = MIN(v.seconds, max_s) * (int64_t)NS_PER_S +
+			v.microseconds * (int64_t)NS_PER_US;
+	return 0;
+}
+
+static int load_value(const struct option *o, uaddr_t ua, uint32_t bytes, int64_t *value)
+{
+	switch (o->form) {
+	case FORM_LINGER:
+		return load_linger(ua, bytes, value);
+	case FORM_TIMEVAL:
+		return load_timeval(ua, bytes, value);
+	default:
+		return load_int(ua, bytes, o->form == FORM_BYTE, value);
+	}
+}
+
+static int set_option(struct file *f, const struct sysargs *a)
+{
+	const struct option *o = find(sysarg_int(a, 1), sysarg_int(a, 2));
+	int32_t bytes = sysarg_int(a, 4);
+	int64_t value;
+	int error;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (bytes < 0)
+		return -EINVAL;
+	if (o == NULL || !o->settable)
+		return -ENOPROTOOPT;
+	error = load_value(o, a->arg[3], (uint32_t)bytes, &value);
+	return error != 0 ? error : socket_set_option(f, o->option, value);
+}
+
+long sys_setsockopt(const struct sysargs *a)
+{
+	struct file *f;
+	int error = fdtable_get(sysarg_int(a, 0), &f);
+
+	if (error != 0)
+		return error;
+	error = set_option(f, a);
+	file_put(f);
+	return error;
+}
+
+/* ------------------------------------------------------------------ out */
+static uint32_t encode(const struct option *o, int64_t value, uint8_t *out)
+{
+	struct linux_linger linger = { value >= 0, value >= 0 ? (int32_t)value : 0 };
+	struct linux_timeval tv = { value / (int64_t)NS_PER_S,
+		value % (int64_t)NS_PER_S / (int64_t)NS_PER_US };
+	int32_t v = (int32_t)value;
+
+	switch (o->form) {
+	case FORM_LINGER:
+		memcpy(out, &linger, sizeof(linger));
+		return sizeof(linger);
+	case FORM_TIMEVAL:
+		memcpy(out, &tv, sizeof(tv));
+		return sizeof(tv);
+	default:
+		memcpy(out, &v, sizeof(v));
+		return sizeof(v);
+	}
+}
+
+static uint32_t encode_tcp_info(const struct socket_tcp_info *in, uint8_t *out)
+{
+	struct tcp_info v = {
+		.tcpi_state = in->state,
+		.tcpi_retransmits = in->retransmits,
+		.tcpi_options = (in->sack_ok ? TCPI_OPT_SACK : 0) |
+			(in->wscale_ok ? TCPI_OPT_WSCALE : 0),
+		.tcpi_snd_wscale = in->snd_wscale,
+		.tcpi_rcv_wscale = in->rcv_wscale,
+		.tcpi_rto = in->rto_us,
+		.tcpi_rtt = in->rtt_us,
+		.tcpi_rttvar = in->rttvar_us,
+		.tcpi_snd_mss = in->snd_mss,
+		.tcpi_rcv_mss = in->rcv_mss,
+		.tcpi_unacked = in->unacked,
+		.tcpi_snd_cwnd = in->snd_cwnd,
+		.tcpi_snd_ssthresh = in->snd_ssthresh,
+		.tcpi_last_data_recv = in->last_data_ms,
+		.tcpi_rcv_space = in->rcv_space,
+	};
+
+	memcpy(out, &v, sizeof(v));
+	return sizeof(v);
+}
+
+static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32_t *bytes)
+{
+	const struct option *o = find(level, name);
+	struct socket_tcp_info info;
+	int64_t value;
+	int error;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (level == IPPROTO_TCP && name == TCP_INFO) {
+		error = socket_get_tcp_info(f, &info);
+		if (error == 0)
+			*bytes = encode_tcp_info(&info, out);
+		return error;
+	}
+	if (o == NULL)
+		return -ENOPROTOOPT;
+	error = socket_get_option(f, o->option, &value);
+	if (error == 0)
+		*bytes = encode(o, value, out);
+	return error;
+}
+
+long sys_getsockopt(const struct sysargs *a)
+{
+	uint8_t value[sizeof(struct tcp_info)];
+	uint32_t room, bytes = 0;
+	struct file *f;
+	int error = fdtable_get(sysarg_int(a, 0), &f);
+
+	if (error != 0)
+		return error;
+	error = user_load_u32(&room, a->arg[4]);
+	if (error == 0 && (int32_t)room < 0)
+		error = -EINVAL;
+	if (error == 0)
+		error = get_encoded(f, sysarg_int(a, 1), sysarg_int(a, 2), value, &bytes);
+	file_put(f);
+	if (error != 0)
+		return error;
+	bytes = MIN(bytes, room);
+	error = user_copy_out(a->arg[3], value, bytes);
+	return error != 0 ? error : user_store_u32(a->arg[4], bytes);
+}

@@ -1,0 +1,354 @@
+/*
+ * device.c: network devices as lwIP interfaces: frames in, frames out, ARP's seconds, routes.
+ *
+ * What:       a received frame stays in the driver's buffer, described by a pbuf that lives in the
+ *             frame's own receiver_private; small ones are copied, so that a few bytes never hold a
+ *             whole buffer. Sent packets go down as a list of segments, checksum left to the device
+ *             where it can.
+ * Invariants: (1) a buffer goes back to the driver exactly once, by rx->free. (2) ARP never keeps a
+ *             packet that refers to a socket's memory: such packets are copied before they wait.
+ *             (3) each device is kicked once per batch.
+ * Locking:    LOCK_NET; drivers' locks below it. From interrupts: yes.
+ * Failure:    no memory, ring full: the packet is dropped and counted.
+ * Source:     lwIP 2.1.3 netif.h, pbuf.h; RFC 826; RFC 1122 3.3.1 for the choice of a route.
+ */
+#include <lwip/etharp.h>
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/ip.h>
+#include <lwip/prot/ip4.h>
+#include <lwip/prot/tcp.h>
+#include <netif/ethernet.h>
+
+#include "base/assert.h"
+#include "base/errno.h"
+#include "base/units.h"
+#include "kernel/log.h"
+#include "kernel/mm/kmem.h"
+#include "kernel/options.h"
+#include "kernel/stats.h"
+#include "lib/string.h"
+#include "net/net_priv.h"
+
+#define COPY_BELOW_BYTES 512u
+#define TX_SEGMENTS_MAX 16u
+#define ARP_TICK_NS (ARP_TMR_INTERVAL * NS_PER_MS)
+#define ARP_WAIT_NS (7 * NS_PER_S) /* ARP_MAXPENDING tries, and one more second */
+#define ARP_CATCH_UP_MAX 310u /* more ticks than an entry lives */
+#define TCP_CSUM_OFFSET 16u
+
+STATIC_ASSERT(sizeof(struct pbuf_custom) <= sizeof(((struct netdev_rx *)0)->receiver_private),
+	"the pbuf lives in the received frame");
+
+static struct {
+	struct net_device *first; /* [I] */
+} devices;
+
+struct net_device *device_first(void)
+{
+	return devices.first;
+}
+
+/* ------------------------------------------------------------------ in */
+static void free_received(struct pbuf *p)
+{
+	struct netdev_rx *rx = container_of((void **)(void *)p, struct netdev_rx,
+		receiver_private[0]);
+
+	rx->free(rx);
+}
+
+static struct pbuf *describe(struct netdev_rx *rx)
+{
+	struct pbuf_custom *custom = (struct pbuf_custom *)(void *)rx->receiver_private;
+
+	custom->custom_free_function = free_received;
+	return pbuf_alloced_custom(PBUF_RAW, (u16_t)rx->bytes, PBUF_REF, custom, rx->data,
+		(u16_t)rx->bytes);
+}
+
+static struct pbuf *copy_received(struct netdev_rx *rx)
+{
+	struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)rx->bytes, PBUF_RAM);
+
+	if (p != NULL)
+		memcpy(p->payload, rx->data, rx->bytes);
+	rx->free(rx);
+	return p;
+}
+
+static void receive(struct netdev *dev, struct netdev_rx *rx)
+{
+	struct net_device *d = dev->receiver_data;
+	uint16_t trusted = rx->csum_ok ? NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP : 0;
+	struct pbuf *p;
+
+	if (rx->bytes > 0xffff || rx->bytes < SIZEOF_ETH_HDR) {
+		stat_inc(STAT_net_rx_dropped);
+		rx->free(rx);
+		return;
+	}
+	stat_inc(STAT_net_rx_packets);
+	stat_add(STAT_net_rx_bytes, rx->bytes);
+	net_lock();
+	p = rx->bytes < COPY_BELOW_BYTES ? copy_received(rx) : describe(rx);
+	if (p == NULL) {
+		stat_inc(STAT_net_rx_dropped);
+	} else {
+		d->netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+		d->netif.chksum_flags &= (uint16_t)~trusted;
+		if (d->netif.input(p, &d->netif) != ERR_OK)
+			pbuf_free(p);
+	}
+	net_unlock_batch();
+}
+
+static void batch_end(struct netdev *dev)
+{
+	(void)dev;
+	net_lock();
+	net_unlock();
+}
+
+static void link_changed(struct netdev *dev, bool up)
+{
+	struct net_device *d = dev->receiver_data;
+
+	net_lock();
+	if (up)
+		netif_set_link_up(&d->netif);
+	else
+		netif_set_link_down(&d->netif);
+	net_unlock();
+}
+
+static const struct netdev_receiver receiver = { receive, batch_end, link_changed };
+
+/* ------------------------------------------------------------------ out */
+/* The sum of the pseudo header, folded, not inverted: the device adds the rest. */
+static uint16_t pseudo_sum(const struct ip_hdr *ip, uint16_t l4_bytes)
+{
+	uint32_t sum = (ip->src.addr & 0xffff) + (ip->src.addr >> 16) + (ip->dest.addr & 0xffff) +
+		(ip->dest.addr >> 16) + lwip_htons(IP_PROTO_TCP) + lwip_htons(l4_bytes);
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+/* TCP leaves its checksum out where the device computes it (set_up below). */
+static void request_checksum(struct netdev_tx *tx, struct pbuf *p)
+{
+	struct ip_hdr *ip = (struct ip_hdr *)(void *)((char *)p->payload + SIZEOF_ETH_HDR);
+	struct eth_hdr *eth = p->payload;
+	uint16_t ip_bytes, sum;
+
+	if (eth->type != PP_HTONS(ETHTYPE_IP) || p->len < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN ||
+		IPH_PROTO(ip) != IP_PROTO_TCP)
+		return;
+	ip_bytes = IPH_HL_BYTES(ip);
+	sum = pseudo_sum(ip, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - ip_bytes));
+	tx->csum_partial = true;
+	tx->csum_start = (uint16_t)(SIZEOF_ETH_HDR + ip_bytes);
+	tx->csum_offset = TCP_CSUM_OFFSET;
+	memcpy((char *)ip + ip_bytes + TCP_CSUM_OFFSET, &sum, sizeof(sum));
+}
+
+static err_t transmit(struct net_device *d, struct pbuf *p)
+{
+	struct netdev_seg segs[TX_SEGMENTS_MAX];
+	struct netdev_tx tx = { .segs = segs };
+	struct pbuf *q;
+
+	for (q = p; q != NULL; q = q->next) {
+		if (q->len == 0)
+			continue;
+		segs[tx.seg_count].data = q->payload;
+		segs[tx.seg_count++].bytes = q->len;
+	}
+	if ((d->dev->caps & NETDEV_CAP_TX_CSUM) != 0)
+		request_checksum(&tx, p);
+	if (d->dev->ops->transmit(d->dev, &tx) != 0) {
+		stat_inc(STAT_net_tx_dropped);
+		return ERR_MEM;
+	}
+	d->kick = true;
+	stat_inc(STAT_net_tx_packets);
+	stat_add(STAT_net_tx_bytes, p->tot_len);
+	return ERR_OK;
+}
+
+static err_t link_output(struct netif *netif, struct pbuf *p)
+{
+	struct net_device *d = netif->state;
+	struct pbuf *whole;
+	err_t error;
+
+	if (pbuf_clen(p) <= TX_SEGMENTS_MAX)
+		return transmit(d, p);
+	whole = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+	if (whole == NULL)
+		return ERR_MEM;
+	error = transmit(d, whole);
+	pbuf_free(whole);
+	return error;
+}
+
+/* Counts the seconds that passed while nobody looked: ages entries, repeats questions. */
+static void count_arp_seconds(struct net_device *d, uint64_t now_ns)
+{
+	uint64_t ticks = (now_ns - d->arp_ticked_ns) / ARP_TICK_NS;
+	uint64_t i;
+
+	d->arp_ticked_ns += ticks * ARP_TICK_NS;
+	for (i = 0; i < MIN(ticks, ARP_CATCH_UP_MAX); i++)
+		etharp_tmr();
+}
+
+static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+{
+	struct net_device *d = netif->state;
+	const ip4_addr_t *next_hop = dest, *found_ip;
+	struct eth_addr *found_mac;
+	struct pbuf *whole;
+	err_t error;
+
+	count_arp_seconds(d, net_now_ns());
+	if (!ip4_addr_netcmp(dest, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
+		next_hop = netif_ip4_gw(netif);
+	if (ip4_addr_isbroadcast(dest, netif) || ip4_addr_ismulticast(dest) ||
+		etharp_find_addr(netif, next_hop, &found_mac, &found_ip) >= 0)
+		return etharp_output(netif, p, dest);
+	/* (2): it will wait for an answer. */
+	d->arp_pending_ns = net_now_ns() + ARP_WAIT_NS;
+	whole = pbuf_clone(PBUF_LINK, PBUF_RAM, p);
+	if (whole == NULL)
+		return ERR_MEM;
+	error = etharp_output(netif, whole, dest);
+	pbuf_free(whole);
+	return error;
+}
+
+void device_flush_locked(void)
+{
+	struct net_device *d;
+
+	for (d = devices.first; d != NULL; d = d->next) {
+		if (!d->kick)
+			continue;
+		d->kick = false;
+		d->dev->ops->flush(d->dev);
+	}
+}
+
+uint64_t device_next_ns_locked(void)
+{
+	struct net_device *d;
+	uint64_t next_ns = TIME_NEVER_NS;
+
+	for (d = devices.first; d != NULL; d = d->next)
+		if (d->arp_pending_ns != 0)
+			next_ns = MIN(next_ns, d->arp_ticked_ns + ARP_TICK_NS);
+	return next_ns;
+}
+
+void device_tick_locked(uint64_t now_ns)
+{
+	struct net_device *d;
+
+	for (d = devices.first; d != NULL; d = d->next) {
+		count_arp_seconds(d, now_ns);
+		if (now_ns >= d->arp_pending_ns)
+			d->arp_pending_ns = 0;
+	}
+}
+
+/* ------------------------------------------------------------------ addresses and routes */
+bool net_is_local_ip_locked(uint32_t ip)
+{
+	struct net_device *d;
+
+	if ((lwip_ntohl(ip) >> 24) == 127)
+		return true;
+	for (d = devices.first; d != NULL; d = d->next)
+		if (ip != 0 && ip4_addr_get_u32(netif_ip4_addr(&d->netif)) == ip)
+			return true;
+	return false;
+}
+
+bool net_is_broadcast_ip_locked(uint32_t ip)
+{
+	struct net_device *d;
+
+	if (ip == 0xffffffffu)
+		return true;
+	for (d = devices.first; d != NULL; d = d->next)
+		if (ip4_addr_isbroadcast_u32(ip, &d->netif))
+			return true;
+	return false;
+}
+
+int net_route_locked(uint32_t dest, struct netif **out, uint32_t *source)
+{
+	ip4_addr_t any = { 0 }, to = { dest };
+	struct netif *netif = ip4_route_src(&any, &to);
+
+	if (netif == NULL)
+		return -ENETUNREACH;
+	*out = netif;
+	*source = ip4_addr_get_u32(netif_ip4_addr(netif));
+	/* To one of our own addresses: from that address; from 127.0.0.1 to all of 127/8. */
+	if (netif == loopback_netif())
+		*source = (lwip_ntohl(dest) >> 24) == 127 ? lwip_htonl(IPADDR_LOOPBACK) : dest;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ set-up */
+static err_t set_up(struct netif *netif)
+{
+	struct net_device *d = netif->state;
+	uint16_t sums = NETIF_CHECKSUM_ENABLE_ALL;
+
+	netif->name[0] = 'e';
+	netif->name[1] = 't';
+	netif->hwaddr_len = ETH_HWADDR_LEN;
+	memcpy(netif->hwaddr, d->dev->mac, ETH_HWADDR_LEN);
+	netif->mtu = d->dev->mtu == 0 ? 1500 : d->dev->mtu;
+	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+	netif->output = output;
+	netif->linkoutput = link_output;
+	netif_set_hostname(netif, options.hostname);
+	if ((d->dev->caps & NETDEV_CAP_TX_CSUM) != 0)
+		sums &= (uint16_t)~NETIF_CHECKSUM_GEN_TCP;
+	NETIF_SET_CHECKSUM_CTRL(netif, sums);
+	return ERR_OK;
+}
+
+static struct net_device *add(struct netdev *dev)
+{
+	struct net_device *d = kmem_zalloc(sizeof(*d));
+
+	if (d == NULL) {
+		log_error("net: no memory for a network device");
+		return NULL;
+	}
+	d->dev = dev;
+	d->arp_ticked_ns = net_now_ns();
+	netif_add(&d->netif, NULL, NULL, NULL, d, set_up, ethernet_input);
+	if (dev->link_up)
+		netif_set_link_up(&d->netif);
+	netif_set_up(&d->netif);
+	return d;
+}
+
+/* CAVEAT: the first device is configured; further ones are not used. */
+void device_init_locked(void)
+{
+	struct netdev *dev = netdev_first();
+
+	if (dev == NULL || options.ip_mode == OPTIONS_IP_NONE)
+		return;
+	devices.first = add(dev);
+	if (devices.first == NULL)
+		return;
+	config_start_locked(devices.first);
+	netdev_attach(dev, &receiver, devices.first);
+}

@@ -1,0 +1,16 @@
+/*
+ * hooks.h: where lwIP asks us (LWIP_HOOK_FILENAME). Defined in net/lwip_port.c.
+ */
+#pragma once
+
+#include <lwip/ip_addr.h>
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+
+/* RFC 6528: a keyed hash of the four-tuple plus a clock of 4 µs. */
+uint32_t net_lwip_tcp_isn(const ip_addr_t *local_ip, uint16_t local_port,
+	const ip_addr_t *remote_ip, uint16_t remote_port);
+/* The loopback for every address of our own; NULL: lwIP decides. */
+struct netif *net_lwip_route(const ip4_addr_t *src, const ip4_addr_t *dest);
+/* Sees every IPv4 packet first; 1: taken (and freed). */
+int net_lwip_ip4_input(struct pbuf *p, struct netif *inp);

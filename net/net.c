@@ -1,0 +1,181 @@
+/*
+ * net.c: the network core's lock, its clock and its way in and out.
+ *
+ * What:       everything that happens in the network happens between net_lock and net_unlock: system
+ *             calls, received frames, one timer. Leaving delivers what was looped back, arms the
+ *             timer for the earliest need of any protocol, and kicks each device once.
+ * Invariants: (1) lwIP runs only under the lock, and never re-enters itself: looped packets wait for
+ *             loopback_drain_locked. (2) When the lock is free, the timer is armed for the earliest
+ *             need or earlier, or nothing is pending. So an idle machine is never woken.
+ * Locking:    LOCK_NET. May sleep: net_wait_locked only. From interrupts: yes.
+ * Failure:    none.
+ * Source:     lwIP 2.1.3 doc/NO_SYS_SampleCode.c for the order of initialisation.
+ */
+#include "net/net.h"
+
+#include <lwip/err.h>
+#include <lwip/init.h>
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "kernel/sync/spinlock.h"
+#include "kernel/time/clock.h"
+#include "kernel/time/timer.h"
+#include "net/lwip_port_priv.h"
+#include "net/net_priv.h"
+#include "net/socket_priv.h"
+#include "net/tcp_table.h"
+
+static struct {
+	struct spinlock lock;
+	struct timer timer; /* [n] */
+	uint64_t armed_ns; /* [n] TIME_NEVER_NS: not armed */
+	uint64_t now_ns; /* [n] */
+} net = { .lock = SPINLOCK_INIT(LOCK_NET), .armed_ns = TIME_NEVER_NS };
+
+static void fire(struct timer *t);
+
+void net_assert_locked(void)
+{
+	lock_assert_held(&net.lock);
+}
+
+uint64_t net_now_ns(void)
+{
+	return net.now_ns;
+}
+
+static void sync_clock(void)
+{
+	net.now_ns = clock_now_ns();
+	tcp_table_sync_locked(net.now_ns);
+}
+
+void net_lock(void)
+{
+	spin_lock(&net.lock);
+	sync_clock();
+}
+
+static void arm_timer(void)
+{
+	uint64_t next_ns = tcp_table_next_ns_locked();
+
+	next_ns = MIN(next_ns, device_next_ns_locked());
+	next_ns = MIN(next_ns, config_next_ns_locked());
+	next_ns = MIN(next_ns, ip_guard_next_ns_locked());
+	/* An armed timer that is too early costs one look; moving it on each packet would cost more. */
+	if (next_ns >= net.armed_ns)
+		return;
+	net.armed_ns = next_ns;
+	timer_arm(&net.timer, next_ns);
+}
+
+/* True when packets were delivered. */
+static bool settle(void)
+{
+	bool looped = loopback_drain_locked();
+
+	tcp_table_settle_locked();
+	arm_timer();
+	device_flush_locked();
+	return looped;
+}
+
+static void free_sockets(struct socket *dead)
+{
+	struct socket *next;
+
+	for (; dead != NULL; dead = next) {
+		next = dead->dead_next;
+		dead->ops->free(dead);
+	}
+}
+
+void net_unlock(void)
+{
+	struct socket *dead;
+
+	settle();
+	dead = socket_take_dead_locked();
+	spin_unlock(&net.lock);
+	free_sockets(dead);
+}
+
+void net_unlock_batch(void)
+{
+	spin_unlock(&net.lock);
+}
+
+int net_wait_locked(struct waitq *q, uint64_t deadline_ns, unsigned flags)
+{
+	int error;
+
+	lock_assert_held(&net.lock);
+	if (settle())
+		return 0;
+	error = waitq_wait(q, &net.lock, deadline_ns, flags);
+	sync_clock();
+	return error;
+}
+
+static void fire(struct timer *t)
+{
+	(void)t;
+	net_lock();
+	net.armed_ns = TIME_NEVER_NS;
+	tcp_table_tick_locked(net.now_ns);
+	device_tick_locked(net.now_ns);
+	config_tick_locked(net.now_ns);
+	ip_guard_tick_locked(net.now_ns);
+	net_unlock();
+}
+
+int net_errno(int lwip_error)
+{
+	switch (lwip_error) {
+	case ERR_OK:
+		return 0;
+	case ERR_MEM:
+		return -ENOMEM;
+	case ERR_BUF:
+		return -ENOBUFS;
+	case ERR_TIMEOUT:
+		return -ETIMEDOUT;
+	case ERR_RTE:
+		return -ENETUNREACH;
+	case ERR_USE:
+		return -EADDRINUSE;
+	case ERR_ALREADY:
+		return -EALREADY;
+	case ERR_ISCONN:
+		return -EISCONN;
+	case ERR_CONN:
+		return -ENOTCONN;
+	case ERR_IF:
+		return -ENETDOWN;
+	case ERR_ABRT:
+		return -ECONNABORTED;
+	case ERR_RST:
+		return -ECONNRESET;
+	case ERR_CLSD:
+		return -ENOTCONN;
+	default:
+		return -EINVAL;
+	}
+}
+
+void net_init(void)
+{
+	timer_init(&net.timer, fire);
+	spin_lock(&net.lock);
+	net.now_ns = clock_now_ns();
+	lwip_port_init();
+	tcp_table_init_locked(net.now_ns);
+	socket_init_locked();
+	lwip_init();
+	loopback_init_locked();
+	ip_guard_init_locked();
+	device_init_locked();
+	net_unlock();
+}

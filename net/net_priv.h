@@ -1,0 +1,69 @@
+/*
+ * net_priv.h: what the files of this folder share: the lock, interfaces, time.
+ *
+ * LOCK_NET guards lwIP and every socket: "locked" below means that it is held. Functions that end in
+ * _locked want it held; the others do not, and none touches program memory under it.
+ */
+#pragma once
+
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+
+#include "base/compiler.h"
+#include "base/types.h"
+#include "kernel/dev/netdev.h"
+#include "kernel/sched/waitq.h"
+
+/* ------------------------------------------------------------------ net.c */
+void net_lock(void);
+/* Delivers looped packets, arms the timer, kicks devices; then unlocks and does what waited. */
+void net_unlock(void);
+/* Unlocks in the middle of a burst: net_unlock follows at its end. */
+void net_unlock_batch(void);
+void net_assert_locked(void);
+/* Sleeps once on q, as waitq_wait. First delivers what is looped: then it returns 0 at once, because
+ * the condition may have changed. */
+int net_wait_locked(struct waitq *q, uint64_t deadline_ns, unsigned flags) must_check;
+uint64_t net_now_ns(void); /* locked: the time of the lock's entry or later */
+/* lwIP's err_t as -errno. */
+int net_errno(int lwip_error);
+
+/* ------------------------------------------------------------------ loopback.c */
+void loopback_init_locked(void);
+struct netif *loopback_netif(void);
+/* Feeds queued packets back until none is left. True: there was one. */
+bool loopback_drain_locked(void);
+
+/* ------------------------------------------------------------------ device.c */
+struct net_device {
+	struct netif netif; /* [n] */
+	struct netdev *dev; /* [I] */
+	bool kick; /* [n] frames queued since the last flush */
+	uint64_t arp_ticked_ns; /* [n] up to here etharp's seconds were counted */
+	uint64_t arp_pending_ns; /* [n] until here an answer may be outstanding; 0: none */
+	struct net_device *next; /* [I] */
+};
+
+void device_init_locked(void);
+struct net_device *device_first(void); /* locked */
+void device_flush_locked(void);
+/* Time of the next ARP work; TIME_NEVER_NS: none. */
+uint64_t device_next_ns_locked(void);
+void device_tick_locked(uint64_t now_ns);
+/* Is it an address of one of our interfaces, or 127/8? Network byte order. */
+bool net_is_local_ip_locked(uint32_t ip);
+bool net_is_broadcast_ip_locked(uint32_t ip);
+/* Where a packet to dest leaves, and from which address when none is bound. -ENETUNREACH. */
+int net_route_locked(uint32_t dest, struct netif **out, uint32_t *source) must_check;
+
+/* ------------------------------------------------------------------ config.c */
+void config_start_locked(struct net_device *d);
+uint64_t config_next_ns_locked(void);
+void config_tick_locked(uint64_t now_ns);
+void config_set_dns_locked(unsigned index, uint32_t ip);
+
+/* ------------------------------------------------------------------ ip_guard.c: before lwIP's eyes */
+void ip_guard_init_locked(void);
+uint64_t ip_guard_next_ns_locked(void);
+void ip_guard_tick_locked(uint64_t now_ns);
+int ip_guard_input_locked(struct pbuf *p); /* 1: dropped and freed */

@@ -1,0 +1,181 @@
+/*
+ * port.c: who has which local port.
+ *
+ * What:       a hash table of bindings by port. Two bindings of one port conflict when their addresses
+ *             overlap, unless both allow reuse of the address and neither listens, or both allow
+ *             reuse of the port.
+ * Invariants: (1) a binding is in the bucket of its port from bind to release. (2) Connections that
+ *             linger after close keep theirs, so TIME_WAIT counts as in use.
+ * Locking:    the caller's.
+ * Failure:    -EADDRINUSE, -EADDRNOTAVAIL; no allocation.
+ * Source:     Linux inet_csk_bind_conflict, udp_lib_lport_inuse, RFC 6056 3.3.1 (random ports).
+ */
+#include "net/port.h"
+
+#include "base/errno.h"
+#include "base/units.h"
+
+#define EPHEMERAL_COUNT (PORT_EPHEMERAL_LAST - PORT_EPHEMERAL_FIRST + 1)
+
+void port_table_init(struct port_table *t, uint32_t (*random)(void))
+{
+	uint32_t i;
+
+	for (i = 0; i < PORT_BUCKETS; i++)
+		LIST_INIT(&t->buckets[i]);
+	t->random = random;
+}
+
+static struct port_bucket *bucket_of(struct port_table *t, uint16_t port)
+{
+	return &t->buckets[port % PORT_BUCKETS];
+}
+
+static bool overlaps(uint32_t a_ip, uint32_t b_ip)
+{
+	return a_ip == 0 || b_ip == 0 || a_ip == b_ip;
+}
+
+static bool conflicts(const struct port_binding *a, const struct port_binding *b)
+{
+	if (a->reuse_port && b->reuse_port)
+		return false;
+	return !a->reuse_addr || !b->reuse_addr || a->listening || b->listening;
+}
+
+static bool is_free(const struct port_table *t, const struct port_binding *b, uint32_t local_ip,
+	uint16_t port)
+{
+	const struct port_binding *other;
+
+	LIST_FOREACH(other, &t->buckets[port % PORT_BUCKETS], link)
+		if (other != b && other->local_port == port &&
+			overlaps(other->local_ip, local_ip) && conflicts(b, other))
+			return false;
+	return true;
+}
+
+static bool is_unused(const struct port_table *t, uint16_t port)
+{
+	const struct port_binding *other;
+
+	LIST_FOREACH(other, &t->buckets[port % PORT_BUCKETS], link)
+		if (other->local_port == port)
+			return false;
+	return true;
+}
+
+void port_adopt(struct port_table *t, struct port_binding *b, uint32_t local_ip, uint16_t port)
+{
+	b->local_ip = local_ip;
+	b->local_port = port;
+	b->bound = true;
+	LIST_INSERT_HEAD(bucket_of(t, port), b, link);
+}
+
+int port_bind(struct port_table *t, struct port_binding *b, uint32_t local_ip, uint16_t port)
+{
+	uint32_t start, i;
+
+	if (port != 0) {
+		if (!is_free(t, b, local_ip, port))
+			return -EADDRINUSE;
+		port_adopt(t, b, local_ip, port);
+		return 0;
+	}
+	start = t->random();
+	for (i = 0; i < EPHEMERAL_COUNT; i++) {
+		port = (uint16_t)(PORT_EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
+		if (is_unused(t, port)) {
+			port_adopt(t, b, local_ip, port);
+			return 0;
+		}
+	}
+	return -EADDRINUSE;
+}
+
+bool port_is_tuple_free(const struct port_table *t, const struct port_binding *b, uint32_t local_ip,
+	uint32_t remote_ip, uint16_t remote_port)
+{
+	const struct port_binding *other;
+
+	LIST_FOREACH(other, &t->buckets[b->local_port % PORT_BUCKETS], link)
+		if (other != b && other->local_port == b->local_port &&
+			other->local_ip == local_ip && other->remote_ip == remote_ip &&
+			other->remote_port == remote_port)
+			return false;
+	return true;
+}
+
+/* A port that only connections to elsewhere use may serve one more. */
+static bool is_shareable(const struct port_table *t, uint16_t port, uint32_t local_ip,
+	uint32_t remote_ip, uint16_t remote_port)
+{
+	const struct port_binding *other;
+
+	LIST_FOREACH(other, &t->buckets[port % PORT_BUCKETS], link) {
+		if (other->local_port != port)
+			continue;
+		if (other->remote_port == 0 ||
+			(other->local_ip == local_ip && other->remote_ip == remote_ip &&
+				other->remote_port == remote_port))
+			return false;
+	}
+	return true;
+}
+
+int port_bind_for(struct port_table *t, struct port_binding *b, uint32_t local_ip,
+	uint32_t remote_ip, uint16_t remote_port)
+{
+	uint32_t start = t->random(), pass, i;
+	uint16_t port;
+
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < EPHEMERAL_COUNT; i++) {
+			port = (uint16_t)(PORT_EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
+			if (pass == 0 ? !is_unused(t, port)
+				      : !is_shareable(t, port, local_ip, remote_ip, remote_port))
+				continue;
+			port_adopt(t, b, local_ip, port);
+			return 0;
+		}
+	}
+	return -EADDRNOTAVAIL;
+}
+
+int port_check_listen(const struct port_table *t, const struct port_binding *b)
+{
+	return is_free(t, b, b->local_ip, b->local_port) ? 0 : -EADDRINUSE;
+}
+
+void port_release(struct port_binding *b)
+{
+	if (!b->bound)
+		return;
+	LIST_REMOVE(b, link);
+	b->bound = false;
+}
+
+struct port_binding *port_find(struct port_table *t, uint32_t local_ip, uint16_t local_port,
+	uint32_t remote_ip, uint16_t remote_port)
+{
+	struct port_binding *b, *best = NULL;
+
+	LIST_FOREACH(b, bucket_of(t, local_port), link) {
+		if (b->local_port != local_port || (b->local_ip != 0 && b->local_ip != local_ip))
+			continue;
+		if (b->remote_port == remote_port && b->remote_ip == remote_ip)
+			return b;
+		if (b->remote_port == 0 && (best == NULL || best->local_ip == 0))
+			best = b;
+	}
+	return best;
+}
+
+struct port_binding *port_next(struct port_table *t, struct port_binding *b, uint16_t port)
+{
+	b = b == NULL ? LIST_FIRST(bucket_of(t, port)) : LIST_NEXT(b, link);
+	while (b != NULL && b->local_port != port)
+		b = LIST_NEXT(b, link);
+	return b;
+}

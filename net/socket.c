@@ -1,0 +1,567 @@
+/*
+ * socket.c: sockets as files: what all kinds have in common.
+ *
+ * What:       the door between files and kinds (TCP, UDP, UNIX, netlink): opening, the file
+ *             operations, options that every socket has, waiting, references.
+ * Invariants: (1) a socket lives while its file or its protocol refers to it, and is freed after the
+ *             lock is released. (2) At most one thread copies in each direction, so that a stream's
+ *             bytes keep their order although copying happens unlocked.
+ * Locking:    LOCK_NET. May sleep: everything that waits for the peer.
+ * Failure:    Linux's errors; SIGPIPE with -EPIPE on streams.
+ * Source:     Linux socket(7), tcp(7), udp(7), net/socket.c, net/core/sock.c.
+ */
+#include "net/socket.h"
+
+#include <linux/eventpoll.h>
+
+#include "base/errno.h"
+#include "fs/file.h"
+#include "fs/stat.h"
+#include "kernel/entropy.h"
+#include "kernel/mm/kmem.h"
+#include "kernel/signal/signal.h"
+#include "lib/string.h"
+#include "net/net_priv.h"
+#include "net/socket_priv.h"
+
+#define SIGPIPE 13
+#define MODE_SOCKET 0140777u
+#define IOCTL_FIONREAD 0x541bu
+#define IOCTL_TIOCOUTQ 0x5411u
+#define BUFFER_MIN_BYTES 2304u /* Linux's SOCK_MIN_SNDBUF and about its SOCK_MIN_RCVBUF, halved */
+
+static struct {
+	struct socket *dead; /* [n] */
+	uint64_t last_inode; /* [n] */
+} sockets;
+
+/* ------------------------------------------------------------------ references */
+void socket_init_locked(void)
+{
+	sockets.last_inode = 1000;
+	tcp_socket_init();
+	udp_socket_init();
+}
+
+void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family, unsigned type,
+	unsigned protocol)
+{
+	s->ops = ops;
+	s->family = (uint16_t)family;
+	s->type = (uint16_t)type;
+	s->protocol = (uint16_t)protocol;
+	s->refs = 1;
+	s->inode = __atomic_add_fetch(&sockets.last_inode, 1, __ATOMIC_RELAXED);
+	pollq_init(&s->pollq);
+	waitq_init(&s->waitq);
+	s->linger_s = -1;
+	s->ttl = 64;
+	s->send_buffer_bytes = SOCKET_BUFFER_MAX / 2;
+	s->receive_buffer_bytes = SOCKET_BUFFER_MAX / 2;
+}
+
+void socket_get_locked(struct socket *s)
+{
+	net_assert_locked();
+	s->refs++;
+}
+
+void socket_put_locked(struct socket *s)
+{
+	net_assert_locked();
+	if (--s->refs != 0)
+		return;
+	s->dead_next = sockets.dead;
+	sockets.dead = s;
+}
+
+struct socket *socket_take_dead_locked(void)
+{
+	struct socket *dead = sockets.dead;
+
+	sockets.dead = NULL;
+	return dead;
+}
+
+/* ------------------------------------------------------------------ waiting */
+void socket_notify_locked(struct socket *s, uint32_t events)
+{
+	net_assert_locked();
+	waitq_wake_all(&s->waitq);
+	pollq_notify(&s->pollq, events);
+}
+
+int socket_take_error_locked(struct socket *s)
+{
+	int error = s->error;
+
+	s->error = 0;
+	return error;
+}
+
+uint64_t socket_deadline_ns(uint64_t timeout_ns)
+{
+	return timeout_ns == 0 ? TIME_NEVER_NS : net_now_ns() + timeout_ns;
+}
+
+int socket_wait_locked(struct socket *s, uint64_t deadline_ns)
+{
+	int error = net_wait_locked(&s->waitq, deadline_ns, WAIT_SIGNALS);
+
+	if (error == -ETIMEDOUT)
+		return -EAGAIN;
+	/* With a timeout the call cannot simply be started again. */
+	if (error == -ERESTARTSYS && deadline_ns != TIME_NEVER_NS)
+		return -EINTR;
+	return error;
+}
+
+static int enter(struct socket *s, bool *busy)
+{
+	int error;
+
+	while (*busy) {
+		error = socket_wait_locked(s, TIME_NEVER_NS);
+		if (error != 0)
+			return error;
+	}
+	*busy = true;
+	return 0;
+}
+
+static void leave(struct socket *s, bool *busy)
+{
+	*busy = false;
+	waitq_wake_all(&s->waitq);
+}
+
+int socket_enter_read_locked(struct socket *s)
+{
+	return enter(s, &s->read_busy);
+}
+
+void socket_leave_read_locked(struct socket *s)
+{
+	leave(s, &s->read_busy);
+}
+
+int socket_enter_write_locked(struct socket *s)
+{
+	return enter(s, &s->write_busy);
+}
+
+void socket_leave_write_locked(struct socket *s)
+{
+	leave(s, &s->write_busy);
+}
+
+long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes, uint64_t bytes)
+{
+	uint64_t total = 0, n;
+	long copied;
+
+	while (bytes != 0) {
+		if (offset_bytes >= p->len) {
+			offset_bytes -= p->len;
+			p = p->next;
+			continue;
+		}
+		n = MIN(bytes, (uint64_t)p->len - offset_bytes);
+		copied = uio_copy_to(u, (const char *)p->payload + offset_bytes, n);
+		if (copied < 0)
+			return total != 0 ? (long)total : copied;
+		total += (uint64_t)copied;
+		if ((uint64_t)copied < n)
+			return (long)total;
+		bytes -= n;
+		offset_bytes += (uint32_t)n;
+	}
+	return (long)total;
+}
+
+/* ------------------------------------------------------------------ file operations */
+static struct socket *socket_of(struct file *f)
+{
+	return f->object;
+}
+
+static long on_read(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	struct socket_message m = { .data = u };
+
+	return offset_bytes == FILE_AT_POSITION ? socket_receive(f, &m) : -ESPIPE;
+}
+
+static long on_write(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	struct socket_message m = { .data = u };
+
+	return offset_bytes == FILE_AT_POSITION ? socket_send(f, &m) : -ESPIPE;
+}
+
+static uint32_t on_poll(struct file *f)
+{
+	struct socket *s = socket_of(f);
+	uint32_t events;
+
+	net_lock();
+	events = s->ops->poll_locked(s);
+	net_unlock_batch();
+	return events;
+}
+
+static struct pollq *on_pollq(struct file *f)
+{
+	return &socket_of(f)->pollq;
+}
+
+static long on_ioctl(struct file *f, uint32_t command, uaddr_t arg)
+{
+	struct uio_range range = { arg, sizeof(int32_t) };
+	struct uio u;
+	int64_t value;
+	int32_t answer;
+	long copied;
+	int error;
+
+	if (command != IOCTL_FIONREAD && command != IOCTL_TIOCOUTQ)
+		return -ENOTTY;
+	error = socket_get_option(f,
+		command == IOCTL_FIONREAD ? SOCKET_OPT_QUEUED : SOCKET_OPT_UNSENT, &value);
+	if (error != 0)
+		return error == -ENOPROTOOPT ? -EINVAL : error;
+	answer = (int32_t)value;
+	uio_init_range(&u, &range);
+	copied = uio_copy_to(&u, &answer, sizeof(answer));
+	return copied == (long)sizeof(answer) ? 0 : -EFAULT;
+}
+
+static int on_stat(struct file *f, struct file_stat *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->device = 8;
+	out->inode = socket_of(f)->inode;
+	out->mode = MODE_SOCKET;
+	out->links = 1;
+	out->block_bytes = 4096;
+	return 0;
+}
+
+static void on_release(struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	s->ops->close(s);
+}
+
+static const struct file_ops socket_file_ops = {
+	.kind = "socket:",
+	.read = on_read,
+	.write = on_write,
+	.poll = on_poll,
+	.pollq = on_pollq,
+	.ioctl = on_ioctl,
+	.stat = on_stat,
+	.release = on_release,
+};
+
+bool socket_is(const struct file *f)
+{
+	return f->ops == &socket_file_ops;
+}
+
+/* ------------------------------------------------------------------ opening */
+static int new_inet(unsigned type, unsigned protocol, struct socket **out)
+{
+	if (type == SOCKET_STREAM)
+		return protocol == 0 || protocol == 6 ? tcp_socket_new(out) : -EPROTONOSUPPORT;
+	if (type == SOCKET_DATAGRAM)
+		return protocol == 0 || protocol == 17 ? udp_socket_new(out) : -EPROTONOSUPPORT;
+	return -ESOCKTNOSUPPORT;
+}
+
+static int new_socket(unsigned family, unsigned type, unsigned protocol, struct socket **out)
+{
+	switch (family) {
+	case SOCKET_INET:
+		return new_inet(type, protocol, out);
+	case SOCKET_UNIX:
+		return protocol <= 1 ? unix_socket_new(type, out) : -EPROTONOSUPPORT;
+	case SOCKET_NETLINK:
+		return netlink_socket_new(type, protocol, out);
+	default:
+		return -EAFNOSUPPORT;
+	}
+}
+
+static int wrap(struct socket *s, uint32_t file_flags, struct file **out)
+{
+	int error = file_alloc(&socket_file_ops, s, file_flags, out);
+
+	if (error != 0)
+		s->ops->close(s);
+	return error;
+}
+
+int socket_open(unsigned family, unsigned type, unsigned protocol, uint32_t file_flags,
+	struct file **out)
+{
+	struct socket *s;
+	int error = new_socket(family, type, protocol, &s);
+
+	return error != 0 ? error : wrap(s, file_flags, out);
+}
+
+int socket_open_pair(unsigned family, unsigned type, unsigned protocol, uint32_t file_flags,
+	struct file *out[2])
+{
+	struct socket *pair[2];
+	int error;
+
+	if (family != SOCKET_UNIX)
+		return family == SOCKET_INET ? -EOPNOTSUPP : -EAFNOSUPPORT;
+	if (protocol > 1)
+		return -EPROTONOSUPPORT;
+	error = unix_socket_pair(type, pair);
+	if (error != 0)
+		return error;
+	error = wrap(pair[0], file_flags, &out[0]);
+	if (error != 0) {
+		pair[1]->ops->close(pair[1]);
+		return error;
+	}
+	error = wrap(pair[1], file_flags, &out[1]);
+	if (error != 0)
+		file_put(out[0]);
+	return error;
+}
+
+/* ------------------------------------------------------------------ calls */
+int socket_bind(struct file *f, const struct socket_address *a)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	return s->ops->bind == NULL ? -EOPNOTSUPP : s->ops->bind(s, a);
+}
+
+int socket_connect(struct file *f, const struct socket_address *a)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	return s->ops->connect == NULL ? -EOPNOTSUPP
+				       : s->ops->connect(s, a, file_is_nonblocking(f));
+}
+
+int socket_listen(struct file *f, int backlog)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (s->ops->listen == NULL)
+		return -EOPNOTSUPP;
+	if (backlog < 0 || backlog > SOCKET_BACKLOG_MAX)
+		backlog = SOCKET_BACKLOG_MAX;
+	return s->ops->listen(s, backlog);
+}
+
+int socket_accept(struct file *f, uint32_t file_flags, struct file **out,
+	struct socket_address *peer)
+{
+	struct socket *s = socket_of(f), *accepted;
+	int error;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (s->ops->accept == NULL)
+		return -EOPNOTSUPP;
+	error = s->ops->accept(s, file_is_nonblocking(f), &accepted, peer);
+	return error != 0 ? error : wrap(accepted, file_flags, out);
+}
+
+int socket_get_name(struct file *f, bool peer, struct socket_address *out)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	memset(out, 0, sizeof(*out));
+	return s->ops->get_name(s, peer, out);
+}
+
+int socket_shut_down(struct file *f, enum socket_shutdown how)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	return s->ops->shut_down == NULL ? -EOPNOTSUPP : s->ops->shut_down(s, how);
+}
+
+static void send_sigpipe(void)
+{
+	struct signal_info info = { .signo = SIGPIPE };
+
+	signal_send_thread(thread_current(), &info);
+}
+
+long socket_send(struct file *f, struct socket_message *m)
+{
+	struct socket *s = socket_of(f);
+	long sent;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	sent = s->ops->send(s, m, file_is_nonblocking(f) || (m->flags & SOCKET_MSG_DONTWAIT) != 0);
+	if (sent == -EPIPE && s->type != SOCKET_DATAGRAM && (m->flags & SOCKET_MSG_NOSIGNAL) == 0)
+		send_sigpipe();
+	return sent;
+}
+
+long socket_receive(struct file *f, struct socket_message *m)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	return s->ops->receive(s, m,
+		file_is_nonblocking(f) || (m->flags & SOCKET_MSG_DONTWAIT) != 0);
+}
+
+/* ------------------------------------------------------------------ options */
+static uint32_t clamp_buffer(int64_t bytes)
+{
+	return (uint32_t)MIN(MAX(bytes, (int64_t)BUFFER_MIN_BYTES), (int64_t)SOCKET_BUFFER_MAX);
+}
+
+static int set_common(struct socket *s, enum socket_option o, int64_t value)
+{
+	switch (o) {
+	case SOCKET_OPT_REUSEADDR:
+		s->reuse_addr = value != 0;
+		return 0;
+	case SOCKET_OPT_REUSEPORT:
+		s->reuse_port = value != 0;
+		return 0;
+	case SOCKET_OPT_BROADCAST:
+		s->broadcast = value != 0;
+		return 0;
+	case SOCKET_OPT_KEEPALIVE:
+		s->keepalive = value != 0;
+		return 0;
+	case SOCKET_OPT_LINGER:
+		s->linger_s = value;
+		return 0;
+	case SOCKET_OPT_SNDBUF:
+		s->send_buffer_bytes = clamp_buffer(value);
+		return 0;
+	case SOCKET_OPT_RCVBUF:
+		s->receive_buffer_bytes = clamp_buffer(value);
+		return 0;
+	case SOCKET_OPT_SNDTIMEO:
+		s->send_timeout_ns = (uint64_t)value;
+		return 0;
+	case SOCKET_OPT_RCVTIMEO:
+		s->receive_timeout_ns = (uint64_t)value;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_common(struct socket *s, enum socket_option o, int64_t *value)
+{
+	switch (o) {
+	case SOCKET_OPT_REUSEADDR:
+		*value = s->reuse_addr;
+		return 0;
+	case SOCKET_OPT_REUSEPORT:
+		*value = s->reuse_port;
+		return 0;
+	case SOCKET_OPT_BROADCAST:
+		*value = s->broadcast;
+		return 0;
+	case SOCKET_OPT_KEEPALIVE:
+		*value = s->keepalive;
+		return 0;
+	case SOCKET_OPT_LINGER:
+		*value = s->linger_s;
+		return 0;
+	case SOCKET_OPT_SNDBUF:
+		*value = 2 * (int64_t)s->send_buffer_bytes;
+		return 0;
+	case SOCKET_OPT_RCVBUF:
+		*value = 2 * (int64_t)s->receive_buffer_bytes;
+		return 0;
+	case SOCKET_OPT_SNDTIMEO:
+		*value = (int64_t)s->send_timeout_ns;
+		return 0;
+	case SOCKET_OPT_RCVTIMEO:
+		*value = (int64_t)s->receive_timeout_ns;
+		return 0;
+	case SOCKET_OPT_ERROR:
+		*value = -socket_take_error_locked(s);
+		return 0;
+	case SOCKET_OPT_TYPE:
+		*value = s->type;
+		return 0;
+	case SOCKET_OPT_PROTOCOL:
+		*value = s->protocol;
+		return 0;
+	case SOCKET_OPT_DOMAIN:
+		*value = s->family;
+		return 0;
+	case SOCKET_OPT_ACCEPTCONN:
+		*value = 0;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int socket_set_option(struct file *f, enum socket_option option, int64_t value)
+{
+	struct socket *s = socket_of(f);
+	int error = -ENOPROTOOPT;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	net_lock();
+	if (s->ops->set_option_locked != NULL)
+		error = s->ops->set_option_locked(s, option, value);
+	if (error == -ENOPROTOOPT)
+		error = set_common(s, option, value);
+	net_unlock();
+	return error;
+}
+
+int socket_get_option(struct file *f, enum socket_option option, int64_t *value)
+{
+	struct socket *s = socket_of(f);
+	int error = -ENOPROTOOPT;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	net_lock();
+	if (s->ops->get_option_locked != NULL)
+		error = s->ops->get_option_locked(s, option, value);
+	if (error == -ENOPROTOOPT)
+		error = get_common(s, option, value);
+	net_unlock();
+	return error;
+}
+
+int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (s->family != SOCKET_INET || s->type != SOCKET_STREAM)
+		return -EOPNOTSUPP;
+	return tcp_socket_info(s, out);
+}

@@ -1,0 +1,120 @@
+/*
+ * socket.h: sockets, in neutral form. Values equal Linux's (asserted in abi/linux/sys_net.c).
+ *
+ * All functions may sleep unless the file is non-blocking or the message says so; no lock held.
+ * Results: 0 or a count, or -errno as Linux gives it; -ENOTSOCK when the file is none.
+ */
+#pragma once
+
+#include "base/compiler.h"
+#include "base/types.h"
+#include "kernel/uio.h"
+
+struct file;
+
+enum socket_family { SOCKET_UNSPEC = 0, SOCKET_UNIX = 1, SOCKET_INET = 2, SOCKET_NETLINK = 16 };
+enum socket_type {
+	SOCKET_STREAM = 1,
+	SOCKET_DATAGRAM = 2,
+	SOCKET_RAW = 3,
+	SOCKET_SEQPACKET = 5,
+};
+enum socket_shutdown { SOCKET_SHUT_READ, SOCKET_SHUT_WRITE, SOCKET_SHUT_BOTH };
+
+#define SOCKET_PATH_MAX 108u
+
+struct socket_address {
+	uint16_t family; /* enum socket_family */
+	uint16_t port; /* INET, host byte order */
+	uint32_t ip; /* INET, network byte order */
+	uint32_t netlink_pid, netlink_groups; /* NETLINK */
+	uint32_t path_bytes; /* UNIX: 0 is unnamed; path[0] == 0: abstract */
+	char path[SOCKET_PATH_MAX];
+};
+
+enum socket_message_flag {
+	SOCKET_MSG_PEEK = 0x2,
+	SOCKET_MSG_TRUNCATE = 0x20, /* receive: report the datagram's whole length */
+	SOCKET_MSG_DONTWAIT = 0x40,
+	SOCKET_MSG_WAITALL = 0x100,
+	SOCKET_MSG_NOSIGNAL = 0x4000,
+	SOCKET_MSG_MORE = 0x8000,
+};
+
+struct socket_message {
+	struct uio *data;
+	unsigned flags; /* enum socket_message_flag */
+	/* send: destination when has_address. receive: source; has_address false: none to tell. */
+	struct socket_address address;
+	bool has_address;
+	/* receive */
+	bool truncated; /* the datagram was longer than data */
+	uint64_t datagram_bytes; /* its whole length */
+	bool has_pktinfo; /* asked for by SOCKET_OPT_PKTINFO; send: source below is to be used */
+	uint32_t interface_index;
+	uint32_t local_ip; /* receive: where it was sent to; send: from where */
+	bool has_ttl, has_tos; /* receive, when asked for */
+	uint8_t ttl, tos;
+};
+
+enum socket_option {
+	SOCKET_OPT_REUSEADDR,
+	SOCKET_OPT_REUSEPORT,
+	SOCKET_OPT_BROADCAST,
+	SOCKET_OPT_KEEPALIVE,
+	SOCKET_OPT_LINGER, /* seconds; -1: off */
+	SOCKET_OPT_SNDBUF, /* bytes; reported doubled, as Linux does */
+	SOCKET_OPT_RCVBUF,
+	SOCKET_OPT_SNDTIMEO, /* ns; 0: none */
+	SOCKET_OPT_RCVTIMEO,
+	SOCKET_OPT_ERROR, /* positive errno; reading clears it */
+	SOCKET_OPT_TYPE,
+	SOCKET_OPT_PROTOCOL,
+	SOCKET_OPT_DOMAIN,
+	SOCKET_OPT_ACCEPTCONN,
+	SOCKET_OPT_NODELAY,
+	SOCKET_OPT_CORK,
+	SOCKET_OPT_MAXSEG,
+	SOCKET_OPT_KEEPIDLE, /* seconds */
+	SOCKET_OPT_KEEPINTVL,
+	SOCKET_OPT_KEEPCNT,
+	SOCKET_OPT_TOS,
+	SOCKET_OPT_TTL,
+	SOCKET_OPT_PKTINFO,
+	SOCKET_OPT_RECVTOS,
+	SOCKET_OPT_RECVTTL,
+	SOCKET_OPT_MTU_DISCOVER,
+	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
+	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
+	SOCKET_OPTIONS
+};
+
+/* What TCP_INFO can say truly. */
+struct socket_tcp_info {
+	uint8_t state; /* Linux's TCP_ESTABLISHED 1, SYN_SENT 2 … */
+	uint8_t retransmits, snd_wscale, rcv_wscale;
+	bool wscale_ok, sack_ok;
+	uint32_t rto_us, rtt_us, rttvar_us, snd_mss, rcv_mss, unacked, snd_cwnd, snd_ssthresh;
+	uint32_t last_data_ms, rcv_space;
+};
+
+/* -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -EPROTOTYPE, -ENOMEM. file_flags: O_NONBLOCK and access. */
+int socket_open(unsigned family, unsigned type, unsigned protocol, uint32_t file_flags,
+	struct file **out) must_check;
+int socket_open_pair(unsigned family, unsigned type, unsigned protocol, uint32_t file_flags,
+	struct file *out[2]) must_check;
+int socket_bind(struct file *f, const struct socket_address *a) must_check;
+int socket_connect(struct file *f, const struct socket_address *a) must_check;
+int socket_listen(struct file *f, int backlog) must_check;
+int socket_accept(struct file *f, uint32_t file_flags, struct file **out,
+	struct socket_address *peer) must_check;
+int socket_get_name(struct file *f, bool peer, struct socket_address *out) must_check;
+int socket_shut_down(struct file *f, enum socket_shutdown how) must_check;
+/* Sends SIGPIPE itself, unless told not to. */
+long socket_send(struct file *f, struct socket_message *m) must_check;
+long socket_receive(struct file *f, struct socket_message *m) must_check;
+/* -ENOPROTOOPT: not for this kind of socket. */
+int socket_set_option(struct file *f, enum socket_option option, int64_t value) must_check;
+int socket_get_option(struct file *f, enum socket_option option, int64_t *value) must_check;
+int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out) must_check;
+bool socket_is(const struct file *f);

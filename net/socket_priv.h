@@ -1,0 +1,111 @@
+/*
+ * socket_priv.h: the inside of a socket, shared by the kinds (TCP, UDP, UNIX, netlink).
+ *
+ * Letters: [I] set once, [n] LOCK_NET.
+ */
+#pragma once
+
+#include <lwip/tcp.h>
+#include <lwip/udp.h>
+
+#include "base/compiler.h"
+#include "base/tree.h"
+#include "base/types.h"
+#include "base/units.h"
+#include "kernel/sched/waitq.h"
+#include "kernel/sync/pollq.h"
+#include "net/port.h"
+#include "net/socket.h"
+
+#define SOCKET_BUFFER_MAX 212992u /* Linux's rmem_max and wmem_max */
+#define SOCKET_BACKLOG_MAX 4096 /* somaxconn */
+
+struct socket;
+
+/* A kind of socket. Called without lock, except where _locked is said. NULL: -EOPNOTSUPP. */
+struct socket_ops {
+	int (*bind)(struct socket *s, const struct socket_address *a);
+	int (*connect)(struct socket *s, const struct socket_address *a, bool nonblock);
+	int (*listen)(struct socket *s, int backlog);
+	/* A socket with one reference, the caller's. */
+	int (*accept)(struct socket *s, bool nonblock, struct socket **out,
+		struct socket_address *peer);
+	int (*get_name)(struct socket *s, bool peer, struct socket_address *out);
+	int (*shut_down)(struct socket *s, enum socket_shutdown how);
+	long (*send)(struct socket *s, struct socket_message *m, bool nonblock);
+	long (*receive)(struct socket *s, struct socket_message *m, bool nonblock);
+	uint32_t (*poll_locked)(struct socket *s);
+	/* Kind's own options; -ENOPROTOOPT sends the question on to the common ones. */
+	int (*set_option_locked)(struct socket *s, enum socket_option o, int64_t value);
+	int (*get_option_locked)(struct socket *s, enum socket_option o, int64_t *value);
+	void (*close)(struct socket *s); /* the file is gone; drops its reference in the end */
+	void (*free)(struct socket *s); /* the last reference is gone; no lock held */
+};
+
+struct socket {
+	const struct socket_ops *ops; /* [I] */
+	uint16_t family, type, protocol; /* [I] */
+	uint32_t refs; /* [n] */
+	uint64_t inode; /* [I] */
+	int error; /* [n] -errno that waits to be told; 0: none */
+	bool read_shut, write_shut; /* [n] */
+	bool read_busy, write_busy; /* [n] a thread copies, unlocked */
+	struct pollq pollq;
+	struct waitq waitq; /* [n] everybody who waits for anything here */
+	struct socket *dead_next; /* [n] */
+	/* options [n] */
+	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl;
+	uint8_t tos, ttl, mtu_discover;
+	int64_t linger_s; /* -1: off */
+	uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */
+	uint32_t send_buffer_bytes, receive_buffer_bytes;
+};
+
+/* ------------------------------------------------------------------ socket.c, for the kinds */
+void socket_init_locked(void);
+/* Fills in a zeroed object; one reference. */
+void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family, unsigned type,
+	unsigned protocol);
+void socket_get_locked(struct socket *s);
+void socket_put_locked(struct socket *s); /* freed after the lock is released */
+struct socket *socket_take_dead_locked(void); /* net.c: all of them, linked by dead_next */
+/* Wakes who sleeps and tells who polls. events: EPOLL* hints. */
+void socket_notify_locked(struct socket *s, uint32_t events);
+/* Takes and clears the pending error: -errno or 0. */
+int socket_take_error_locked(struct socket *s);
+uint64_t socket_deadline_ns(uint64_t timeout_ns); /* locked; 0: never */
+/* Sleeps once. -EAGAIN after the deadline, -EINTR or -ERESTARTSYS by a signal. */
+int socket_wait_locked(struct socket *s, uint64_t deadline_ns) must_check;
+/* One thread at a time copies to or from program memory. */
+int socket_enter_read_locked(struct socket *s) must_check;
+void socket_leave_read_locked(struct socket *s);
+int socket_enter_write_locked(struct socket *s) must_check;
+void socket_leave_write_locked(struct socket *s);
+/* Copies up to bytes of a chain, from offset, out to the program. */
+long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes,
+	uint64_t bytes) must_check;
+
+/* ------------------------------------------------------------------ kinds */
+struct inet_socket {
+	struct socket base;
+	struct port_binding port; /* [n] */
+};
+
+/* -EINVAL, -EAFNOSUPPORT, -EADDRNOTAVAIL: not one of ours. */
+int inet_check_bind_locked(const struct socket_address *a) must_check;
+void inet_address(struct socket_address *out, uint32_t ip, uint16_t port);
+uint32_t inet_random(void);
+
+int tcp_socket_new(struct socket **out) must_check;
+int udp_socket_new(struct socket **out) must_check;
+int unix_socket_new(unsigned type, struct socket **out) must_check;
+int unix_socket_pair(unsigned type, struct socket *out[2]) must_check;
+int netlink_socket_new(unsigned type, unsigned protocol, struct socket **out) must_check;
+void tcp_socket_init(void);
+void udp_socket_init(void);
+int tcp_socket_info(struct socket *s, struct socket_tcp_info *out) must_check;
+/* From ICMP: no such port, host or net. Ports in host byte order. */
+void udp_unreachable_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
+	uint16_t remote_port, int error);
+void tcp_unreachable_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
+	uint16_t remote_port, uint32_t seq, int error);

@@ -1,0 +1,413 @@
+/*
+ * tcp_io.c: the bytes of a TCP socket, both ways.
+ *
+ * What:       written bytes are copied, unlocked, into chunks that lwIP's segments refer to, and chunks
+ *             are freed as they are acknowledged. Received packets are queued as they are, copied out,
+ *             unlocked, and freed as they are read; then the window opens.
+ * Invariants: (1) a chunk lives until all its bytes are acknowledged or the connection is gone, and
+ *             nobody copies into it. (2) bytes are acknowledged in order, so chunks are freed from the
+ *             front. (3) only a thread that is "in read" takes packets off the front, so the part that
+ *             it saw stays while it copies. (4) tcp_recved is told of every byte read, exactly once.
+ * Locking:    LOCK_NET, never while copying. May sleep: tcp_send, tcp_receive.
+ * Failure:    -EAGAIN, -EPIPE, -ECONNRESET, -ENOTCONN, -ENOBUFS; a partial count goes first.
+ * Source:     Linux tcp_sendmsg_locked, tcp_recvmsg_locked, sk_stream_is_writeable; lwIP 2.1.3
+ *             tcp_out.c (tcp_write without copy).
+ */
+#include <linux/eventpoll.h>
+
+#include "base/assert.h"
+#include "base/errno.h"
+#include "kernel/mm/kmem.h"
+#include "net/net_priv.h"
+#include "net/tcp_socket_priv.h"
+
+#include <lwip/priv/tcp_priv.h>
+
+#define CHUNK_SMALL_BYTES 4064u /* with its header less than a page */
+#define CHUNK_LARGE_BYTES 32736u
+#define FIRST_FLIGHT_SEGMENTS 10u /* RFC 6928 */
+#define QUEUE_ROOM 64u /* pbufs: what one chunk may need, and the FIN */
+
+/* ------------------------------------------------------------------ chunks */
+static struct tx_chunk *last_chunk(struct tcp_socket *t)
+{
+	return STAILQ_LAST(&t->tx_chunks, tx_chunk, link);
+}
+
+static uint32_t chunk_room(const struct tx_chunk *c)
+{
+	return c->room_bytes - c->filled_bytes;
+}
+
+/* A pinned chunk with room; NULL: no memory. */
+static struct tx_chunk *pin_chunk(struct tcp_socket *t, uint64_t bytes)
+{
+	struct tx_chunk *c = last_chunk(t);
+	uint32_t room;
+
+	if (c == NULL || chunk_room(c) < MIN(bytes, 512u)) {
+		room = bytes <= CHUNK_SMALL_BYTES ? CHUNK_SMALL_BYTES : CHUNK_LARGE_BYTES;
+		c = kmem_alloc(sizeof(*c) + room);
+		if (c == NULL)
+			return NULL;
+		c->room_bytes = room;
+		c->filled_bytes = c->acked_bytes = 0;
+		STAILQ_INSERT_TAIL(&t->tx_chunks, c, link);
+	}
+	c->pinned = true;
+	return c;
+}
+
+/* Frees what is done from the front: (1), (2). */
+static void free_done_chunks(struct tcp_socket *t)
+{
+	struct tx_chunk *c;
+
+	while ((c = STAILQ_FIRST(&t->tx_chunks)) != NULL && !c->pinned &&
+		c->acked_bytes == c->filled_bytes) {
+		STAILQ_REMOVE_HEAD(&t->tx_chunks, link);
+		kmem_free(c);
+	}
+}
+
+static void acknowledge(struct tcp_socket *t, uint32_t bytes)
+{
+	struct tx_chunk *c;
+	uint32_t n;
+
+	t->tx_bytes -= bytes;
+	STAILQ_FOREACH(c, &t->tx_chunks, link) {
+		n = MIN(bytes, c->filled_bytes - c->acked_bytes);
+		c->acked_bytes += n;
+		bytes -= n;
+		if (bytes == 0)
+			break;
+	}
+	ASSERT(bytes == 0);
+	free_done_chunks(t);
+}
+
+/* The connection is gone: nothing refers to the chunks but a thread that copies. */
+void tcp_drop_unsent_locked(struct tcp_socket *t)
+{
+	if (t->tx_bytes != 0)
+		acknowledge(t, (uint32_t)t->tx_bytes);
+	else
+		free_done_chunks(t);
+}
+
+/* ------------------------------------------------------------------ lwIP's calls */
+static uint64_t space_bytes(const struct tcp_socket *t)
+{
+	uint64_t limit = 2 * (uint64_t)t->inet.base.send_buffer_bytes;
+
+	if (t->pcb->snd_queuelen + QUEUE_ROOM > TCP_SND_QUEUELEN || t->tx_bytes >= limit)
+		return 0;
+	return MIN(limit - t->tx_bytes, (uint64_t)tcp_sndbuf(t->pcb));
+}
+
+static uint64_t whole_space_bytes(const struct tcp_socket *t)
+{
+	return MIN(2 * (uint64_t)t->inet.base.send_buffer_bytes, (uint64_t)TCP_SND_BUF);
+}
+
+bool tcp_has_space_locked(const struct tcp_socket *t)
+{
+	return t->pcb != NULL && 3 * space_bytes(t) >= whole_space_bytes(t);
+}
+
+static err_t sent(void *arg, struct tcp_pcb *pcb, uint16_t bytes)
+{
+	struct tcp_socket *t = arg;
+
+	(void)pcb;
+	acknowledge(t, bytes);
+	if (t->want_space && tcp_has_space_locked(t)) {
+		t->want_space = false;
+		socket_notify_locked(&t->inet.base, EPOLLOUT);
+	}
+	return ERR_OK;
+}
+
+static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t lwip_error)
+{
+	struct tcp_socket *t = arg;
+	struct pbuf *last = p;
+
+	(void)pcb;
+	(void)lwip_error; /* always ERR_OK */
+	if (p == NULL) {
+		t->peer_fin = true;
+		socket_notify_locked(&t->inet.base, EPOLLIN | EPOLLRDHUP);
+		return ERR_OK;
+	}
+	t->rx_bytes += p->tot_len;
+	while (last->next != NULL)
+		last = last->next;
+	if (t->rx_tail == NULL)
+		t->rx_head = p;
+	else
+		t->rx_tail->next = p;
+	t->rx_tail = last;
+	socket_notify_locked(&t->inet.base, EPOLLIN);
+	return ERR_OK;
+}
+
+void tcp_io_attach_locked(struct tcp_socket *t)
+{
+	tcp_sent(t->pcb, sent);
+	tcp_recv(t->pcb, received);
+}
+
+/* ------------------------------------------------------------------ sending */
+/* 0: it may send. -EAGAIN: not yet. */
+static int judge_send(struct tcp_socket *t)
+{
+	struct socket *s = &t->inet.base;
+	int error;
+
+	if (t->phase == TCP_CONNECTING)
+		return s->write_shut ? -EPIPE : -EAGAIN;
+	error = socket_take_error_locked(s);
+	if (error != 0)
+		return error;
+	return tcp_can_send_locked(t) && !s->write_shut ? 0 : -EPIPE;
+}
+
+/* Until there is room: bytes of it, or -errno. */
+static long wait_space(struct tcp_socket *t, bool nonblock, uint64_t deadline_ns)
+{
+	struct socket *s = &t->inet.base;
+	uint64_t bytes;
+	int error;
+
+	for (;;) {
+		error = judge_send(t);
+		if (error != 0 && error != -EAGAIN)
+			return error;
+		bytes = error == 0 ? space_bytes(t) : 0;
+		if (bytes != 0)
+			return (long)bytes;
+		t->want_space = true;
+		if (nonblock)
+			return -EAGAIN;
+		error = socket_wait_locked(s, deadline_ns);
+		if (error != 0)
+			return error;
+	}
+}
+
+/* Copies up to bytes into a chunk, unlocked, and hands them to lwIP. */
+static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t bytes)
+{
+	struct uio before = *m->data;
+	struct tx_chunk *c = pin_chunk(t, MIN(bytes, m->data->left_bytes));
+	bool more = (m->flags & SOCKET_MSG_MORE) != 0;
+	char *to;
+	long copied;
+	int error;
+
+	if (c == NULL)
+		return -ENOBUFS;
+	to = c->data + c->filled_bytes;
+	bytes = MIN(bytes, MIN((uint64_t)chunk_room(c), m->data->left_bytes));
+	net_unlock();
+	copied = uio_copy_from(m->data, to, bytes);
+	net_lock();
+	c->pinned = false;
+	error = copied < 0 ? (int)copied : judge_send(t);
+	if (error == 0) {
+		tcp_select_locked(t);
+		error = net_errno(tcp_write(t->pcb, to, (uint16_t)copied,
+			more || m->data->left_bytes != 0 ? TCP_WRITE_FLAG_MORE : 0));
+	}
+	if (error != 0) {
+		*m->data = before;
+		free_done_chunks(t);
+		return error == -ENOMEM ? -ENOBUFS : error;
+	}
+	c->filled_bytes += (uint32_t)copied;
+	t->tx_bytes += (uint64_t)copied;
+	return copied;
+}
+
+static void push(struct tcp_socket *t, bool more)
+{
+	uint32_t first_flight;
+
+	if (t->pcb == NULL || more || t->cork)
+		return;
+	/* Nothing was sent yet that could have widened it. */
+	first_flight = FIRST_FLIGHT_SEGMENTS * t->pcb->mss;
+	if (t->pcb->unacked == NULL && t->pcb->nrtx == 0 && t->pcb->cwnd < first_flight)
+		t->pcb->cwnd = first_flight;
+	tcp_select_locked(t);
+	tcp_output(t->pcb);
+}
+
+static long send_all(struct tcp_socket *t, struct socket_message *m, bool nonblock)
+{
+	uint64_t deadline_ns = socket_deadline_ns(t->inet.base.send_timeout_ns);
+	bool more = (m->flags & SOCKET_MSG_MORE) != 0;
+	long total = 0, n;
+
+	do {
+		n = wait_space(t, nonblock, deadline_ns);
+		if (n > 0 && m->data->left_bytes != 0)
+			n = send_piece(t, m, (uint64_t)n);
+		if (n < 0)
+			return total != 0 ? total : n;
+		if (m->data->left_bytes == 0 && total == 0 && n == 0)
+			return 0;
+		total += n;
+		push(t, more);
+	} while (m->data->left_bytes != 0);
+	return total;
+}
+
+long tcp_send(struct socket *s, struct socket_message *m, bool nonblock)
+{
+	struct tcp_socket *t = tcp_of(s);
+	long result;
+
+	if (m->data->left_bytes == 0)
+		return 0;
+	net_lock();
+	result = socket_enter_write_locked(s);
+	if (result == 0) {
+		result = send_all(t, m, nonblock);
+		socket_leave_write_locked(s);
+	}
+	net_unlock();
+	return result;
+}
+
+/* ------------------------------------------------------------------ receiving */
+static void drop_front(struct tcp_socket *t, uint64_t bytes)
+{
+	struct pbuf *p;
+	uint64_t n;
+
+	t->rx_bytes -= bytes;
+	while (t->rx_head != NULL) {
+		p = t->rx_head;
+		n = MIN(bytes, (uint64_t)p->len - t->rx_offset_bytes);
+		bytes -= n;
+		t->rx_offset_bytes += (uint32_t)n;
+		if (t->rx_offset_bytes < p->len)
+			break;
+		t->rx_head = p->next;
+		t->rx_offset_bytes = 0;
+		p->next = NULL;
+		pbuf_free(p);
+	}
+	if (t->rx_head == NULL)
+		t->rx_tail = NULL;
+}
+
+static void open_window(struct tcp_socket *t, uint64_t bytes)
+{
+	uint16_t n;
+
+	if (t->pcb == NULL || t->pcb->state == TIME_WAIT)
+		return;
+	tcp_select_locked(t);
+	for (; bytes != 0; bytes -= n) {
+		n = (uint16_t)MIN(bytes, 0xffffu);
+		tcp_recved(t->pcb, n); /* (4) */
+	}
+}
+
+void tcp_drop_received_locked(struct tcp_socket *t)
+{
+	drop_front(t, t->rx_bytes);
+}
+
+/* What reading says when there is nothing to read. 0: the end. -EAGAIN: not yet. */
+static int judge_receive(struct tcp_socket *t)
+{
+	struct socket *s = &t->inet.base;
+
+	if (t->phase == TCP_FRESH || t->phase == TCP_LISTENING)
+		return -ENOTCONN;
+	if (t->peer_fin && s->error == 0)
+		return 0;
+	if (s->error != 0)
+		return socket_take_error_locked(s);
+	if (t->phase == TCP_FAILED)
+		return -ENOTCONN;
+	return t->reset || s->read_shut ? 0 : -EAGAIN;
+}
+
+/* Until there is something: bytes, 0 at the end, or -errno. */
+static long wait_bytes(struct tcp_socket *t, bool nonblock, uint64_t deadline_ns)
+{
+	int error;
+
+	while (t->rx_bytes == 0) {
+		error = judge_receive(t);
+		if (error != -EAGAIN)
+			return error;
+		if (nonblock)
+			return -EAGAIN;
+		error = socket_wait_locked(&t->inet.base, deadline_ns);
+		if (error != 0)
+			return error;
+	}
+	return (long)MIN(t->rx_bytes, (uint64_t)INT64_MAX);
+}
+
+static long receive_piece(struct tcp_socket *t, struct socket_message *m, uint64_t bytes)
+{
+	struct pbuf *head = t->rx_head;
+	uint32_t offset = t->rx_offset_bytes;
+	long copied;
+
+	bytes = MIN(bytes, m->data->left_bytes);
+	net_unlock();
+	copied = socket_copy_chain(m->data, head, offset, bytes); /* (3) */
+	net_lock();
+	if (copied > 0 && (m->flags & SOCKET_MSG_PEEK) == 0) {
+		drop_front(t, (uint64_t)copied);
+		open_window(t, (uint64_t)copied);
+	}
+	return copied;
+}
+
+static long receive_all(struct tcp_socket *t, struct socket_message *m, bool nonblock)
+{
+	uint64_t deadline_ns = socket_deadline_ns(t->inet.base.receive_timeout_ns);
+	bool all = (m->flags & SOCKET_MSG_WAITALL) != 0 && (m->flags & SOCKET_MSG_PEEK) == 0;
+	long total = 0, n;
+
+	do {
+		/* With something in hand: take what has come meanwhile, but do not wait for it. */
+		if (total != 0 && !all && t->rx_bytes == 0)
+			break;
+		n = wait_bytes(t, nonblock, deadline_ns);
+		if (n > 0)
+			n = receive_piece(t, m, (uint64_t)n);
+		if (n <= 0)
+			return total != 0 ? total : n;
+		total += n;
+	} while (m->data->left_bytes != 0 && (m->flags & SOCKET_MSG_PEEK) == 0);
+	return total;
+}
+
+long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock)
+{
+	struct tcp_socket *t = tcp_of(s);
+	long result;
+
+	m->has_address = false;
+	if (m->data->left_bytes == 0)
+		return 0;
+	net_lock();
+	result = socket_enter_read_locked(s);
+	if (result == 0) {
+		result = receive_all(t, m, nonblock);
+		socket_leave_read_locked(s);
+	}
+	net_unlock();
+	return result;
+}

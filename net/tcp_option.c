@@ -1,0 +1,248 @@
+/*
+ * tcp_option.c: options of TCP sockets, and what is known about a connection.
+ *
+ * What:       options are kept in the socket and applied to lwIP's pcb when there is one; accepted
+ *             connections inherit their listener's.
+ * Invariants: (1) an option that is answered with success acts.
+ * Locking:    LOCK_NET.
+ * Failure:    -ENOPROTOOPT for options that are not TCP's; -EINVAL out of range.
+ * Source:     Linux tcp(7), socket(7), net/ipv4/tcp.c (do_tcp_setsockopt: ranges).
+ */
+#include <lwip/priv/tcp_priv.h>
+
+#include "base/errno.h"
+#include "lib/string.h"
+#include "net/net_priv.h"
+#include "net/tcp_socket_priv.h"
+#include "net/tcp_table.h"
+
+#define KEEP_IDLE_S 7200u
+#define KEEP_INTERVAL_S 75u
+#define KEEP_COUNT 9u
+#define KEEP_SECONDS_MAX 32767 /* Linux's MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL */
+#define KEEP_COUNT_MAX 127
+
+void tcp_option_defaults(struct tcp_socket *t)
+{
+	t->keep_idle_s = KEEP_IDLE_S;
+	t->keep_interval_s = KEEP_INTERVAL_S;
+	t->keep_count = KEEP_COUNT;
+	t->inet.base.send_buffer_bytes = TCP_SND_BUF / 2;
+	t->inet.base.receive_buffer_bytes = TCP_WND / 2;
+}
+
+void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket *listener)
+{
+	const struct socket *from = &listener->inet.base;
+	struct socket *to = &child->inet.base;
+
+	to->reuse_addr = from->reuse_addr;
+	to->reuse_port = from->reuse_port;
+	to->keepalive = from->keepalive;
+	to->linger_s = from->linger_s;
+	to->tos = from->tos;
+	to->ttl = from->ttl;
+	to->send_timeout_ns = from->send_timeout_ns;
+	to->receive_timeout_ns = from->receive_timeout_ns;
+	to->send_buffer_bytes = from->send_buffer_bytes;
+	to->receive_buffer_bytes = from->receive_buffer_bytes;
+	child->nodelay = listener->nodelay;
+	child->cork = listener->cork;
+	child->keep_idle_s = listener->keep_idle_s;
+	child->keep_interval_s = listener->keep_interval_s;
+	child->keep_count = listener->keep_count;
+}
+
+void tcp_option_apply_locked(struct tcp_socket *t)
+{
+	const struct socket *s = &t->inet.base;
+	struct tcp_pcb *pcb = t->pcb;
+
+	if (pcb == NULL || t->phase == TCP_LISTENING)
+		return;
+	pcb->tos = s->tos;
+	pcb->ttl = s->ttl;
+	if (s->keepalive)
+		ip_set_option(pcb, SOF_KEEPALIVE);
+	else
+		ip_reset_option(pcb, SOF_KEEPALIVE);
+	pcb->keep_idle = t->keep_idle_s * 1000;
+	pcb->keep_intvl = t->keep_interval_s * 1000;
+	pcb->keep_cnt = t->keep_count;
+	if (t->nodelay)
+		tcp_nagle_disable(pcb);
+	else
+		tcp_nagle_enable(pcb);
+}
+
+static int set_in_range(uint32_t *to, int64_t value, int64_t max)
+{
+	if (value < 1 || value > max)
+		return -EINVAL;
+	*to = (uint32_t)value;
+	return 0;
+}
+
+static int set_flag(bool *to, int64_t value)
+{
+	*to = value != 0;
+	return 0;
+}
+
+static int set_value(struct tcp_socket *t, enum socket_option o, int64_t value)
+{
+	struct socket *s = &t->inet.base;
+
+	switch (o) {
+	case SOCKET_OPT_REUSEADDR:
+		t->inet.port.reuse_addr = value != 0;
+		return set_flag(&s->reuse_addr, value);
+	case SOCKET_OPT_REUSEPORT:
+		t->inet.port.reuse_port = value != 0;
+		return set_flag(&s->reuse_port, value);
+	case SOCKET_OPT_KEEPALIVE:
+		return set_flag(&s->keepalive, value);
+	case SOCKET_OPT_NODELAY:
+		return set_flag(&t->nodelay, value);
+	case SOCKET_OPT_CORK:
+		return set_flag(&t->cork, value);
+	case SOCKET_OPT_KEEPIDLE:
+		return set_in_range(&t->keep_idle_s, value, KEEP_SECONDS_MAX);
+	case SOCKET_OPT_KEEPINTVL:
+		return set_in_range(&t->keep_interval_s, value, KEEP_SECONDS_MAX);
+	case SOCKET_OPT_KEEPCNT:
+		return set_in_range(&t->keep_count, value, KEEP_COUNT_MAX);
+	case SOCKET_OPT_TOS:
+		s->tos = (uint8_t)value;
+		return 0;
+	case SOCKET_OPT_TTL:
+		if (value != -1 && (value < 1 || value > 255))
+			return -EINVAL;
+		s->ttl = value == -1 ? IP_DEFAULT_TTL : (uint8_t)value;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int tcp_set_option_locked(struct socket *s, enum socket_option o, int64_t value)
+{
+	struct tcp_socket *t = tcp_of(s);
+	int error = set_value(t, o, value);
+
+	if (error != 0 || t->pcb == NULL || t->phase == TCP_LISTENING)
+		return error;
+	tcp_option_apply_locked(t);
+	/* What was held back goes now; a new keepalive time is looked at. */
+	tcp_select_locked(t);
+	if (t->nodelay && !t->cork)
+		tcp_output(t->pcb);
+	return 0;
+}
+
+static int64_t send_mss(const struct tcp_socket *t)
+{
+	return t->pcb != NULL && t->phase == TCP_CONNECTED ? t->pcb->mss : 536;
+}
+
+int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
+{
+	const struct tcp_socket *t = tcp_of(s);
+
+	switch (o) {
+	case SOCKET_OPT_ACCEPTCONN:
+		*value = t->phase == TCP_LISTENING;
+		return 0;
+	case SOCKET_OPT_NODELAY:
+		*value = t->nodelay;
+		return 0;
+	case SOCKET_OPT_CORK:
+		*value = t->cork;
+		return 0;
+	case SOCKET_OPT_MAXSEG:
+		*value = send_mss(t);
+		return 0;
+	case SOCKET_OPT_KEEPIDLE:
+		*value = t->keep_idle_s;
+		return 0;
+	case SOCKET_OPT_KEEPINTVL:
+		*value = t->keep_interval_s;
+		return 0;
+	case SOCKET_OPT_KEEPCNT:
+		*value = t->keep_count;
+		return 0;
+	case SOCKET_OPT_TOS:
+		*value = s->tos;
+		return 0;
+	case SOCKET_OPT_TTL:
+		*value = s->ttl;
+		return 0;
+	case SOCKET_OPT_QUEUED:
+		*value = (int64_t)t->rx_bytes;
+		return 0;
+	case SOCKET_OPT_UNSENT:
+		*value = (int64_t)t->tx_bytes;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* Linux's enum from include/net/tcp_states.h. */
+static uint8_t linux_state(const struct tcp_socket *t)
+{
+	static const uint8_t states[] = {
+		[CLOSED] = 7,
+		[LISTEN] = 10,
+		[SYN_SENT] = 2,
+		[SYN_RCVD] = 3,
+		[ESTABLISHED] = 1,
+		[FIN_WAIT_1] = 4,
+		[FIN_WAIT_2] = 5,
+		[CLOSE_WAIT] = 8,
+		[CLOSING] = 11,
+		[LAST_ACK] = 9,
+		[TIME_WAIT] = 6,
+	};
+
+	return states[t->pcb == NULL ? CLOSED : t->pcb->state];
+}
+
+static uint32_t count_unacked(const struct tcp_pcb *pcb)
+{
+	const struct tcp_seg *seg;
+	uint32_t count = 0;
+
+	for (seg = pcb->unacked; seg != NULL; seg = seg->next)
+		count++;
+	return count;
+}
+
+int tcp_socket_info(struct socket *s, struct socket_tcp_info *out)
+{
+	const struct tcp_socket *t = tcp_of(s);
+	const struct tcp_pcb *pcb;
+
+	memset(out, 0, sizeof(*out));
+	net_lock();
+	pcb = t->pcb;
+	out->state = linux_state(t);
+	if (pcb != NULL && t->phase != TCP_LISTENING) {
+		out->retransmits = pcb->nrtx;
+		out->wscale_ok = (pcb->flags & TF_WND_SCALE) != 0;
+		out->sack_ok = (pcb->flags & TF_SACK) != 0;
+		out->snd_wscale = pcb->snd_scale;
+		out->rcv_wscale = pcb->rcv_scale;
+		out->rto_us = (uint32_t)pcb->rto * TCP_SLOW_INTERVAL * 1000;
+		out->rtt_us = (uint32_t)(pcb->sa >> 3) * TCP_SLOW_INTERVAL * 1000;
+		out->rttvar_us = (uint32_t)(pcb->sv >> 2) * TCP_SLOW_INTERVAL * 1000;
+		out->snd_mss = out->rcv_mss = pcb->mss;
+		out->unacked = count_unacked(pcb);
+		out->snd_cwnd = pcb->cwnd / MAX(pcb->mss, 1u);
+		out->snd_ssthresh = pcb->ssthresh / MAX(pcb->mss, 1u);
+		out->last_data_ms = (tcp_ticks - pcb->tmr) * TCP_SLOW_INTERVAL;
+		out->rcv_space = pcb->rcv_wnd;
+	}
+	net_unlock_batch();
+	return 0;
+}

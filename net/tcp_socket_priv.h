@@ -1,0 +1,94 @@
+/*
+ * tcp_socket_priv.h: a TCP socket, shared by tcp.c (its life), tcp_listen.c, tcp_io.c (its
+ * bytes) and tcp_option.c.
+ */
+#pragma once
+
+#include <lwip/priv/tcp_priv.h>
+
+#include "net/socket_priv.h"
+
+#define TCP_FIRST_RTO_TICKS (1000 / TCP_SLOW_INTERVAL) /* lwIP's own is 3 s */
+
+enum tcp_phase {
+	TCP_FRESH, /* neither listens nor connects; may be bound */
+	TCP_LISTENING,
+	TCP_CONNECTING, /* SYN sent */
+	TCP_FAILED, /* a connect failed and the next one will say so */
+	TCP_CONNECTED, /* was established, whatever became of it since */
+};
+
+/* Bytes on their way to the peer, in one piece of memory that lwIP's segments refer to. */
+struct tx_chunk {
+	STAILQ_ENTRY(tx_chunk) link;
+	uint32_t room_bytes, filled_bytes, acked_bytes; /* [n] */
+	bool pinned; /* [n] a thread copies into it, unlocked */
+	char data[];
+};
+
+TAILQ_HEAD(tcp_queue, tcp_socket);
+STAILQ_HEAD(tx_chunks, tx_chunk);
+
+/* All fields [n]. */
+struct tcp_socket {
+	struct inet_socket inet;
+	enum tcp_phase phase;
+	struct tcp_pcb *pcb; /* lwIP's; NULL: none yet, or no more. It holds a reference */
+	bool peer_fin; /* all of the peer's bytes are here or read */
+	bool fin_sent;
+	bool reset; /* ended by an error: nothing can be sent */
+	bool aborting; /* we do it: no error to report */
+	bool closed; /* the file is gone */
+	bool want_space; /* somebody was told to wait for room */
+
+	/* listening */
+	struct tcp_queue accept_queue;
+	TAILQ_ENTRY(tcp_socket) accept_link;
+	int accept_count, half_open, backlog;
+
+	/* received, in order; linked through pbuf.next across packets, tot_len not kept */
+	struct pbuf *rx_head, *rx_tail;
+	uint32_t rx_offset_bytes; /* of rx_head that was read */
+	uint64_t rx_bytes;
+
+	struct tx_chunks tx_chunks;
+	uint64_t tx_bytes; /* written, not acknowledged */
+
+	bool nodelay, cork;
+	uint16_t user_mss;
+	uint32_t keep_idle_s, keep_interval_s, keep_count;
+};
+
+static inline struct tcp_socket *tcp_of(struct socket *s)
+{
+	return (struct tcp_socket *)(void *)s;
+}
+
+/* tcp.c */
+struct tcp_socket *tcp_alloc_socket(void); /* NULL: no memory; one reference */
+struct port_table *tcp_ports(void); /* LOCK_NET */
+void tcp_attach_locked(struct tcp_socket *t, struct tcp_pcb *pcb); /* it takes a reference */
+void tcp_stop_locked(struct tcp_socket *t); /* nobody will use its connection any more */
+void tcp_select_locked(const struct tcp_socket *t); /* its connection's bucket; pcb is not NULL */
+bool tcp_can_send_locked(const struct tcp_socket *t);
+
+/* tcp_listen.c */
+int tcp_listen_on(struct socket *s, int backlog) must_check;
+int tcp_accept_from(struct socket *s, bool nonblock, struct socket **out,
+	struct socket_address *peer) must_check;
+void tcp_stop_listening_locked(struct tcp_socket *t);
+
+/* tcp_io.c */
+void tcp_io_attach_locked(struct tcp_socket *t); /* lwIP's data callbacks */
+long tcp_send(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+bool tcp_has_space_locked(const struct tcp_socket *t); /* a third of the buffer: EPOLLOUT */
+void tcp_drop_received_locked(struct tcp_socket *t);
+void tcp_drop_unsent_locked(struct tcp_socket *t);
+
+/* tcp_option.c */
+void tcp_option_defaults(struct tcp_socket *t);
+void tcp_option_apply_locked(struct tcp_socket *t); /* to a new pcb */
+void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket *listener);
+int tcp_set_option_locked(struct socket *s, enum socket_option o, int64_t value) must_check;
+int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value) must_check;
