@@ -222,7 +222,7 @@ static const char *check_information(const struct elf_file *elf, const struct go
 	const char *why = NULL;
 	uint64_t end = 0;
 
-	if (image->abi_version != GOSOLO_ABI_VERSION)
+	if (image->abi_version != GOSOLO_ABI_VERSION || image->struct_bytes != sizeof(*image))
 		return "it was built for another version of the kernel interface; build it again";
 	if (!is_executable(elf, image->go_entry) || image->segment_count > GOSOLO_SEGMENTS_MAX)
 		return "its image information is damaged";

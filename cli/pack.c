@@ -35,7 +35,8 @@ static const struct gosolo_image *find_in(const uint8_t *at, const uint8_t *end,
 		if ((size_t)(end - at) < sizeof(*copy))
 			return NULL;
 		memcpy(copy, at, sizeof(*copy));
-		if (copy->struct_bytes == sizeof(*copy))
+		/* Another version is found too, so that it can be named. */
+		if (copy->abi_version && copy->struct_bytes)
 			return (const void *)at;
 		at++;
 	}
@@ -73,7 +74,8 @@ static int check_kernel(const struct elf_file *kernel)
 				(unsigned long long)ph->p_vaddr);
 		end = pack_round_up(ph->p_vaddr + ph->p_memsz, PACK_PAGE_BYTES);
 	}
-	if (!pack_find_image(kernel, &image) || image.abi_version != GOSOLO_ABI_VERSION)
+	if (!pack_find_image(kernel, &image) || image.abi_version != GOSOLO_ABI_VERSION ||
+		image.struct_bytes != sizeof(image))
 		return report_fail(GOSOLO_CODE_FAILED,
 			"%s: not a gosolo kernel of interface version %u", kernel->path,
 			GOSOLO_ABI_VERSION);
