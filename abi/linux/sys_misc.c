@@ -1,0 +1,447 @@
+/*
+ * sys_misc.c: who and where the program is: identity, limits, usage, names, randomness.
+ *
+ * What:       one process, number 1, of user 0, that is its own session and group; nothing of that can
+ *             change. What would need another user, another process or another kernel says so.
+ * Invariants: (1) no call answers success for a change that is not made.
+ * Locking:    none.
+ * Failure:    -EPERM for changes that this machine cannot make, -EINVAL for what it does not know.
+ * Source:     section 2 of the manual, call by call; go-linux ABI: uname must parse as 5.3 or later.
+ */
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/random.h>
+#include <linux/resource.h>
+#include <linux/sched.h>
+#include <linux/sysinfo.h>
+#include <linux/time_types.h>
+#include <linux/utsname.h>
+
+#include "abi/linux/sysargs.h"
+#include "abi/linux/time.h"
+#include "base/units.h"
+#include "fs/fdtable.h"
+#include "kernel/entropy.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/mm/vm.h"
+#include "kernel/options.h"
+#include "kernel/process.h"
+#include "kernel/sched/sched.h"
+#include "kernel/signal/signal.h"
+#include "kernel/stats.h"
+#include "kernel/time/clock.h"
+#include "lib/string.h"
+
+/* ------------------------------------------------------------------ identity */
+long sys_getpid(const struct sysargs *a unused_arg)
+{
+	return PROCESS_PID;
+}
+
+long sys_getppid(const struct sysargs *a unused_arg)
+{
+	return PROCESS_PPID;
+}
+
+static bool is_self(int32_t pid)
+{
+	return pid == 0 || pid == PROCESS_PID;
+}
+
+long sys_getpgrp(const struct sysargs *a unused_arg)
+{
+	return PROCESS_PID;
+}
+
+long sys_getpgid(const struct sysargs *a)
+{
+	return is_self(sysarg_int(a, 0)) ? PROCESS_PID : -ESRCH;
+}
+
+long sys_getsid(const struct sysargs *a)
+{
+	return is_self(sysarg_int(a, 0)) ? PROCESS_PID : -ESRCH;
+}
+
+long sys_getuid(const struct sysargs *a unused_arg)
+{
+	return 0;
+}
+
+long sys_getgid(const struct sysargs *a unused_arg)
+{
+	return 0;
+}
+
+long sys_geteuid(const struct sysargs *a unused_arg)
+{
+	return 0;
+}
+
+long sys_getegid(const struct sysargs *a unused_arg)
+{
+	return 0;
+}
+
+long sys_getgroups(const struct sysargs *a)
+{
+	return sysarg_int(a, 0) < 0 ? -EINVAL : 0;
+}
+
+long sys_setgroups(const struct sysargs *a)
+{
+	return sysarg_int(a, 0) == 0 ? 0 : -EPERM;
+}
+
+/* (1) User and group 0 stay what they are; -1 means "as it is" where it is allowed. */
+static long stay_root(const struct sysargs *a, unsigned ids, bool minus_one)
+{
+	for (unsigned i = 0; i < ids; i++)
+		if (sysarg_int(a, i) != 0 && !(minus_one && sysarg_int(a, i) == -1))
+			return -EPERM;
+	return 0;
+}
+
+long sys_setuid(const struct sysargs *a)
+{
+	return stay_root(a, 1, false);
+}
+
+long sys_setgid(const struct sysargs *a)
+{
+	return stay_root(a, 1, false);
+}
+
+long sys_setreuid(const struct sysargs *a)
+{
+	return stay_root(a, 2, true);
+}
+
+long sys_setregid(const struct sysargs *a)
+{
+	return stay_root(a, 2, true);
+}
+
+long sys_setresuid(const struct sysargs *a)
+{
+	return stay_root(a, 3, true);
+}
+
+long sys_setresgid(const struct sysargs *a)
+{
+	return stay_root(a, 3, true);
+}
+
+static long store_three_roots(const struct sysargs *a)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (user_store_u32(a->arg[i], 0))
+			return -EFAULT;
+	return 0;
+}
+
+long sys_getresuid(const struct sysargs *a)
+{
+	return store_three_roots(a);
+}
+
+long sys_getresgid(const struct sysargs *a)
+{
+	return store_three_roots(a);
+}
+
+/* These answer with the old one and have no error: the change is refused by not making it. */
+long sys_setfsuid(const struct sysargs *a unused_arg)
+{
+	return 0;
+}
+
+long sys_setfsgid(const struct sysargs *a unused_arg)
+{
+	return 0;
+}
+
+#define ALL_CAPABILITIES ((1ull << (CAP_LAST_CAP + 1)) - 1)
+
+long sys_capget(const struct sysargs *a)
+{
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[2];
+	unsigned words = 2;
+
+	if (user_copy_in(&header, a->arg[0], sizeof(header)))
+		return -EFAULT;
+	if (header.version == _LINUX_CAPABILITY_VERSION_1)
+		words = 1;
+	else if (header.version != _LINUX_CAPABILITY_VERSION_2 &&
+		header.version != _LINUX_CAPABILITY_VERSION_3) {
+		if (user_store_u32(a->arg[0], _LINUX_CAPABILITY_VERSION_3))
+			return -EFAULT;
+		return a->arg[1] ? -EINVAL : 0;
+	}
+	if (!is_self(header.pid))
+		return -ESRCH;
+	for (unsigned i = 0; i < words; i++) {
+		data[i].effective = data[i].permitted = (uint32_t)(ALL_CAPABILITIES >> 32 * i);
+		data[i].inheritable = 0;
+	}
+	return a->arg[1] ? user_copy_out(a->arg[1], data, words * sizeof(data[0])) : 0;
+}
+
+/* ------------------------------------------------------------------ names */
+long sys_uname(const struct sysargs *a)
+{
+	struct new_utsname u = {
+		.sysname = "Linux",
+		.release = "6.1.0-gosolo",
+		.version = "#1 SMP gosolo " GOSOLO_VERSION,
+		.machine = "x86_64",
+		.domainname = "(none)",
+	};
+
+	strlcpy(u.nodename, options.hostname, sizeof(u.nodename));
+	return user_copy_out(a->arg[0], &u, sizeof(u));
+}
+
+static long set_name(uaddr_t ua)
+{
+	struct thread *t = thread_current();
+	char name[sizeof(t->name)];
+	long n = user_copy_str(name, ua, sizeof(name));
+
+	if (n < 0 && n != -ENAMETOOLONG)
+		return n;
+	name[sizeof(name) - 1] = '\0';
+	strlcpy(t->name, name, sizeof(t->name));
+	return 0;
+}
+
+long sys_prctl(const struct sysargs *a)
+{
+	switch (sysarg_int(a, 0)) {
+	case PR_SET_NAME:
+		return set_name(a->arg[1]);
+	case PR_GET_NAME:
+		return user_copy_out(a->arg[1], thread_current()->name, sizeof(thread_current()->name));
+	case PR_GET_DUMPABLE:
+	case PR_GET_KEEPCAPS:
+	case PR_GET_SECCOMP:
+	case PR_GET_NO_NEW_PRIVS:
+		return 0;
+	case PR_CAPBSET_READ:
+		return a->arg[1] <= CAP_LAST_CAP ? 1 : -EINVAL;
+	default: /* PR_SET_VMA among them: Go then stops naming its mappings */
+		return -EINVAL;
+	}
+}
+
+long sys_personality(const struct sysargs *a)
+{
+	return (uint32_t)a->arg[0] == UINT32_MAX || !a->arg[0] ? 0 : -EINVAL;
+}
+
+/* ------------------------------------------------------------------ limits and usage */
+#define NO_LIMIT UINT64_MAX
+
+static int get_limit(uint32_t resource, struct rlimit64 *out)
+{
+	*out = (struct rlimit64){ NO_LIMIT, NO_LIMIT };
+	switch (resource) {
+	case RLIMIT_NOFILE:
+		out->rlim_cur = out->rlim_max = FDTABLE_LIMIT;
+		return 0;
+	case RLIMIT_STACK:
+		out->rlim_cur = 8 * MIB;
+		return 0;
+	case RLIMIT_CORE:
+	case RLIMIT_NICE:
+	case RLIMIT_RTPRIO:
+		out->rlim_cur = out->rlim_max = 0;
+		return 0;
+	default:
+		return resource < RLIM_NLIMITS ? 0 : -EINVAL;
+	}
+}
+
+/* (1) A limit can be set to what it is. */
+static int set_limit(uint32_t resource, const struct rlimit64 *fresh)
+{
+	struct rlimit64 now;
+	int err = get_limit(resource, &now);
+
+	if (err)
+		return err;
+	if (fresh->rlim_cur > fresh->rlim_max)
+		return -EINVAL;
+	return fresh->rlim_cur == now.rlim_cur && fresh->rlim_max == now.rlim_max ? 0 : -EPERM;
+}
+
+long sys_getrlimit(const struct sysargs *a)
+{
+	struct rlimit64 r;
+	int err = get_limit((uint32_t)a->arg[0], &r);
+
+	return err ? err : user_copy_out(a->arg[1], &r, sizeof(r));
+}
+
+long sys_setrlimit(const struct sysargs *a)
+{
+	struct rlimit64 r;
+
+	if (user_copy_in(&r, a->arg[1], sizeof(r)))
+		return -EFAULT;
+	return set_limit((uint32_t)a->arg[0], &r);
+}
+
+long sys_prlimit64(const struct sysargs *a)
+{
+	uint32_t resource = (uint32_t)a->arg[1];
+	struct rlimit64 old, fresh;
+	int err = get_limit(resource, &old);
+
+	if (err)
+		return err;
+	if (!is_self(sysarg_int(a, 0)))
+		return -ESRCH;
+	if (a->arg[2]) {
+		if (user_copy_in(&fresh, a->arg[2], sizeof(fresh)))
+			return -EFAULT;
+		err = set_limit(resource, &fresh);
+		if (err)
+			return err;
+	}
+	return a->arg[3] ? user_copy_out(a->arg[3], &old, sizeof(old)) : 0;
+}
+
+long sys_getrusage(const struct sysargs *a)
+{
+	int32_t who = sysarg_int(a, 0);
+	struct vm_stats vm;
+	struct rusage r;
+	uint64_t ns = 0;
+
+	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
+		return -EINVAL;
+	memset(&r, 0, sizeof(r));
+	if (who != RUSAGE_CHILDREN) {
+		ns = who == RUSAGE_SELF ? sched_process_cpu_ns() : sched_thread_cpu_ns(thread_current());
+		vm_get_stats(&vm);
+		r.ru_maxrss = (long)(vm.resident_pages * (PAGE_SIZE / KIB));
+	}
+	if (who == RUSAGE_SELF) {
+		r.ru_minflt = (long)stat_sum(STAT_page_faults);
+		r.ru_nvcsw = (long)stat_sum(STAT_context_switches);
+	}
+	r.ru_utime.tv_sec = (long)(ns / NS_PER_S);
+	r.ru_utime.tv_usec = (long)(ns % NS_PER_S / NS_PER_US);
+	return user_copy_out(a->arg[1], &r, sizeof(r));
+}
+
+long sys_sysinfo(const struct sysargs *a)
+{
+	struct sysinfo s;
+
+	memset(&s, 0, sizeof(s));
+	s.uptime = (long)(clock_now_ns() / NS_PER_S);
+	s.totalram = pmm_total_pages() * PAGE_SIZE;
+	s.freeram = pmm_free_pages() * PAGE_SIZE;
+	s.procs = (uint16_t)MIN(thread_count(), UINT16_MAX);
+	s.mem_unit = 1;
+	return user_copy_out(a->arg[0], &s, sizeof(s));
+}
+
+/* ------------------------------------------------------------------ randomness */
+long sys_getrandom(const struct sysargs *a)
+{
+	uint32_t flags = (uint32_t)a->arg[2];
+	uint64_t bytes = MIN(a->arg[1], (uint64_t)INT32_MAX), done = 0;
+	uint8_t chunk[256];
+
+	if (flags & ~(uint32_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+		(flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	while (done < bytes) {
+		uint64_t n = MIN(bytes - done, sizeof(chunk));
+
+		entropy_fill(chunk, n);
+		if (user_copy_out(a->arg[0] + done, chunk, n))
+			return done ? (long)done : -EFAULT;
+		done += n;
+		if (done < bytes) {
+			sched_relax(); /* gigabytes take a while */
+			if (signal_is_deliverable(thread_current()))
+				break;
+		}
+	}
+	memset(chunk, 0, sizeof(chunk));
+	compiler_barrier();
+	return (long)done;
+}
+
+/* ------------------------------------------------------------------ priorities: there is one */
+long sys_getpriority(const struct sysargs *a)
+{
+	int32_t which = sysarg_int(a, 0);
+
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	return 20; /* nice 0, in the form the call has */
+}
+
+long sys_setpriority(const struct sysargs *a)
+{
+	int32_t which = sysarg_int(a, 0);
+
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	return sysarg_int(a, 2) == 0 ? 0 : -EACCES;
+}
+
+long sys_sched_getscheduler(const struct sysargs *a)
+{
+	return sysarg_int(a, 0) < 0 ? -EINVAL : SCHED_NORMAL;
+}
+
+long sys_sched_getparam(const struct sysargs *a)
+{
+	if (sysarg_int(a, 0) < 0 || !a->arg[1])
+		return -EINVAL;
+	return user_store_u32(a->arg[1], 0);
+}
+
+long sys_sched_setscheduler(const struct sysargs *a)
+{
+	uint32_t priority;
+
+	if (sysarg_int(a, 0) < 0 || !a->arg[2])
+		return -EINVAL;
+	if (user_load_u32(&priority, a->arg[2]))
+		return -EFAULT;
+	if (sysarg_int(a, 1) != SCHED_NORMAL)
+		return -EPERM;
+	return priority ? -EINVAL : 0;
+}
+
+static bool is_realtime(int32_t policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+static bool is_policy(int32_t policy)
+{
+	return policy >= SCHED_NORMAL && policy <= SCHED_DEADLINE && policy != 4;
+}
+
+long sys_sched_get_priority_max(const struct sysargs *a)
+{
+	if (!is_policy(sysarg_int(a, 0)))
+		return -EINVAL;
+	return is_realtime(sysarg_int(a, 0)) ? 99 : 0;
+}
+
+long sys_sched_get_priority_min(const struct sysargs *a)
+{
+	if (!is_policy(sysarg_int(a, 0)))
+		return -EINVAL;
+	return is_realtime(sysarg_int(a, 0)) ? 1 : 0;
+}
