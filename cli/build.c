@@ -49,6 +49,7 @@ static int open_output(const char *path)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	signal(SIGHUP, on_signal);
+	signal(SIGXFSZ, SIG_IGN); /* becomes an error of write */
 	return fd;
 }
 
