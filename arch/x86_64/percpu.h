@@ -23,6 +23,8 @@ struct arch_cpu {
 	void *fpu_owner; /* [c] the thread whose vector state is in the registers, or NULL */
 	void *tables; /* [I] its descriptor tables and interrupt stacks; boot CPU: NULL */
 	_Atomic bool online; /* [a] runs kernel code */
+	_Atomic bool may_run; /* [a] its time stamps agree with the boot CPU's, or will */
+	int64_t tsc_adjust; /* what its time stamps are ahead; before may_run */
 	_Atomic bool idle; /* [a] runs nothing of the program: its TLB may be stale */
 	_Atomic uint32_t tlb_requested; /* [a] flushes that others asked for */
 	_Atomic uint32_t tlb_done; /* [a] of these, answered; must be all before the program runs */

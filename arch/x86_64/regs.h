@@ -23,7 +23,9 @@
 #define CR4_OSXSAVE (1 << 18)
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_TSC_ADJUST 0x3b
 #define MSR_TSC_DEADLINE 0x6e0
+#define CPUID7_EBX_TSC_ADJUST (1u << 1)
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082

@@ -10,7 +10,8 @@
  *             (2) a CPU that waits with interrupts off answers by arch_poll_requests, so two CPUs
  *             that wait for each other's locks never wait for each other's flushes.
  * Locking:    arch_flush_others: the caller's LOCK_VM, so one shootdown at a time.
- * Failure:    a CPU that does not come up in time is left out: false.
+ * Failure:    a CPU that does not come up in time, or whose time stamps differ and cannot be adjusted,
+ *             is left out: false.
  * Source:     Intel SDM 3A 9.4.4.1, 10.6; 4.10.5 (propagation of paging changes).
  */
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ enum {
 	AP_PAGE = 0x8000, /* never RAM that is given out: the first MiB is a hole */
 	INIT_WAIT_US = 100, /* hypervisors need none; hardware that needs 10 ms is not ours */
 	START_TRIES = 2,
+	TSC_ROUNDS = 8,
 	ONLINE_WAIT_MS = 200,
 };
 
@@ -38,6 +40,8 @@ static struct {
 	struct arch_cpu *online[ARCH_CPUS_MAX]; /* [I] after each CPU's start */
 	_Atomic uint32_t count; /* [a] */
 	void (*entry)(struct arch_cpu *self);
+	_Atomic uint32_t ping, pong; /* [a] rounds asked and answered while time stamps are compared */
+	uint64_t answer; /* written before pong */
 } smp;
 
 void arch_smp_init(struct arch_cpu *boot)
@@ -45,6 +49,43 @@ void arch_smp_init(struct arch_cpu *boot)
 	boot->apic_id = lapic_id();
 	smp.online[0] = boot;
 	atomic_store_explicit(&smp.count, 1, memory_order_relaxed);
+}
+
+/* The new CPU's part: answers each round with its time stamp. */
+static void answer_rounds(void)
+{
+	for (uint32_t round = 1; round <= TSC_ROUNDS; round++) {
+		/* Partner: the release in tsc_offset. */
+		while (atomic_load_explicit(&smp.ping, memory_order_acquire) < round)
+			arch_pause();
+		smp.answer = arch_cycles();
+		atomic_store_explicit(&smp.pong, round, memory_order_release);
+	}
+}
+
+/* How far the new CPU's time stamps are ahead (+) or behind (-): 0 when every answer fell between
+ * question and receipt, else the middle of the quickest round. */
+static int64_t tsc_offset(void)
+{
+	uint64_t best = UINT64_MAX;
+	int64_t offset = 0;
+	bool wrong = false;
+
+	for (uint32_t round = 1; round <= TSC_ROUNDS; round++) {
+		uint64_t before = arch_cycles(), after;
+
+		atomic_store_explicit(&smp.ping, round, memory_order_release);
+		/* Partner: the release in answer_rounds. */
+		while (atomic_load_explicit(&smp.pong, memory_order_acquire) < round)
+			arch_pause();
+		after = arch_cycles();
+		wrong |= smp.answer < before || smp.answer > after;
+		if (after - before < best) {
+			best = after - before;
+			offset = (int64_t)(smp.answer - (before + best / 2));
+		}
+	}
+	return wrong ? offset : 0;
 }
 
 static void ap_entry(struct arch_cpu *self)
@@ -56,6 +97,12 @@ static void ap_entry(struct arch_cpu *self)
 	smp.online[self->id] = self;
 	/* Partner: the acquire in arch_start_cpu. */
 	atomic_store_explicit(&self->online, true, memory_order_release);
+	answer_rounds();
+	/* Partner: the release in arch_start_cpu. */
+	while (!atomic_load_explicit(&self->may_run, memory_order_acquire))
+		arch_pause();
+	if (self->tsc_adjust)
+		msr_write(MSR_TSC_ADJUST, msr_read(MSR_TSC_ADJUST) - (uint64_t)self->tsc_adjust);
 	smp.entry(self);
 	arch_halt_forever();
 }
@@ -71,6 +118,11 @@ static void wait_cycles(uint64_t cycles, const struct arch_cpu *until_online)
 	}
 }
 
+static bool has_tsc_adjust(void)
+{
+	return cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & CPUID7_EBX_TSC_ADJUST);
+}
+
 bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint64_t tsc_hz,
 	void (*entry)(struct arch_cpu *self))
 {
@@ -81,6 +133,8 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 
 	ASSERT(c->id < ARCH_CPUS_MAX);
 	smp.entry = entry;
+	atomic_store_explicit(&smp.ping, 0, memory_order_relaxed);
+	atomic_store_explicit(&smp.pong, 0, memory_order_relaxed);
 	memcpy(page, ap_start_begin, (size_t)(ap_start_end - ap_start_begin));
 	*m = (struct ap_mailbox){ paging_root(), (uint64_t)stack_top, (uint64_t)c, (uint64_t)ap_entry };
 	if (paging_map(AP_PAGE, AP_PAGE, PAGING_READ | PAGING_WRITE | PAGING_EXEC))
@@ -94,8 +148,12 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 	paging_unmap(AP_PAGE, &old, &old_size);
 	if (!atomic_load_explicit(&c->online, memory_order_acquire))
 		return false;
+	c->tsc_adjust = tsc_offset();
+	if (c->tsc_adjust && !has_tsc_adjust())
+		return false; /* it waits for may_run for ever: time must not go back */
 	atomic_fetch_add_explicit(&smp.count, 1, memory_order_release);
 	paging_flush(AP_PAGE, AP_PAGE + PAGE_SIZE);
+	atomic_store_explicit(&c->may_run, true, memory_order_release);
 	return true;
 }
 
