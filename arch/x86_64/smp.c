@@ -152,8 +152,8 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 	if (c->tsc_adjust && !has_tsc_adjust())
 		return false; /* it waits for may_run for ever: time must not go back */
 	atomic_fetch_add_explicit(&smp.count, 1, memory_order_release);
-	paging_flush(AP_PAGE, AP_PAGE + PAGE_SIZE);
 	atomic_store_explicit(&c->may_run, true, memory_order_release);
+	paging_flush(AP_PAGE, AP_PAGE + PAGE_SIZE);
 	return true;
 }
 
