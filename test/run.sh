@@ -1,10 +1,11 @@
 #!/bin/sh
-# run.sh [quick|full|nightly] - boots the machine and compares Go programs there with Linux.
+# run.sh [quick|full|soak|nightly] - boots the machine and compares Go programs there with Linux.
 #
 #   quick    (default; `make test`) the newest Go with every test, then the programs once more with
 #            the oldest Go that is supported
 #   full     also with 2 CPUs, every exit code, both releases in every test
-#   nightly  also every release between, 4 CPUs, and q35 beside the default machine
+#   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
+#   nightly  full, and also every release between, 4 CPUs, and q35 beside the default machine
 #
 # Prints go test's own output. OUT is the folder of the build (default build). Parameters of
 # test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one that
@@ -31,11 +32,14 @@ stage() {
 case ${1:-quick} in
 quick)
 	stage "newest Go, 1 CPU" local 1
-	stage "oldest Go, 1 CPU" $oldest 1 -run '^TestPrograms$'
+	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress)$'
 	;;
 full)
 	export GOSOLO_FULL=1
 	stage "newest and oldest Go, 1 and 2 CPUs" "local $oldest" "1 2"
+	;;
+soak)
+	GOSOLO_SOAK=${GOSOLO_SOAK:-50} stage "soak" local "1 2 4" -run '^TestStress$'
 	;;
 nightly)
 	export GOSOLO_FULL=1
@@ -43,7 +47,7 @@ nightly)
 	GOSOLO_MACHINE=q35 stage "newest and oldest Go on q35" "local $oldest" "1 2"
 	;;
 *)
-	echo "usage: test/run.sh [quick|full|nightly]" >&2
+	echo "usage: test/run.sh [quick|full|soak|nightly]" >&2
 	exit 2
 	;;
 esac

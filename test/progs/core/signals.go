@@ -105,6 +105,15 @@ func registersMain(args []string) {
 		}()
 	}
 	ready.Wait()
+	wg.Add(1)
+	go func() { // calls and garbage meanwhile
+		defer wg.Done()
+		for !stop.Load() {
+			sink = make([]byte, 50_000)
+			syscall.Getppid()
+			runtime.Gosched()
+		}
+	}()
 	sent := 0
 	for end := time.Now().Add(time.Duration(prog.Int(args, 0, 1500)) * time.Millisecond); time.Now().Before(end); {
 		for _, tid := range tids {
