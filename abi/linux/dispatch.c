@@ -60,12 +60,12 @@ static long refuse_unknown(uint64_t number)
 	return -ENOSYS;
 }
 
-static long call_traced(const struct syscall_entry *e, uint64_t number, const struct sysargs *a)
+static long call_traced(const struct syscall_entry *e, const struct sysargs *a)
 {
 	struct syscall_trace trace;
 	long result;
 
-	strace_enter(&trace, e, number, a);
+	strace_enter(&trace, e, a);
 	result = e->handler ? e->handler(a) : -e->error;
 	strace_leave(&trace, result);
 	return result;
@@ -83,7 +83,7 @@ void linux_handle_syscall(struct trapframe *tf)
 	if (unlikely(!e->name || number >= SYSCALLS_END))
 		result = refuse_unknown(number);
 	else if (unlikely(options.strace) && strace_wants(e))
-		result = call_traced(e, number, &a);
+		result = call_traced(e, &a);
 	else
 		result = likely(e->handler != NULL) ? e->handler(&a) : -e->error;
 	tf->rax = (uint64_t)result; /* (1) */

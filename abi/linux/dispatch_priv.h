@@ -14,15 +14,14 @@ struct syscall_entry {
 
 struct syscall_trace {
 	const struct syscall_entry *entry;
-	uint64_t number;
 	uint64_t start_ns;
 	struct sysargs args; /* as they were at the call */
-	char text[192]; /* arguments, decoded before the call: it may change what they point at */
 };
 
 /* True when calls of that name are traced. */
 bool strace_wants(const struct syscall_entry *e);
-void strace_enter(struct syscall_trace *t, const struct syscall_entry *e, uint64_t number,
-	const struct sysargs *a);
+/* Around a call; the line is written by strace_leave, or before calls that do not return. */
+void strace_enter(struct syscall_trace *t, const struct syscall_entry *e, const struct sysargs *a);
 void strace_leave(const struct syscall_trace *t, long result);
 void strace_signal(int signo, int code, uint64_t addr);
+const char *linux_error_name(int error); /* positive; NULL: none of that number */

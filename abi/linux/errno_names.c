@@ -1,0 +1,43 @@
+/*
+ * errno_names.c: error numbers by name, for the trace.
+ *
+ * What:       a table from Linux's headers, with what a wait gives inside the kernel added.
+ * Invariants: none.
+ * Locking:    none.
+ * Failure:    NULL for numbers without a name.
+ * Source:     asm-generic/errno.h.
+ */
+#include "abi/linux/dispatch_priv.h"
+#include "base/errno.h"
+
+#define ERRORS(E) \
+	E(PERM) E(NOENT) E(SRCH) E(INTR) E(IO) E(NXIO) E(2BIG) E(NOEXEC) E(BADF) E(CHILD) \
+	E(AGAIN) E(NOMEM) E(ACCES) E(FAULT) E(NOTBLK) E(BUSY) E(EXIST) E(XDEV) E(NODEV) \
+	E(NOTDIR) E(ISDIR) E(INVAL) E(NFILE) E(MFILE) E(NOTTY) E(TXTBSY) E(FBIG) E(NOSPC) \
+	E(SPIPE) E(ROFS) E(MLINK) E(PIPE) E(DOM) E(RANGE) E(DEADLK) E(NAMETOOLONG) E(NOLCK) \
+	E(NOSYS) E(NOTEMPTY) E(LOOP) E(NOMSG) E(IDRM) E(CHRNG) E(L2NSYNC) E(L3HLT) E(L3RST) \
+	E(LNRNG) E(UNATCH) E(NOCSI) E(L2HLT) E(BADE) E(BADR) E(XFULL) E(NOANO) E(BADRQC) \
+	E(BADSLT) E(BFONT) E(NOSTR) E(NODATA) E(TIME) E(NOSR) E(NONET) E(NOPKG) E(REMOTE) \
+	E(NOLINK) E(ADV) E(SRMNT) E(COMM) E(PROTO) E(MULTIHOP) E(DOTDOT) E(BADMSG) \
+	E(OVERFLOW) E(NOTUNIQ) E(BADFD) E(REMCHG) E(LIBACC) E(LIBBAD) E(LIBSCN) E(LIBMAX) \
+	E(LIBEXEC) E(ILSEQ) E(RESTART) E(STRPIPE) E(USERS) E(NOTSOCK) E(DESTADDRREQ) \
+	E(MSGSIZE) E(PROTOTYPE) E(NOPROTOOPT) E(PROTONOSUPPORT) E(SOCKTNOSUPPORT) \
+	E(OPNOTSUPP) E(PFNOSUPPORT) E(AFNOSUPPORT) E(ADDRINUSE) E(ADDRNOTAVAIL) E(NETDOWN) \
+	E(NETUNREACH) E(NETRESET) E(CONNABORTED) E(CONNRESET) E(NOBUFS) E(ISCONN) E(NOTCONN) \
+	E(SHUTDOWN) E(TOOMANYREFS) E(TIMEDOUT) E(CONNREFUSED) E(HOSTDOWN) E(HOSTUNREACH) \
+	E(ALREADY) E(INPROGRESS) E(STALE) E(UCLEAN) E(NOTNAM) E(NAVAIL) E(ISNAM) E(REMOTEIO) \
+	E(DQUOT) E(NOMEDIUM) E(MEDIUMTYPE) E(CANCELED) E(NOKEY) E(KEYEXPIRED) E(KEYREVOKED) \
+	E(KEYREJECTED) E(OWNERDEAD) E(NOTRECOVERABLE) E(RFKILL) E(HWPOISON)
+
+#define NAME(name) [E##name] = "E" #name,
+static const char *const names[] = { ERRORS(NAME) };
+#undef NAME
+
+const char *linux_error_name(int error)
+{
+	if (error == ERESTARTSYS)
+		return "ERESTARTSYS";
+	if (error == ERESTARTNOHAND)
+		return "ERESTARTNOHAND";
+	return error > 0 && (size_t)error < ARRAY_LEN(names) ? names[error] : NULL;
+}
