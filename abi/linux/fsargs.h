@@ -1,0 +1,26 @@
+/*
+ * fsargs.h: path arguments of system calls.
+ */
+#pragma once
+
+#include "abi/linux/sysargs.h"
+#include "fs/vfs.h"
+
+/* A path from the program and where it starts. Ends with fsargs_path_put. */
+struct fsargs_path {
+	struct vfs_at at;
+	char *text; /* VFS_PATH_MAX bytes */
+};
+
+/* dirfd: AT_FDCWD or a directory. empty_ok (AT_EMPTY_PATH): the empty path is dirfd itself, which
+ * may be any file: at.path is then "" and the caller uses the descriptor.
+ * -EFAULT -ENAMETOOLONG -ENOENT (empty) -EBADF -ENOTDIR -ENOMEM; nothing is held on an error. */
+int fsargs_path_get(int dirfd, uaddr_t path_ua, bool empty_ok, struct fsargs_path *p) must_check;
+void fsargs_path_put(struct fsargs_path *p);
+
+/* The node that a call with (dirfd, path, AT_* flags) means, with a reference. */
+int fsargs_inode_get(int dirfd, uaddr_t path_ua, uint32_t at_flags, bool follow,
+	struct inode **out) must_check;
+
+/* One system call's data: Linux moves at most this much in a call. */
+#define FSARGS_BYTES_MAX 0x7ffff000ul

@@ -1,0 +1,371 @@
+/*
+ * sys_file_rw.c: calls that move bytes: read, write and their kin.
+ *
+ * What:       decode into struct uio, then file_read or file_write.
+ * Invariants: (1) a call moves at most FSARGS_BYTES_MAX bytes, as on Linux.
+ * Locking:    none held; everything may sleep.
+ * Failure:    -errno of the manual pages.
+ * Source:     read(2) readv(2) pread(2) lseek(2) sendfile(2) copy_file_range(2); Linux
+ *             fs/read_write.c for the order of checks.
+ */
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/uio.h>
+
+#include "abi/linux/fsargs.h"
+#include "abi/linux/sysargs.h"
+#include "base/assert.h"
+#include "base/units.h"
+#include "fs/fdtable.h"
+#include "kernel/mm/kmem.h"
+
+#define IOV_MAX 1024u
+#define IOV_ON_STACK 16u
+#define BOUNCE_BYTES (64 * KIB)
+
+STATIC_ASSERT(sizeof(struct iovec) == sizeof(struct uio_range), "copied in as it is");
+
+static bool is_positioned(const struct file *f)
+{
+	return f->ops->seek != NULL;
+}
+
+static long move(struct file *f, struct uio *u, bool write, int64_t offset_bytes)
+{
+	return write ? file_write(f, u, offset_bytes) : file_read(f, u, offset_bytes);
+}
+
+static long move_one(const struct sysargs *a, bool write, bool positioned)
+{
+	struct uio_range range = { a->arg[1], MIN(a->arg[2], FSARGS_BYTES_MAX) };
+	int64_t offset = positioned ? (int64_t)a->arg[3] : FILE_AT_POSITION;
+	struct file *f;
+	struct uio u;
+	long r;
+
+	if (positioned && offset < 0)
+		return -EINVAL;
+	r = fdtable_get(sysarg_int(a, 0), &f);
+	if (r < 0)
+		return r;
+	uio_init_range(&u, &range);
+	if (positioned && !is_positioned(f))
+		r = -ESPIPE;
+	else
+		r = move(f, &u, write, offset);
+	file_put(f);
+	return r;
+}
+
+long sys_read(const struct sysargs *a)
+{
+	return move_one(a, false, false);
+}
+
+long sys_write(const struct sysargs *a)
+{
+	return move_one(a, true, false);
+}
+
+long sys_pread64(const struct sysargs *a)
+{
+	return move_one(a, false, true);
+}
+
+long sys_pwrite64(const struct sysargs *a)
+{
+	return move_one(a, true, true);
+}
+
+/* ------------------------------------------------------------------ vectors */
+
+/* Reads the vector into ranges; (1) cuts it. */
+static int get_ranges(uaddr_t iov_ua, uint32_t count, struct uio_range *ranges)
+{
+	uint64_t total = 0;
+
+	if (user_copy_in(ranges, iov_ua, count * sizeof(*ranges)) < 0)
+		return -EFAULT;
+	for (uint32_t i = 0; i < count; i++) {
+		if ((int64_t)ranges[i].bytes < 0)
+			return -EINVAL;
+		ranges[i].bytes = MIN(ranges[i].bytes, FSARGS_BYTES_MAX - total);
+		total += ranges[i].bytes;
+	}
+	return 0;
+}
+
+static long move_ranges(struct file *f, const struct sysargs *a, bool write, int64_t offset)
+{
+	struct uio_range on_stack[IOV_ON_STACK], *ranges = on_stack;
+	uint32_t count = (uint32_t)a->arg[2];
+	struct uio u;
+	long r;
+
+	if (a->arg[2] > IOV_MAX)
+		return -EINVAL;
+	if (count > IOV_ON_STACK)
+		ranges = kmem_alloc(count * sizeof(*ranges));
+	if (!ranges)
+		return -ENOMEM;
+	r = get_ranges(a->arg[1], count, ranges);
+	if (r == 0) {
+		uio_init_ranges(&u, ranges, count);
+		r = move(f, &u, write, offset);
+	}
+	if (ranges != on_stack)
+		kmem_free(ranges);
+	return r;
+}
+
+static long move_vector(const struct sysargs *a, bool write, int64_t offset)
+{
+	struct file *f;
+	long r = fdtable_get(sysarg_int(a, 0), &f);
+
+	if (r < 0)
+		return r;
+	if (offset != FILE_AT_POSITION && !is_positioned(f))
+		r = -ESPIPE;
+	else
+		r = move_ranges(f, a, write, offset);
+	file_put(f);
+	return r;
+}
+
+long sys_readv(const struct sysargs *a)
+{
+	return move_vector(a, false, FILE_AT_POSITION);
+}
+
+long sys_writev(const struct sysargs *a)
+{
+	return move_vector(a, true, FILE_AT_POSITION);
+}
+
+long sys_preadv(const struct sysargs *a)
+{
+	return (int64_t)a->arg[3] < 0 ? -EINVAL : move_vector(a, false, (int64_t)a->arg[3]);
+}
+
+long sys_pwritev(const struct sysargs *a)
+{
+	return (int64_t)a->arg[3] < 0 ? -EINVAL : move_vector(a, true, (int64_t)a->arg[3]);
+}
+
+/* RWF_NOWAIT and RWF_APPEND would need support below; the others ask for what is always so. */
+static int check_rwf(uint64_t flags)
+{
+	return flags & ~(uint64_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC) ? -EOPNOTSUPP : 0;
+}
+
+static long move_vector2(const struct sysargs *a, bool write)
+{
+	int64_t offset = (int64_t)a->arg[3];
+	int r = check_rwf((uint32_t)a->arg[5]);
+
+	if (r < 0)
+		return r;
+	return offset < FILE_AT_POSITION ? -EINVAL : move_vector(a, write, offset);
+}
+
+long sys_preadv2(const struct sysargs *a)
+{
+	return move_vector2(a, false);
+}
+
+long sys_pwritev2(const struct sysargs *a)
+{
+	return move_vector2(a, true);
+}
+
+long sys_lseek(const struct sysargs *a)
+{
+	struct file *f;
+	int64_t r = fdtable_get(sysarg_int(a, 0), &f);
+
+	if (r < 0)
+		return r;
+	if (file_flags(f) & O_PATH)
+		r = -EBADF;
+	else if (!f->ops->seek)
+		r = -ESPIPE;
+	else
+		r = f->ops->seek(f, (int64_t)a->arg[1], (int)a->arg[2]);
+	file_put(f);
+	return r;
+}
+
+/* ------------------------------------------------------------------ from file to file */
+
+struct transfer {
+	struct file *in, *out;
+	int64_t in_at, out_at; /* out_at: FILE_AT_POSITION for streams */
+	uint64_t left_bytes;
+	char *bounce; /* BOUNCE_BYTES */
+};
+
+/* One piece; what out did not take is not taken from in. */
+static long transfer_piece(struct transfer *t)
+{
+	struct uio u;
+	long got, put;
+
+	uio_init_kernel(&u, t->bounce, MIN(t->left_bytes, BOUNCE_BYTES));
+	got = file_read(t->in, &u, t->in_at);
+	if (got <= 0)
+		return got;
+	uio_init_kernel(&u, t->bounce, (uint64_t)got);
+	put = file_write(t->out, &u, t->out_at);
+	if (put <= 0)
+		return put;
+	t->in_at += put;
+	t->left_bytes -= (uint64_t)put;
+	if (t->out_at != FILE_AT_POSITION)
+		t->out_at += put;
+	if (put < got)
+		t->left_bytes = 0;
+	return put;
+}
+
+static long transfer_all(struct transfer *t)
+{
+	long done = 0;
+
+	t->bounce = kmem_alloc(BOUNCE_BYTES);
+	if (!t->bounce)
+		return -ENOMEM;
+	while (t->left_bytes > 0) {
+		long n = transfer_piece(t);
+
+		if (n < 0 && !done)
+			done = n;
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	kmem_free(t->bounce);
+	return done;
+}
+
+/* Where a transfer starts: *ua when there is one, else the file's position. */
+static int get_start(struct file *f, uaddr_t ua, int64_t *at)
+{
+	if (!f->ops->seek)
+		return ua ? -ESPIPE : -EINVAL;
+	if (ua) {
+		uint64_t v;
+
+		if (user_load_u64(&v, ua) < 0)
+			return -EFAULT;
+		*at = (int64_t)v;
+	} else {
+		*at = f->ops->seek(f, 0, SEEK_CUR);
+	}
+	return *at < 0 ? -EINVAL : 0;
+}
+
+static int put_end(struct file *f, uaddr_t ua, int64_t at)
+{
+	if (ua)
+		return user_store_u64(ua, (uint64_t)at);
+	return f->ops->seek(f, at, SEEK_SET) < 0 ? -EINVAL : 0;
+}
+
+static long send_file(struct transfer *t, uaddr_t offset_ua)
+{
+	long done;
+	int r = get_start(t->in, offset_ua, &t->in_at);
+
+	if (r < 0)
+		return r;
+	if ((file_flags(t->in) & O_ACCMODE) == O_WRONLY ||
+		(file_flags(t->out) & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (file_flags(t->out) & O_APPEND)
+		return -EINVAL;
+	done = transfer_all(t);
+	if (done > 0 && put_end(t->in, offset_ua, t->in_at) < 0)
+		return -EFAULT;
+	return done;
+}
+
+static int get_two(int in, int out, struct transfer *t)
+{
+	int r = fdtable_get(in, &t->in);
+
+	if (r < 0)
+		return r;
+	r = fdtable_get(out, &t->out);
+	if (r < 0)
+		file_put(t->in);
+	return r;
+}
+
+long sys_sendfile(const struct sysargs *a)
+{
+	struct transfer t = { .out_at = FILE_AT_POSITION };
+	long r = get_two(sysarg_int(a, 1), sysarg_int(a, 0), &t);
+
+	if (r < 0)
+		return r;
+	t.left_bytes = MIN(a->arg[3], FSARGS_BYTES_MAX);
+	r = send_file(&t, a->arg[2]);
+	file_put(t.in);
+	file_put(t.out);
+	return r;
+}
+
+static int check_copy(const struct transfer *t)
+{
+	const struct inode *in = t->in->inode, *out = t->out->inode;
+
+	if (!in || !out || in->ops || out->ops)
+		return -EINVAL;
+	if (inode_is_dir(in) || inode_is_dir(out))
+		return -EISDIR;
+	if (!inode_is_regular(in) || !inode_is_regular(out))
+		return -EINVAL;
+	if ((file_flags(t->in) & O_ACCMODE) == O_WRONLY ||
+		(file_flags(t->out) & O_ACCMODE) == O_RDONLY || file_flags(t->out) & O_APPEND)
+		return -EBADF;
+	return 0;
+}
+
+static long copy_range(struct transfer *t, uaddr_t in_ua, uaddr_t out_ua)
+{
+	long done;
+	int r = check_copy(t);
+
+	if (r == 0)
+		r = get_start(t->in, in_ua, &t->in_at);
+	if (r == 0)
+		r = get_start(t->out, out_ua, &t->out_at);
+	if (r < 0)
+		return r;
+	if (t->in->inode == t->out->inode && t->in_at < t->out_at + (int64_t)t->left_bytes &&
+		t->out_at < t->in_at + (int64_t)t->left_bytes)
+		return -EINVAL; /* they overlap */
+	done = transfer_all(t);
+	if (done > 0 && (put_end(t->in, in_ua, t->in_at) < 0 ||
+				put_end(t->out, out_ua, t->out_at) < 0))
+		return -EFAULT;
+	return done;
+}
+
+long sys_copy_file_range(const struct sysargs *a)
+{
+	struct transfer t = { 0 };
+	long r;
+
+	if (a->arg[5] != 0)
+		return -EINVAL;
+	r = get_two(sysarg_int(a, 0), sysarg_int(a, 2), &t);
+	if (r < 0)
+		return r;
+	t.left_bytes = MIN(a->arg[4], FSARGS_BYTES_MAX);
+	r = copy_range(&t, a->arg[1], a->arg[3]);
+	file_put(t.in);
+	file_put(t.out);
+	return r;
+}
