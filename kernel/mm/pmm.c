@@ -4,14 +4,18 @@
  * What:       free blocks of 2^order frames on one list per order. RAM that nobody needed yet stays
  *             in `uncarved` ranges; when the lists run dry, the next piece of at most one chunk
  *             (4 MiB, the largest block) is carved off and freed into the lists. The table of
- *             frames is written one chunk at a time, too; until then it holds garbage.
+ *             frames is written one chunk at a time, too; until then it holds garbage. Each CPU
+ *             keeps a few single frames, so that most calls take no lock and merge nothing.
  *               uncarved -> free block [carve_next] -> allocated [take_block] -> free [give_block]
+ *               single frames: free block -> cached [refill] <-> allocated; -> free block [spill]
  * Invariants: (1) owner == PMM_FREE exactly for the first frame of a block on a free list.
  *             (2) two free buddies never exist: they have been merged. Buddies share a chunk, so
  *             merging never reads an unprepared part of the table.
  *             (3) a frame outside all ranges is PMM_KERNEL with one reference nobody puts.
+ *             (4) owner == OWNER_CACHED exactly for the frames in a CPU's cache.
  * Locking:    LOCK_PMM inside; refs are atomic; a chunk's ready bit is set once (release), after
- *             its frames are written. Never sleeps. Any context.
+ *             its frames are written. A cache belongs to its CPU, whose kernel code is not
+ *             interrupted. Never sleeps. Any context.
  * Failure:    PFN_NONE when there is no block of that order. Wrong frees are bugs: ASSERT.
  * Source:     Knuth, TAOCP 1, 2.5 (buddy system).
  */
@@ -20,7 +24,7 @@
 #include <stdatomic.h>
 
 #include "base/assert.h"
-#include "kernel/log.h"
+#include "kernel/sched/cpu.h"
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 #include "lib/string.h"
@@ -28,9 +32,17 @@
 #define CHUNK_PAGES (1ul << PMM_ORDER_MAX)
 #define RANGES_MAX 192u
 #define READY_BITS 64u
+#define CACHE_FRAMES 32u
+#define CACHE_BATCH 16u /* frames that move between a cache and the lists at a time */
+#define OWNER_CACHED 0xffu
 
 struct uncarved {
 	pfn_t next, end;
+};
+
+struct frame_cache {
+	_Atomic uint32_t count; /* [c] for writing; others may read it */
+	uint32_t frames[CACHE_FRAMES]; /* [c] the last one was freed last */
 };
 
 static struct {
@@ -43,7 +55,9 @@ static struct {
 	uint32_t range_count; /* [pmm lock] */
 	struct uncarved ranges[RANGES_MAX]; /* [pmm lock] the last one is carved first */
 	uint64_t total_pages; /* [pmm lock] */
-	_Atomic uint64_t free_pages; /* [pmm lock] for writing */
+	_Atomic uint64_t free_pages; /* [pmm lock] for writing; without those in caches */
+	_Atomic uint32_t cache_count; /* [pmm lock] for writing: caches in use are below */
+	struct frame_cache caches[CPUS_MAX]; /* [c] */
 } pmm = { .lock = SPINLOCK_INIT(LOCK_PMM) };
 
 STATIC_ASSERT(sizeof(struct frame) == 16, "0.4 % of RAM, and a shift to index it");
@@ -214,7 +228,7 @@ void pmm_add_range(paddr_t start, paddr_t end)
 	spin_unlock(&pmm.lock);
 }
 
-/* ------------------------------------------------------------------ allocation */
+/* ------------------------------------------------------------------ blocks */
 static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 {
 	unsigned have;
@@ -240,14 +254,112 @@ static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 	return pfn;
 }
 
+static void return_block_locked(pfn_t pfn, unsigned order)
+{
+	give_block_locked(pfn, order);
+	atomic_fetch_add_explicit(&pmm.free_pages, 1ul << order, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ this CPU's single frames */
+static struct frame_cache *this_cache(void)
+{
+	return &pmm.caches[this_cpu()->arch.id];
+}
+
+static uint32_t cache_count(const struct frame_cache *c)
+{
+	return atomic_load_explicit(&c->count, memory_order_relaxed);
+}
+
+static void set_cache_count(struct frame_cache *c, uint32_t n)
+{
+	atomic_store_explicit(&c->count, n, memory_order_relaxed);
+}
+
+/* Fills an empty cache as far as there is memory. */
+static void refill(struct frame_cache *c)
+{
+	uint32_t n, used = (uint32_t)(c - pmm.caches) + 1;
+
+	spin_lock(&pmm.lock);
+	if (atomic_load_explicit(&pmm.cache_count, memory_order_relaxed) < used)
+		atomic_store_explicit(&pmm.cache_count, used, memory_order_relaxed);
+	for (n = 0; n < CACHE_BATCH; n++) {
+		pfn_t pfn = take_block_locked(0, PMM_KERNEL);
+
+		if (pfn == PFN_NONE)
+			break;
+		pmm.frames[pfn].owner = OWNER_CACHED;
+		c->frames[n] = (uint32_t)pfn;
+	}
+	set_cache_count(c, n);
+	spin_unlock(&pmm.lock);
+}
+
+/* Gives the n frames that have been in the cache longest back to the lists. */
+static void spill_locked(struct frame_cache *c, uint32_t n)
+{
+	uint32_t left = cache_count(c) - n;
+
+	lock_assert_held(&pmm.lock);
+	for (uint32_t i = 0; i < n; i++)
+		return_block_locked(c->frames[i], 0);
+	for (uint32_t i = 0; i < left; i++)
+		c->frames[i] = c->frames[n + i];
+	set_cache_count(c, left);
+}
+
+static pfn_t take_single(enum pmm_owner owner)
+{
+	struct frame_cache *c = this_cache();
+	uint32_t n = cache_count(c);
+	struct frame *f;
+
+	if (n == 0) {
+		refill(c);
+		n = cache_count(c);
+		if (n == 0)
+			return PFN_NONE;
+	}
+	set_cache_count(c, n - 1);
+	f = &pmm.frames[c->frames[n - 1]];
+	ASSERT(f->owner == OWNER_CACHED); /* (4) */
+	f->owner = (uint8_t)owner;
+	atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
+	return c->frames[n - 1];
+}
+
+static void give_single(pfn_t pfn)
+{
+	struct frame_cache *c = this_cache();
+	uint32_t n = cache_count(c);
+
+	pmm.frames[pfn].owner = OWNER_CACHED;
+	c->frames[n] = (uint32_t)pfn;
+	set_cache_count(c, n + 1);
+	if (n + 1 < CACHE_FRAMES)
+		return;
+	spin_lock(&pmm.lock);
+	spill_locked(c, CACHE_BATCH);
+	spin_unlock(&pmm.lock);
+}
+
+/* ------------------------------------------------------------------ allocation */
 pfn_t pmm_alloc(unsigned order, enum pmm_owner owner)
 {
+	struct frame_cache *c = this_cache();
 	pfn_t pfn;
 
 	ASSERT(order <= PMM_ORDER_MAX);
 	ASSERT(owner != PMM_FREE);
+	if (order == 0)
+		return take_single(owner);
 	spin_lock(&pmm.lock);
 	pfn = take_block_locked(order, owner);
+	if (pfn == PFN_NONE && cache_count(c) != 0) { /* single frames may be what is missing */
+		spill_locked(c, cache_count(c));
+		pfn = take_block_locked(order, owner);
+	}
 	spin_unlock(&pmm.lock);
 	DASSERT((pfn & ((1ul << order) - 1)) == 0);
 	return pfn;
@@ -268,11 +380,14 @@ void pmm_free(pfn_t pfn, unsigned order)
 {
 	struct frame *f = pmm_frame(pfn);
 
-	spin_lock(&pmm.lock);
-	ASSERT(f->owner != PMM_FREE);
+	ASSERT(f->owner != PMM_FREE && f->owner != OWNER_CACHED); /* else: freed twice */
 	ASSERT(f->order == order);
-	give_block_locked(pfn, order);
-	atomic_fetch_add_explicit(&pmm.free_pages, 1ul << order, memory_order_relaxed);
+	if (order == 0) {
+		give_single(pfn);
+		return;
+	}
+	spin_lock(&pmm.lock);
+	return_block_locked(pfn, order);
 	spin_unlock(&pmm.lock);
 }
 
@@ -319,5 +434,10 @@ uint64_t pmm_total_pages(void)
 
 uint64_t pmm_free_pages(void)
 {
-	return atomic_load_explicit(&pmm.free_pages, memory_order_relaxed);
+	uint32_t used = atomic_load_explicit(&pmm.cache_count, memory_order_relaxed);
+	uint64_t n = atomic_load_explicit(&pmm.free_pages, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < used; i++)
+		n += cache_count(&pmm.caches[i]);
+	return n;
 }

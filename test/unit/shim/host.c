@@ -17,6 +17,7 @@
 #include "base/units.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
+#include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/stats.h"
 #include "lib/string.h"
@@ -31,8 +32,16 @@ static struct {
 	bool failed;
 } host;
 
+struct cpu host_cpus[2];
+unsigned host_cpu; /* which one runs */
 void (*host_relax)(void);
 unsigned long host_relax_count;
+
+struct arch_cpu *host_cpu_self(void)
+{
+	host_cpus[host_cpu].arch.id = host_cpu;
+	return &host_cpus[host_cpu].arch;
+}
 
 /* ------------------------------------------------------------------ ends */
 void host_check_failed(const char *file, int line, const char *what)

@@ -26,6 +26,9 @@ void host_check_equal(const char *file, int line, const char *what, long a, long
 /* Runs fn; true when an assertion of the kernel stopped it. Held locks are forgotten then. */
 bool host_stops(void (*fn)(void *arg), void *arg);
 
+/* The CPU that runs, 0 or 1: this_cpu(). */
+extern unsigned host_cpu;
+
 unsigned host_locks_held(void);
 bool host_holds(enum lock_rank rank);
 /* Called before each release; host_paging.c has one that looks for forgotten flushes. */

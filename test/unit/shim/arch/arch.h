@@ -5,11 +5,20 @@
 
 #define phys_to_virt arch_phys_to_virt_unused
 #define virt_to_phys arch_virt_to_phys_unused
+#define arch_cpu_self arch_cpu_self_unused
 #include "../../../../arch/arch.h"
 #undef phys_to_virt
 #undef virt_to_phys
+#undef arch_cpu_self
 
-extern char *host_ram; /* host.h */
+/* host.h */
+extern char *host_ram;
+struct arch_cpu *host_cpu_self(void);
+
+static inline struct arch_cpu *arch_cpu_self(void)
+{
+	return host_cpu_self();
+}
 
 static inline void *phys_to_virt(paddr_t pa)
 {
