@@ -99,6 +99,10 @@ void dns_init(void)
 {
 }
 
+void dns_tmr(void)
+{
+}
+
 void dns_setserver(u8_t numdns, const ip_addr_t *dnsserver)
 {
 	config_set_dns_locked(numdns, dnsserver == NULL ? 0 : ip_addr_get_ip4_u32(dnsserver));

@@ -103,7 +103,7 @@ static uint64_t space_bytes(const struct tcp_socket *t)
 
 	if (t->pcb->snd_queuelen + QUEUE_ROOM > TCP_SND_QUEUELEN || t->tx_bytes >= limit)
 		return 0;
-	return MIN(limit - t->tx_bytes, (uint64_t)tcp_sndbuf(t->pcb));
+	return MIN(limit - t->tx_bytes, (uint64_t)t->pcb->snd_buf);
 }
 
 static uint64_t whole_space_bytes(const struct tcp_socket *t)

@@ -55,7 +55,9 @@ static struct {
 	uint64_t seed;
 } test_net = { .now_ns = 1000 * NS_PER_S };
 
-struct options options = { .ip_mode = OPTIONS_IP_STATIC, .ip = HOST_NET_IP, .prefix_bits = 8,
+struct options options = { .ip_mode = OPTIONS_IP_STATIC,
+	.ip = HOST_NET_IP,
+	.prefix_bits = 8,
 	.hostname = "test" };
 unsigned long host_net_wakes, host_net_frames;
 enum host_net_fate (*host_net_fate)(const uint8_t *frame, uint32_t bytes);
