@@ -199,34 +199,14 @@ const struct vm_object_ops data_object_ops = {
 	.sync = object_sync,
 };
 
-struct discard {
-	struct vm_object *object;
-	uint64_t from, to; /* bytes in the file; page-aligned */
-	bool copies; /* private mappings too, their copies included: the file ends there now */
-};
-
-/* Takes the range's pages out of one mapping: the next touch asks the file again. */
-static int discard_region(const struct vm_region *r, void *arg)
+static bool is_mapped(struct inode *i)
 {
-	const struct discard *d = arg;
-	uint64_t end = r->offset_bytes + (r->end - r->start);
-	uint64_t from = MAX(d->from, r->offset_bytes), to = MIN(d->to, end);
-
-	if (r->object == d->object && from < to && (d->copies || r->flags & VM_SHARED))
-		return vm_discard(r->start + (from - r->offset_bytes), to - from);
-	return 0;
-}
-
-static void discard_mappings(struct inode *i, uint64_t from, uint64_t to, bool copies)
-{
-	struct discard d = { &i->vm_object, from, to, copies };
 	bool mapped;
 
 	spin_lock(&i->lock);
 	mapped = i->data.mapped;
 	spin_unlock(&i->lock);
-	if (mapped)
-		vm_each(discard_region, &d);
+	return mapped;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -337,7 +317,8 @@ static void shrink(struct inode *i, uint64_t bytes)
 	i->data.archive_bytes = MIN(i->data.archive_bytes, bytes); /* (3) */
 	spin_unlock(&i->lock);
 	drop_pages(i, end >> PAGE_SHIFT, UINT64_MAX);
-	discard_mappings(i, end, UINT64_MAX, true);
+	if (is_mapped(i))
+		vm_object_drop(&i->vm_object, end >> PAGE_SHIFT, UINT64_MAX >> PAGE_SHIFT);
 	zero_part(i, bytes, end); /* an archive page needs none: archive_bytes ends it */
 }
 
@@ -417,12 +398,9 @@ int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool
 		zero_part(i, at, MIN(page_end, end));
 		at = page_end;
 	}
-	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes) {
-		uint64_t first = ROUND_UP(offset_bytes, PAGE_SIZE);
-
-		drop_pages(i, first >> PAGE_SHIFT, end >> PAGE_SHIFT);
-		discard_mappings(i, first, ROUND_DOWN(end, PAGE_SIZE), false);
-	}
+	/* Mappings may have the frames: those stay, as zeroes. */
+	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes && !is_mapped(i))
+		drop_pages(i, ROUND_UP(offset_bytes, PAGE_SIZE) >> PAGE_SHIFT, end >> PAGE_SHIFT);
 	if (r == 0)
 		inode_touch_write(i);
 	fs_mutex_unlock(&i->data.write_mutex);

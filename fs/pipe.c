@@ -1,17 +1,12 @@
 /*
- * pipe.c: a byte stream between descriptors, kept in pages that come when written and go when read.
+ * pipe.c: pipes and FIFOs: their life, their ends, and what poll says.
  *
- * What:       a ring of page slots. read_pos and write_pos count bytes for ever; the byte at
- *             position p lies in slot (p / 4096) % slots. Copies to and from the program run
- *             without a lock: the one writer whose turn it is owns the free part, the one reader
- *             whose turn it is owns the filled part.
- * Invariants: (1) write_pos never enters the slot that read_pos is in from behind: it is at most
- *             slots * 4096 past the start of read_pos's page. (2) at most one thread writes
- *             (writer_busy) and one reads (reader_busy); only they move their position and slots.
- *             (3) a write of at most PIPE_ATOMIC_BYTES is committed in one step.
- * Locking:    p->lock, LOCK_PIPE; never held over a copy. Read and write sleep.
- * Failure:    -EAGAIN, -EPIPE with SIGPIPE, -ERESTARTSYS, -ENOMEM, -EFAULT; short counts.
- * Source:     pipe(7); Linux fs/pipe.c for what poll reports.
+ * What:       a pipe lives as long as it has an open end or is a FIFO's. The bytes are
+ *             fs/pipe_ring.c's.
+ * Invariants: those of fs/pipe_ring.c.
+ * Locking:    p->lock, LOCK_PIPE. Opening a FIFO sleeps.
+ * Failure:    -ENXIO, -ERESTARTSYS, -ENOMEM, -EBUSY.
+ * Source:     pipe(7), fifo(7); Linux fs/pipe.c for what poll reports.
  */
 #include "fs/pipe.h"
 
@@ -21,36 +16,15 @@
 
 #include "base/assert.h"
 #include "base/errno.h"
-#include "base/units.h"
 #include "fs/inode.h"
+#include "fs/pipe_priv.h"
 #include "fs/stat.h"
 #include "fs/vfs.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
-#include "kernel/process.h"
-#include "kernel/sched/thread.h"
-#include "kernel/sched/waitq.h"
-#include "kernel/signal/signal.h"
 
 #define SLOTS_DEFAULT 16u
 #define SLOTS_MAX 4096u /* 16 MiB */
-#define SIGNAL_PIPE 13
-
-struct pipe {
-	struct spinlock lock;
-	_Atomic uint32_t refs; /* [a] open ends, and the FIFO's inode */
-	uint32_t readers, writers; /* [lock] open ends */
-	uint64_t opened_read,
-		opened_write; /* [lock] ends ever opened: for those who wait in open */
-	uint32_t slots; /* [lock] a power of two; changes only while nobody is busy */
-	pfn_t *pages; /* (2) PFN_NONE: empty slot */
-	uint64_t read_pos, write_pos; /* [lock] */
-	bool reader_busy, writer_busy; /* [lock] (2) */
-	struct waitq wait_read, wait_write, wait_open; /* [lock] */
-	struct pollq pollq;
-	uint64_t inode_number; /* [I] */
-	int64_t created_ns; /* [I] */
-};
 
 static const struct file_ops pipe_ops;
 
@@ -91,7 +65,8 @@ int pipe_alloc(struct pipe **out)
 	waitq_init(&p->wait_read);
 	waitq_init(&p->wait_write);
 	waitq_init(&p->wait_open);
-	pollq_init(&p->pollq);
+	pollq_init(&p->pollq_read);
+	pollq_init(&p->pollq_write);
 	p->inode_number = vfs_next_inode_number();
 	p->created_ns = vfs_now_ns();
 	*out = p;
@@ -142,6 +117,7 @@ static void count_end_locked(struct pipe *p, const struct file *f)
 		p->writers++;
 		p->opened_write++;
 	}
+	p->both += can_read(f) && can_write(f);
 	waitq_wake_all(&p->wait_open);
 }
 
@@ -189,226 +165,13 @@ static void pipe_release(struct file *f)
 	spin_lock(&p->lock);
 	p->readers -= can_read(f);
 	p->writers -= can_write(f);
+	p->both -= can_read(f) && can_write(f);
 	waitq_wake_all(&p->wait_read);
 	waitq_wake_all(&p->wait_write);
 	spin_unlock(&p->lock);
-	pollq_notify(&p->pollq, EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR | EPOLLRDHUP);
+	pollq_notify(&p->pollq_read, EPOLLIN | EPOLLHUP | EPOLLRDHUP);
+	pollq_notify(&p->pollq_write, EPOLLOUT | EPOLLERR);
 	pipe_put(p);
-}
-
-/* ------------------------------------------------------------------ reading */
-
-/* 1: it is the caller's turn and there are bytes; 0: end of file; -errno. */
-static int begin_read_locked(struct pipe *p, bool nonblock)
-{
-	lock_assert_held(&p->lock);
-	for (;;) {
-		unsigned wait = WAIT_SIGNALS;
-		int r;
-
-		if (p->reader_busy) {
-			wait = 0; /* only copying: soon over, whatever O_NONBLOCK says */
-		} else if (p->read_pos < p->write_pos) {
-			p->reader_busy = true;
-			return 1;
-		} else if (p->writers == 0) {
-			return 0;
-		} else if (nonblock) {
-			return -EAGAIN;
-		}
-		r = waitq_wait(&p->wait_read, &p->lock, TIME_NEVER_NS, wait);
-		if (r < 0)
-			return r;
-	}
-}
-
-static char *slot_page(struct pipe *p, uint64_t pos)
-{
-	return pfn_to_virt(p->pages[(pos >> PAGE_SHIFT) & (p->slots - 1)]);
-}
-
-/* (2): pages that have been read to their end are given back. */
-static void free_read_pages(struct pipe *p, uint64_t from, uint64_t to)
-{
-	for (uint64_t page = from >> PAGE_SHIFT; page < to >> PAGE_SHIFT; page++) {
-		pfn_t *slot = &p->pages[page & (p->slots - 1)];
-
-		pmm_put(*slot);
-		*slot = PFN_NONE;
-	}
-}
-
-static long copy_out(struct pipe *p, struct uio *u, uint64_t from, uint64_t to)
-{
-	uint64_t pos = from;
-
-	while (pos < to && u->left_bytes > 0) {
-		uint64_t n = MIN(to - pos, PAGE_SIZE - (pos & PAGE_MASK));
-		long got;
-
-		n = MIN(n, u->left_bytes);
-		got = uio_copy_to(u, slot_page(p, pos) + (pos & PAGE_MASK), n);
-		if (got < 0)
-			return pos > from ? (long)(pos - from) : got;
-		pos += (uint64_t)got;
-		if ((uint64_t)got < n)
-			break;
-	}
-	return (long)(pos - from);
-}
-
-/* An empty pipe starts again at the start of its page: so a full PIPE_ATOMIC_BYTES always fits in
- * the end, and the page is used again. */
-static void restart_empty_locked(struct pipe *p)
-{
-	lock_assert_held(&p->lock);
-	if (p->read_pos == p->write_pos && !p->reader_busy && !p->writer_busy)
-		p->read_pos = p->write_pos = ROUND_DOWN(p->read_pos, PAGE_SIZE);
-}
-
-static long pipe_read(struct file *f, struct uio *u, int64_t offset_bytes)
-{
-	struct pipe *p = f->object;
-	uint64_t from, to;
-	long n;
-
-	if (offset_bytes != FILE_AT_POSITION)
-		return -ESPIPE;
-	if (u->left_bytes == 0)
-		return 0;
-	spin_lock(&p->lock);
-	n = begin_read_locked(p, file_is_nonblocking(f));
-	from = p->read_pos;
-	to = p->write_pos;
-	spin_unlock(&p->lock);
-	if (n <= 0)
-		return n;
-	n = copy_out(p, u, from, to);
-	if (n > 0)
-		free_read_pages(p, from, from + (uint64_t)n);
-	spin_lock(&p->lock);
-	p->reader_busy = false;
-	if (n > 0)
-		p->read_pos += (uint64_t)n;
-	restart_empty_locked(p);
-	waitq_wake_all(&p->wait_read);
-	waitq_wake_all(&p->wait_write);
-	spin_unlock(&p->lock);
-	if (n > 0)
-		pollq_notify(&p->pollq, EPOLLOUT);
-	return n;
-}
-
-/* ------------------------------------------------------------------ writing */
-
-/* (1) */
-static uint64_t free_bytes_locked(const struct pipe *p)
-{
-	uint64_t end = ROUND_DOWN(p->read_pos, PAGE_SIZE) + ((uint64_t)p->slots << PAGE_SHIFT);
-
-	return end - p->write_pos;
-}
-
-/* 0: it is the caller's turn, and there is room for need bytes at least. */
-static int begin_write_locked(struct pipe *p, uint64_t need, bool nonblock)
-{
-	lock_assert_held(&p->lock);
-	for (;;) {
-		unsigned wait = WAIT_SIGNALS;
-		int r;
-
-		if (p->readers == 0)
-			return -EPIPE;
-		if (p->writer_busy) {
-			wait = 0;
-		} else if (free_bytes_locked(p) >= need) {
-			p->writer_busy = true;
-			return 0;
-		} else if (nonblock) {
-			return -EAGAIN;
-		}
-		r = waitq_wait(&p->wait_write, &p->lock, TIME_NEVER_NS, wait);
-		if (r < 0)
-			return r;
-	}
-}
-
-static long copy_in(struct pipe *p, struct uio *u, uint64_t from, uint64_t room)
-{
-	uint64_t pos = from;
-
-	while (pos < from + room && u->left_bytes > 0) {
-		uint64_t n = MIN(from + room - pos, PAGE_SIZE - (pos & PAGE_MASK));
-		pfn_t *slot = &p->pages[(pos >> PAGE_SHIFT) & (p->slots - 1)];
-		long got;
-
-		n = MIN(n, u->left_bytes);
-		if (*slot == PFN_NONE)
-			*slot = pmm_alloc(0, PMM_KERNEL);
-		if (*slot == PFN_NONE)
-			return pos > from ? (long)(pos - from) : -ENOMEM;
-		got = uio_copy_from(u, (char *)pfn_to_virt(*slot) + (pos & PAGE_MASK), n);
-		if (got < 0)
-			return pos > from ? (long)(pos - from) : got;
-		pos += (uint64_t)got;
-		if ((uint64_t)got < n)
-			break;
-	}
-	return (long)(pos - from);
-}
-
-/* One round: waits for room, copies as much as fits. */
-static long write_some(struct pipe *p, struct uio *u, bool nonblock)
-{
-	uint64_t need = u->left_bytes <= PIPE_ATOMIC_BYTES ? u->left_bytes : 1;
-	uint64_t from, room;
-	long n;
-
-	spin_lock(&p->lock);
-	n = begin_write_locked(p, need, nonblock);
-	from = p->write_pos;
-	room = free_bytes_locked(p);
-	spin_unlock(&p->lock);
-	if (n < 0)
-		return n;
-	n = copy_in(p, u, from, room);
-	spin_lock(&p->lock);
-	p->writer_busy = false;
-	if (n > 0)
-		p->write_pos += (uint64_t)n; /* (3) */
-	restart_empty_locked(p);
-	waitq_wake_all(&p->wait_read);
-	waitq_wake_all(&p->wait_write);
-	spin_unlock(&p->lock);
-	if (n > 0)
-		pollq_notify(&p->pollq, EPOLLIN);
-	return n;
-}
-
-static void send_sigpipe(void)
-{
-	struct signal_info info = { .signo = SIGNAL_PIPE, .pid = PROCESS_PID };
-
-	signal_send_thread(thread_current(), &info);
-}
-
-static long pipe_write(struct file *f, struct uio *u, int64_t offset_bytes)
-{
-	struct pipe *p = f->object;
-	long done = 0;
-
-	if (offset_bytes != FILE_AT_POSITION)
-		return -ESPIPE;
-	while (u->left_bytes > 0) {
-		long n = write_some(p, u, file_is_nonblocking(f));
-
-		if (n == -EPIPE)
-			send_sigpipe();
-		if (n < 0)
-			return done ? done : n;
-		done += n;
-	}
-	return done;
 }
 
 /* ------------------------------------------------------------------ the rest */
@@ -427,7 +190,7 @@ static uint32_t pipe_poll(struct file *f)
 			events |= EPOLLHUP;
 	}
 	if (can_write(f)) {
-		if (free_bytes_locked(p) >= PIPE_ATOMIC_BYTES)
+		if (pipe_is_writable(p))
 			events |= EPOLLOUT | EPOLLWRNORM;
 		if (p->readers == 0)
 			events |= EPOLLERR;
@@ -440,7 +203,7 @@ static struct pollq *pipe_pollq(struct file *f)
 {
 	struct pipe *p = f->object;
 
-	return &p->pollq;
+	return can_read(f) ? &p->pollq_read : &p->pollq_write;
 }
 
 static long pipe_ioctl(struct file *f, uint32_t command, uaddr_t arg)
@@ -529,7 +292,7 @@ long pipe_set_capacity(struct pipe *p, uint64_t bytes)
 	spin_unlock(&p->lock);
 	kmem_free(r == 0 ? old : pages);
 	if (r == 0)
-		pollq_notify(&p->pollq, EPOLLOUT);
+		pollq_notify(&p->pollq_write, EPOLLOUT);
 	return r == 0 ? (long)slots << PAGE_SHIFT : r;
 }
 

@@ -1,0 +1,247 @@
+/*
+ * pipe_ring.c: the bytes in a pipe: pages that come when written and go when read.
+ *
+ * What:       a ring of page slots. read_pos and write_pos count bytes for ever; the byte at
+ *             position p lies in slot (p / 4096) % slots. Copies to and from the program run
+ *             without a lock: the one writer whose turn it is owns the free part, the one reader
+ *             whose turn it is owns the filled part.
+ * Invariants: (1) write_pos never enters the slot that read_pos is in from behind: it is at most
+ *             slots * 4096 past the start of read_pos's page. (2) at most one thread writes
+ *             (writer_busy) and one reads (reader_busy); only they move their position and slots.
+ *             (3) a write of at most PIPE_ATOMIC_BYTES is committed in one step.
+ * Locking:    p->lock, LOCK_PIPE; never held over a copy. Read and write sleep.
+ * Failure:    -EAGAIN, -EPIPE with SIGPIPE, -ERESTARTSYS, -ENOMEM, -EFAULT; short counts.
+ * Source:     pipe(7); Linux fs/pipe.c for what poll reports.
+ */
+#include "fs/pipe_priv.h"
+
+#include <linux/eventpoll.h>
+
+#include "base/errno.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/process.h"
+#include "kernel/sched/thread.h"
+#include "kernel/signal/signal.h"
+
+#define SIGNAL_PIPE 13
+
+/* ------------------------------------------------------------------ reading */
+
+/* 1: it is the caller's turn and there are bytes; 0: end of file; -errno. */
+static int begin_read_locked(struct pipe *p, bool nonblock)
+{
+	lock_assert_held(&p->lock);
+	for (;;) {
+		unsigned wait = WAIT_SIGNALS;
+		int r;
+
+		if (p->reader_busy) {
+			wait = 0; /* only copying: soon over, whatever O_NONBLOCK says */
+		} else if (p->read_pos < p->write_pos) {
+			p->reader_busy = true;
+			return 1;
+		} else if (p->writers == 0) {
+			return 0;
+		} else if (nonblock) {
+			return -EAGAIN;
+		}
+		r = waitq_wait(&p->wait_read, &p->lock, TIME_NEVER_NS, wait);
+		if (r < 0)
+			return r;
+	}
+}
+
+static char *slot_page(struct pipe *p, uint64_t pos)
+{
+	return pfn_to_virt(p->pages[(pos >> PAGE_SHIFT) & (p->slots - 1)]);
+}
+
+/* (2): pages that have been read to their end are given back. */
+static void free_read_pages(struct pipe *p, uint64_t from, uint64_t to)
+{
+	for (uint64_t page = from >> PAGE_SHIFT; page < to >> PAGE_SHIFT; page++) {
+		pfn_t *slot = &p->pages[page & (p->slots - 1)];
+
+		pmm_put(*slot);
+		*slot = PFN_NONE;
+	}
+}
+
+static long copy_out(struct pipe *p, struct uio *u, uint64_t from, uint64_t to)
+{
+	uint64_t pos = from;
+
+	while (pos < to && u->left_bytes > 0) {
+		uint64_t n = MIN(to - pos, PAGE_SIZE - (pos & PAGE_MASK));
+		long got;
+
+		n = MIN(n, u->left_bytes);
+		got = uio_copy_to(u, slot_page(p, pos) + (pos & PAGE_MASK), n);
+		if (got < 0)
+			return pos > from ? (long)(pos - from) : got;
+		pos += (uint64_t)got;
+		if ((uint64_t)got < n)
+			break;
+	}
+	return (long)(pos - from);
+}
+
+/* An empty pipe starts again at the start of its page: so a full PIPE_ATOMIC_BYTES always fits in
+ * the end, and the page is used again. */
+static void restart_empty_locked(struct pipe *p)
+{
+	lock_assert_held(&p->lock);
+	if (p->read_pos == p->write_pos && !p->reader_busy && !p->writer_busy)
+		p->read_pos = p->write_pos = ROUND_DOWN(p->read_pos, PAGE_SIZE);
+}
+
+/* n bytes were read, or -errno. */
+static void end_read(struct pipe *p, long n)
+{
+	bool was_writable, both;
+
+	spin_lock(&p->lock);
+	was_writable = pipe_is_writable(p);
+	p->reader_busy = false;
+	if (n > 0)
+		p->read_pos += (uint64_t)n;
+	restart_empty_locked(p);
+	waitq_wake_all(&p->wait_read);
+	waitq_wake_all(&p->wait_write);
+	was_writable = was_writable || !pipe_is_writable(p);
+	both = p->both > 0;
+	spin_unlock(&p->lock);
+	if (was_writable)
+		return;
+	pollq_notify(&p->pollq_write, EPOLLOUT);
+	if (both)
+		pollq_notify(&p->pollq_read, EPOLLOUT);
+}
+
+long pipe_read(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	struct pipe *p = f->object;
+	uint64_t from, to;
+	long n;
+
+	if (offset_bytes != FILE_AT_POSITION)
+		return -ESPIPE;
+	if (u->left_bytes == 0)
+		return 0;
+	spin_lock(&p->lock);
+	n = begin_read_locked(p, file_is_nonblocking(f));
+	from = p->read_pos;
+	to = p->write_pos;
+	spin_unlock(&p->lock);
+	if (n <= 0)
+		return n;
+	n = copy_out(p, u, from, to);
+	if (n > 0)
+		free_read_pages(p, from, from + (uint64_t)n);
+	end_read(p, n);
+	return n;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+/* 0: it is the caller's turn, and there is room for need bytes at least. */
+static int begin_write_locked(struct pipe *p, uint64_t need, bool nonblock)
+{
+	lock_assert_held(&p->lock);
+	for (;;) {
+		unsigned wait = WAIT_SIGNALS;
+		int r;
+
+		if (p->readers == 0)
+			return -EPIPE;
+		if (p->writer_busy) {
+			wait = 0;
+		} else if (pipe_free_bytes(p) >= need) {
+			p->writer_busy = true;
+			return 0;
+		} else if (nonblock) {
+			return -EAGAIN;
+		}
+		r = waitq_wait(&p->wait_write, &p->lock, TIME_NEVER_NS, wait);
+		if (r < 0)
+			return r;
+	}
+}
+
+static long copy_in(struct pipe *p, struct uio *u, uint64_t from, uint64_t room)
+{
+	uint64_t pos = from;
+
+	while (pos < from + room && u->left_bytes > 0) {
+		uint64_t n = MIN(from + room - pos, PAGE_SIZE - (pos & PAGE_MASK));
+		pfn_t *slot = &p->pages[(pos >> PAGE_SHIFT) & (p->slots - 1)];
+		long got;
+
+		n = MIN(n, u->left_bytes);
+		if (*slot == PFN_NONE)
+			*slot = pmm_alloc(0, PMM_KERNEL);
+		if (*slot == PFN_NONE)
+			return pos > from ? (long)(pos - from) : -ENOMEM;
+		got = uio_copy_from(u, (char *)pfn_to_virt(*slot) + (pos & PAGE_MASK), n);
+		if (got < 0)
+			return pos > from ? (long)(pos - from) : got;
+		pos += (uint64_t)got;
+		if ((uint64_t)got < n)
+			break;
+	}
+	return (long)(pos - from);
+}
+
+/* One round: waits for room, copies as much as fits. */
+static long write_some(struct pipe *p, struct uio *u, bool nonblock)
+{
+	uint64_t need = u->left_bytes <= PIPE_ATOMIC_BYTES ? u->left_bytes : 1;
+	uint64_t from, room;
+	long n;
+
+	spin_lock(&p->lock);
+	n = begin_write_locked(p, need, nonblock);
+	from = p->write_pos;
+	room = pipe_free_bytes(p);
+	spin_unlock(&p->lock);
+	if (n < 0)
+		return n;
+	n = copy_in(p, u, from, room);
+	spin_lock(&p->lock);
+	p->writer_busy = false;
+	if (n > 0)
+		p->write_pos += (uint64_t)n; /* (3) */
+	restart_empty_locked(p);
+	waitq_wake_all(&p->wait_read);
+	waitq_wake_all(&p->wait_write);
+	spin_unlock(&p->lock);
+	if (n > 0)
+		pollq_notify(&p->pollq_read, EPOLLIN);
+	return n;
+}
+
+static void send_sigpipe(void)
+{
+	struct signal_info info = { .signo = SIGNAL_PIPE, .pid = PROCESS_PID };
+
+	signal_send_thread(thread_current(), &info);
+}
+
+long pipe_write(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	struct pipe *p = f->object;
+	long done = 0;
+
+	if (offset_bytes != FILE_AT_POSITION)
+		return -ESPIPE;
+	while (u->left_bytes > 0) {
+		long n = write_some(p, u, file_is_nonblocking(f));
+
+		if (n == -EPIPE)
+			send_sigpipe();
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+	}
+	return done;
+}
