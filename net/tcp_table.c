@@ -302,7 +302,7 @@ static void correct_timeouts(void)
 
 	for (pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
 		if (pcb->state == SYN_SENT)
-			pcb->rto = (s16_t)(SYN_RTO_TICKS << MIN(pcb->nrtx, 6u));
+			pcb->rto = (s16_t)(SYN_RTO_TICKS << MIN(pcb->nrtx, 7u));
 		pcb->rto = (s16_t)MIN((uint32_t)pcb->rto, RTO_MAX_TICKS);
 	}
 }

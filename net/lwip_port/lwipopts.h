@@ -107,7 +107,8 @@ void net_lwip_free(void *p);
 #define LWIP_CALLBACK_API 1
 #define TCP_TMR_INTERVAL 50
 #define TCP_MAXRTX 12 /* gives up after 230 s or more: longer than any short outage */
-#define TCP_SYNMAXRTX 6 /* with doubling from 1 s (net/tcp_table.c): 127 s, as Linux */
+#define TCP_SYNMAXRTX \
+	7 /* with doubling from 1 s (net/tcp_table.c): gives up after 127 s, as Linux */
 #define TCP_MSL 30000ul /* TIME_WAIT lasts 60 s */
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff
 

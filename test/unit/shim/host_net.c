@@ -157,6 +157,11 @@ void host_net_advance(uint64_t ns)
 	test_net.now_ns = until_ns;
 }
 
+void host_net_stand_still(uint64_t ns)
+{
+	test_net.now_ns += ns;
+}
+
 /* ------------------------------------------------------------------ sleeping */
 void waitq_init(struct waitq *q)
 {

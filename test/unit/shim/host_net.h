@@ -17,7 +17,8 @@
 void host_net_init(bool device);
 /* Lets time pass: timers fire in order, frames arrive 1 ms after they were sent. */
 void host_net_advance(uint64_t ns);
-/* Until nothing is in flight and no timer is armed within ns. */
+/* The machine is stopped for so long: nothing happens, and then the clock is later. */
+void host_net_stand_still(uint64_t ns);
 uint64_t host_net_now_ns(void);
 extern unsigned long host_net_wakes; /* timers that fired */
 extern unsigned long host_net_frames; /* frames sent */

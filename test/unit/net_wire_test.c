@@ -1,0 +1,292 @@
+/* sources: net/net.c net/lwip_port.c net/loopback.c net/device.c net/config.c net/ip_guard.c
+ * net/tcp_table.c net/port.c net/inet.c net/socket.c net/tcp.c net/tcp_listen.c net/tcp_io.c
+ * net/tcp_option.c net/udp.c net/unix.c net/netlink.c kernel/uio.c kernel/sync/pollq.c
+ * test/unit/shim/host.c test/unit/shim/host_kmem.c test/unit/shim/host_net.c
+ * test/unit/shim/host_lwip.c */
+/*
+ * net_wire_test.c: the network core over a wire that loses, doubles and reorders frames.
+ *
+ * What:       bulk transfer under loss with every byte checked, an outage of 60 s, give-up, keepalive,
+ *             no answer at all, many idle connections without a wake-up, hostile frames.
+ * Invariants: (1) bytes arrive once and in order, whatever happens to frames. (2) idle costs nothing.
+ * Locking:    one thread.
+ * Failure:    aborts with the failed check.
+ * Source:     net/tcp_table.h; Linux tcp(7) for times.
+ */
+#include <linux/eventpoll.h>
+#include <string.h>
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "host.h"
+#include "host_net.h"
+
+static uint64_t seed = 1;
+static bool outage;
+
+static enum host_net_fate lossy(const uint8_t *frame, uint32_t bytes)
+{
+	uint64_t r = host_random(&seed) % 100;
+
+	(void)frame;
+	(void)bytes;
+	return r < 5     ? HOST_NET_LOSE
+		: r < 7  ? HOST_NET_TWICE
+		: r < 12 ? HOST_NET_LATE
+			 : HOST_NET_DELIVER;
+}
+
+static enum host_net_fate while_up(const uint8_t *frame, uint32_t bytes)
+{
+	(void)frame;
+	(void)bytes;
+	return outage ? HOST_NET_LOSE : HOST_NET_DELIVER;
+}
+
+struct pair {
+	struct file *client, *server;
+};
+
+static struct file *listen_on(uint16_t port)
+{
+	struct file *l = host_net_socket(SOCKET_STREAM, true);
+
+	CHECK_EQ(socket_set_option(l, SOCKET_OPT_REUSEADDR, 1), 0);
+	CHECK_EQ(host_net_bind(l, 0, port), 0);
+	CHECK_EQ(socket_listen(l, 4096), 0);
+	return l;
+}
+
+static struct pair connected_pair(struct file *l, unsigned patience_s)
+{
+	struct pair p = { host_net_socket(SOCKET_STREAM, true), NULL };
+	int r = host_net_connect(p.client, HOST_NET_PEER, host_net_port(l));
+
+	CHECK_EQ(r, -EINPROGRESS);
+	while (host_net_accept(l, &p.server) != 0 && patience_s-- != 0)
+		host_net_advance(NS_PER_S);
+	CHECK(p.server != NULL);
+	CHECK_EQ(host_net_error(p.client), 0);
+	CHECK((host_net_poll(p.client) & EPOLLOUT) != 0);
+	return p;
+}
+
+static void close_pair(struct pair p)
+{
+	file_put(p.client);
+	file_put(p.server);
+}
+
+static char pattern_at(uint64_t i)
+{
+	return (char)(i * 7 + i / 251 + i / 65521);
+}
+
+static void move_bytes(struct pair p, uint64_t total)
+{
+	static char out[30000], in[30000];
+	uint64_t sent = 0, got = 0, i, rounds = 0;
+	long n;
+
+	while (got < total) {
+		n = (long)MIN(sizeof(out), total - sent);
+		for (i = 0; i < (uint64_t)n; i++)
+			out[i] = pattern_at(sent + i);
+		n = n == 0 ? 0 : host_net_send(p.client, out, (uint64_t)n);
+		CHECK(n >= 0 || n == -EAGAIN);
+		sent += n > 0 ? (uint64_t)n : 0;
+		host_net_advance(NS_PER_MS);
+		n = host_net_receive(p.server, in, sizeof(in), 0);
+		CHECK(n > 0 || n == -EAGAIN);
+		for (i = 0; n > 0 && i < (uint64_t)n; i++)
+			CHECK(in[i] == pattern_at(got + i)); /* (1) */
+		got += n > 0 ? (uint64_t)n : 0;
+		CHECK(++rounds < 3000000);
+	}
+}
+
+static void test_loss(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p;
+	uint64_t start_ns;
+
+	host_net_fate = lossy;
+	p = connected_pair(l, 60);
+	start_ns = host_net_now_ns();
+	move_bytes(p, 4 * MIB);
+	printf("4 MiB at 5 %% loss, 2 ms round trip: %.1f s\n",
+		(double)(host_net_now_ns() - start_ns) / 1e9);
+	close_pair(p);
+	file_put(l);
+	host_net_fate = NULL;
+	host_net_advance(200 * NS_PER_S);
+}
+
+/* The 60 s outage of a switch; then a peer that never comes back. */
+static void test_outage(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p;
+	char in[8];
+	uint64_t start_ns;
+
+	host_net_fate = while_up;
+	p = connected_pair(l, 5);
+	outage = true;
+	CHECK_EQ(host_net_send(p.client, "hello", 5), 5);
+	host_net_advance(60 * NS_PER_S);
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), -EAGAIN);
+	outage = false;
+	host_net_advance(45 * NS_PER_S);
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), 5);
+	outage = true;
+	start_ns = host_net_now_ns();
+	CHECK_EQ(host_net_send(p.client, "hello", 5), 5);
+	while ((host_net_poll(p.client) & EPOLLERR) == 0)
+		host_net_advance(NS_PER_S);
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S > 100);
+	CHECK_EQ(host_net_receive(p.client, in, 8, 0), -ETIMEDOUT);
+	outage = false;
+	close_pair(p);
+	file_put(l);
+	host_net_fate = NULL;
+	host_net_advance(400 * NS_PER_S);
+}
+
+static void test_no_answer(void)
+{
+	struct file *f = host_net_socket(SOCKET_STREAM, true);
+	uint64_t start_ns = host_net_now_ns();
+
+	host_net_fate = while_up;
+	outage = true;
+	CHECK_EQ(host_net_connect(f, HOST_NET_PEER, 80), -EINPROGRESS);
+	CHECK_EQ(host_net_poll(f), 0);
+	while (host_net_poll(f) == 0)
+		host_net_advance(NS_PER_S);
+	CHECK_EQ(host_net_error(f), -ETIMEDOUT);
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S >= 120);
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S <= 140);
+	outage = false;
+	file_put(f);
+	f = host_net_socket(SOCKET_STREAM, true);
+	CHECK_EQ(host_net_connect(f, HOST_NET_PEER, 81), -EINPROGRESS);
+	host_net_advance(NS_PER_S);
+	CHECK_EQ(host_net_error(f), -ECONNREFUSED);
+	file_put(f);
+	host_net_fate = NULL;
+}
+
+static void test_keepalive(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p;
+	char in[8];
+
+	host_net_fate = while_up;
+	p = connected_pair(l, 5);
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPALIVE, 1), 0);
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPIDLE, 15), 0);
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPINTVL, 15), 0);
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPCNT, 4), 0);
+	host_net_wakes = 0;
+	host_net_advance(600 * NS_PER_S);
+	CHECK(host_net_wakes <= 200); /* 40 probes, with ticks around them */
+	CHECK_EQ(host_net_receive(p.client, in, 1, 0), -EAGAIN);
+	outage = true;
+	host_net_advance(55 * NS_PER_S);
+	CHECK_EQ(host_net_receive(p.client, in, 1, 0), -EAGAIN);
+	host_net_advance(40 * NS_PER_S);
+	CHECK_EQ(host_net_receive(p.client, in, 1, 0), -ETIMEDOUT);
+	outage = false;
+	close_pair(p);
+	file_put(l);
+	host_net_fate = NULL;
+	host_net_advance(400 * NS_PER_S);
+}
+
+static void test_idle(void)
+{
+	enum { MANY = 1000 };
+	static struct pair p[MANY];
+	struct file *l = listen_on(80);
+	unsigned i;
+
+	for (i = 0; i < MANY; i++)
+		p[i] = connected_pair(l, 5);
+	host_net_advance(10 * NS_PER_S);
+	host_net_wakes = 0;
+	host_net_advance(3600 * NS_PER_S);
+	printf("%u connections: %lu wake-ups in an hour\n", 2 * MANY, host_net_wakes);
+	CHECK_EQ(host_net_wakes, 0); /* (2) */
+	for (i = 0; i < MANY; i++)
+		close_pair(p[i]);
+	file_put(l);
+	host_net_advance(200 * NS_PER_S);
+}
+
+/* A machine that stood still for an hour: nobody is punished for it. */
+static void test_jump(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p = connected_pair(l, 5);
+	char in[8];
+
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPALIVE, 1), 0);
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPIDLE, 15), 0);
+	host_net_stand_still(3600 * NS_PER_S);
+	CHECK_EQ(host_net_receive(p.client, in, 1, 0), -EAGAIN);
+	host_net_advance(5 * NS_PER_S);
+	CHECK_EQ(host_net_send(p.client, "x", 1), 1);
+	host_net_advance(NS_PER_S);
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), 1);
+	close_pair(p);
+	file_put(l);
+	host_net_advance(200 * NS_PER_S);
+}
+
+/* Frames that are wrong in every byte, one after the other, and cut everywhere. */
+static void test_hostile(void)
+{
+	static uint8_t good[64];
+	uint8_t bad[64];
+	unsigned i, k;
+
+	memcpy(good, "\2\0\0\0\0\1\2\0\0\0\0\2\10\0", 14);
+	memcpy(good + 14, "\x45\0\0\x30\0\1\0\0\x40\6\0\0\x0a\0\0\2\x0a\0\0\1", 20);
+	memcpy(good + 34, "\x12\x34\0\x50\0\0\0\1\0\0\0\0\x70\2\x20\0\0\0\0\0\2\4\5\xb4\1\3\3\7",
+		28);
+	for (i = 0; i < sizeof(good); i++) {
+		for (k = 0; k < 256; k += 5) {
+			memcpy(bad, good, sizeof(bad));
+			bad[i] = (uint8_t)k;
+			host_net_inject(bad, 62);
+			host_net_inject(bad, i + 1);
+		}
+		host_net_advance(NS_PER_MS);
+	}
+	host_net_advance(200 * NS_PER_S);
+	CHECK_EQ(host_net_buffers(), 0);
+}
+
+int main(void)
+{
+	uint64_t objects;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	host_net_init(true);
+	objects = host_kmem_objects();
+	test_loss();
+	test_outage();
+	test_no_answer();
+	test_keepalive();
+	test_idle();
+	test_jump();
+	test_hostile();
+	host_net_advance(400 * NS_PER_S);
+	CHECK_EQ(host_kmem_objects(), objects);
+	CHECK_EQ(host_net_buffers(), 0);
+	printf("net_wire_test: ok\n");
+	return 0;
+}
