@@ -100,10 +100,12 @@ int vm_choose_locked(uint64_t hint, uint64_t bytes, uint64_t *addr)
 }
 
 /* ------------------------------------------------------------------ clearing */
-static int prepare_clear_locked(uint64_t start, uint64_t end)
+static int prepare_clear_locked(uint64_t start, uint64_t end, bool adds_one)
 {
 	if (vm_has_kernel_locked(start, end))
 		return -EINVAL;
+	if (adds_one && vm.count >= VM_MAPPINGS_MAX)
+		return -ENOMEM;
 	return vma_split_locked(start, end);
 }
 
@@ -117,14 +119,14 @@ static void take_all_locked(uint64_t start, uint64_t end, struct vma **dead)
 	}
 }
 
-int vm_clear_range_lock(uint64_t start, uint64_t end, struct vma **dead)
+int vm_clear_range_lock(uint64_t start, uint64_t end, bool adds_one, struct vma **dead)
 {
 	uint64_t at = start;
 	int err;
 
 	for (;;) {
 		spin_lock(&vm.lock);
-		err = prepare_clear_locked(start, end);
+		err = prepare_clear_locked(start, end, adds_one);
 		if (err) {
 			vma_merge_locked(start, end, dead);
 			spin_unlock(&vm.lock);
@@ -148,7 +150,7 @@ int vm_unmap(uint64_t addr, uint64_t bytes)
 
 	if (bytes == 0 || !vm_check_range(addr, &bytes))
 		return -EINVAL;
-	err = vm_clear_range_lock(addr, addr + bytes, &dead);
+	err = vm_clear_range_lock(addr, addr + bytes, false, &dead);
 	if (!err) {
 		vm_prune_locked(addr, addr + bytes);
 		DASSERT(vm.count > 64 || vma_tree_is_sane_locked());
@@ -188,16 +190,16 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 {
 	int err = 0;
 
-	if (vm.count >= VM_MAPPINGS_MAX) /* without the lock: exact to a few */
-		return -ENOMEM;
 	*addr = r->addr;
 	if (r->flags & VM_FIXED && !(r->flags & VM_FIXED_NOREPLACE)) {
-		err = vm_clear_range_lock(*addr, *addr + bytes, dead);
+		err = vm_clear_range_lock(*addr, *addr + bytes, true, dead);
 		if (err)
 			return err;
 	} else {
 		spin_lock(&vm.lock);
-		if (!(r->flags & VM_FIXED_NOREPLACE))
+		if (vm.count >= VM_MAPPINGS_MAX)
+			err = -ENOMEM;
+		else if (!(r->flags & VM_FIXED_NOREPLACE))
 			err = vm_choose_locked(ROUND_DOWN(r->addr, PAGE_SIZE), bytes, addr);
 		else if (!is_free_locked(*addr, bytes))
 			err = -EEXIST;

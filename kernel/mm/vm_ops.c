@@ -122,8 +122,6 @@ static int check_remap_locked(const struct remap *m, struct vma **out)
 		return -EFAULT;
 	if (v->flags & VM_KERNEL)
 		return -EINVAL;
-	if (vm.count >= VM_MAPPINGS_MAX)
-		return -ENOMEM; /* a move adds one before it takes one */
 	if (m->new_bytes > m->old_bytes && v->prot & VM_PROT_WRITE && !v->object &&
 		vm_is_impossible(m->new_bytes))
 		return -ENOMEM;
@@ -181,7 +179,9 @@ static int remap_anywhere(const struct remap *m, uint64_t *addr)
 	err = check_remap_locked(m, &v);
 	*addr = m->old;
 	if (!err && !grow_locked(m, v, &dead)) {
-		err = m->may_move ? vm_choose_locked(0, m->new_bytes, addr) : -ENOMEM;
+		err = -ENOMEM;
+		if (m->may_move && vm.count < VM_MAPPINGS_MAX) /* adds one, then takes one */
+			err = vm_choose_locked(0, m->new_bytes, addr);
 		if (!err)
 			err = move_locked(m, *addr, node, &dead);
 		moved = !err;
@@ -200,7 +200,7 @@ static int remap_fixed(const struct remap *m, uint64_t *addr)
 
 	if (!node)
 		return -ENOMEM;
-	err = vm_clear_range_lock(m->fixed, m->fixed + m->new_bytes, &dead);
+	err = vm_clear_range_lock(m->fixed, m->fixed + m->new_bytes, true, &dead);
 	if (!err) {
 		err = check_remap_locked(m, &v);
 		if (!err)

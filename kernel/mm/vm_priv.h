@@ -49,8 +49,9 @@ bool vm_is_covered_locked(uint64_t start, uint64_t end);
 /* Prot bits to what the page tables take. */
 unsigned vm_paging_flags(unsigned prot);
 /* Empties [start, end), opening windows, and returns with the lock held and no mapping in it; those
- * that were there are on dead. On error (-EINVAL: VM_KERNEL; -ENOMEM) the lock is not held. */
-int vm_clear_range_lock(uint64_t start, uint64_t end, struct vma **dead) must_check;
+ * that were there are on dead. On error (-EINVAL: VM_KERNEL; -ENOMEM) the lock is not held.
+ * adds_one: the caller will add a mapping, so there may not be VM_MAPPINGS_MAX yet. */
+int vm_clear_range_lock(uint64_t start, uint64_t end, bool adds_one, struct vma **dead) must_check;
 /* An address for bytes of new mapping; hint 0: anywhere. -ENOMEM. */
 int vm_choose_locked(uint64_t hint, uint64_t bytes, uint64_t *addr) must_check;
 /* Whether one more writable private mapping of that size may exist at all. */

@@ -114,7 +114,8 @@ static const struct call calls[] = {
 	{ SYS_mremap, { B + 30 * P, P, 2 * P, MREMAP_MAYMOVE, 0 }, -EFAULT, BOTH },
 	{ SYS_mremap, { B, P, 2 * P, 0, 0 }, -ENOMEM, BOTH },
 	{ SYS_mremap, { B, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, B }, -EINVAL, BOTH },
-	{ SYS_mremap, { B, 2 * P, 3 * P, MREMAP_MAYMOVE | MREMAP_FIXED, B + 20 * P }, B + 20 * P, BOTH },
+	{ SYS_mremap, { B, 2 * P, 3 * P, MREMAP_MAYMOVE | MREMAP_FIXED, B + 20 * P },
+		B + 20 * P, BOTH },
 	{ SYS_mremap, { B + 20 * P, 3 * P, 6 * P, 0, 0 }, B + 20 * P, BOTH },
 	{ SYS_mremap, { B + 20 * P, 6 * P, P, 0, 0 }, B + 20 * P, BOTH },
 	{ SYS_mincore, { B, 2 * P, (uint64_t)vec }, -ENOMEM, BOTH }, /* moved away */
