@@ -13,6 +13,7 @@
 #include "arch/arch.h"
 #include "base/assert.h"
 #include "kernel/dev/hostchan.h"
+#include "kernel/gosym.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/sched/thread.h"
@@ -20,7 +21,7 @@
 #include "lib/fmt.h"
 #include "platform/platform.h"
 
-enum { FRAMES_MAX = 24 };
+enum { FRAMES_MAX = 24, THREADS_REPORTED = 4 };
 
 static bool panicking;
 
@@ -39,30 +40,59 @@ static void report_registers(const struct trapframe *tf)
 #undef U
 }
 
-/* Return addresses along saved frame pointers. Program memory is read only where it is mapped. */
+static void report_address(uint64_t pc)
+{
+	char name[96];
+	uint64_t offset;
+
+	if (gosym_find(pc, name, sizeof(name), &offset))
+		log_error("  %#llx %s+%#llx", (unsigned long long)pc, name, (unsigned long long)offset);
+	else
+		log_error("  %#llx", (unsigned long long)pc);
+}
+
+static bool peek_u64(uint64_t *out, uint64_t at)
+{
+	uint32_t low, high;
+
+	if (arch_peek_any_u32(&low, at) || arch_peek_any_u32(&high, at + 4))
+		return false;
+	*out = low | (uint64_t)high << 32;
+	return true;
+}
+
+/* Return addresses along saved frame pointers. Memory is read only where it is mapped. */
 static void report_stack(const char *whose, uint64_t pc, uint64_t fp)
 {
+	uint64_t up;
+
 	log_error("%s stack:", whose);
 	for (unsigned i = 0; i < FRAMES_MAX && pc; i++) {
-		uint32_t words[4];
-
-		log_error("  %#llx", (unsigned long long)pc);
-		if (!fp || (fp & 7))
+		report_address(pc);
+		if (!fp || (fp & 7) || !peek_u64(&up, fp) || !peek_u64(&pc, fp + 8))
 			return;
-		for (unsigned k = 0; k < 4; k++)
-			if (arch_peek_any_u32(&words[k], fp + 4 * k))
-				return;
-		pc = words[2] | (uint64_t)words[3] << 32;
-		if ((words[0] | (uint64_t)words[1] << 32) <= fp)
-			return; /* stacks grow down: a chain that does not go up is broken */
-		fp = words[0] | (uint64_t)words[1] << 32;
+		fp = up > fp ? up : 0; /* stacks grow down: a chain that does not go up has ended */
 	}
+}
+
+/* Where a thread of the program is: its registers at the last entry to the kernel. */
+static bool report_thread(struct thread *t, void *arg)
+{
+	const struct trapframe *program = arch_thread_frame(t->kstack);
+	unsigned *left = arg;
+
+	if (!t->arch.fpu)
+		return false;
+	log_error("program, thread %d:", t->tid);
+	report_registers(program);
+	report_stack("Go", program->rip, program->rbp);
+	return --*left == 0;
 }
 
 static noreturn_fn void report(const struct trapframe *tf, const char *what)
 {
 	struct thread *t = this_cpu()->current;
-	const struct trapframe *program = t && t->arch.fpu ? arch_thread_frame(t->kstack) : NULL;
+	unsigned threads_left = THREADS_REPORTED;
 
 	if (panicking)
 		platform_reset(); /* (1) */
@@ -79,11 +109,11 @@ static noreturn_fn void report(const struct trapframe *tf, const char *what)
 		report_stack("kernel", (uint64_t)__builtin_return_address(0),
 			(uint64_t)__builtin_frame_address(0));
 	}
-	if (program) {
-		log_error("program:");
-		report_registers(program);
-		report_stack("Go", program->rip, program->rbp);
-	}
+	/* The thread that was in the kernel; else (idle, an interrupt) the first few. */
+	if (t && t->arch.fpu)
+		report_thread(t, &threads_left);
+	else
+		thread_find(report_thread, &threads_left);
 	hostchan_finish(GOSOLO_EXIT_KERNEL_FAULT, 0, what);
 	platform_reset();
 }

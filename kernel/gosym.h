@@ -1,0 +1,11 @@
+/*
+ * gosym.h: names of Go functions, for reports.
+ */
+#pragma once
+
+#include "base/types.h"
+
+/* Name of the function that contains pc, as Go spells it, cut to size; *offset_bytes: pc less its
+ * start. False: not in the program's text, or the program's table is not understood. Reads the
+ * image only, checks every offset: any context, damaged images too. */
+bool gosym_find(uint64_t pc, char *name, size_t size, uint64_t *offset_bytes);
