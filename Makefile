@@ -106,7 +106,7 @@ $(K)/obj/third-party/bearssl/%.o: $(K)/third-party.ok Makefile
 # max-page-size: an image's file offset is its address less 2 MiB, in every segment.
 $(K)/kernel.elf: boot/linker.ld $(ROOM_OBJS) Makefile
 	$(if $(V),,@echo "  ld   $@")
-	$(Q)$(LD) -nostdlib -static -no-pie -T boot/linker.ld --gc-sections --build-id=sha1 \
+	$(Q)$(LD) -nostdlib -static -no-pie -T boot/linker.ld --gc-sections --build-id=none \
 		-z noexecstack -z max-page-size=0x200000 -Map $(K)/kernel.map -o $@ $(ROOM_OBJS)
 
 # ---- vDSO: a shared object of its own, embedded by abi/linux/vdso/vdso_blob.S
@@ -152,6 +152,7 @@ endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
+jobs = --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
 CHECKS := $(addprefix check-,checkers layers comments headers format build symbols analysis rebuild docs)
 .PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick \
@@ -160,20 +161,20 @@ deps: ## install what building and running need (Debian packages, by name, sayin
 	@tools/install-deps.sh build run
 
 run: ## build everything, boot examples/httpd in QEMU, publish port 8080
-	@tools/install-deps.sh build run && $(go) true && $(MAKE) --no-print-directory all
+	@tools/install-deps.sh build run && $(go) true && $(MAKE) $(jobs) all
 	@echo "examples/httpd is starting: open http://localhost:8080/ (Ctrl-C ends it)"
 	@$(go) exec $(OUT)/gosolo run -p 8080:8080 ./examples/httpd
 test: ## all tests, from a fresh machine on
-	@tools/install-deps.sh build run test && $(go) true && $(MAKE) --no-print-directory all unit
+	@tools/install-deps.sh build run test && $(go) true && $(MAKE) $(jobs) all unit
 	@$(go) exec env OUT=$(OUT) test/run.sh
 unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
 
 check: ## comments, layers, symbols, headers, format, gcc and clang, analyzers, same bytes again
-	@tools/install-deps.sh build check && $(MAKE) -k --no-print-directory $(CHECKS)
+	@tools/install-deps.sh build check && for c in $(CHECKS); do $(MAKE) $(jobs) $$c || failed=1; done; exit $$failed
 check-build:
-	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) --no-print-directory $$v all || exit; done
+	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) $(jobs) $$v all || exit; done
 check-layers check-format check-comments check-checkers: ; @tools/$@.sh
 check-symbols: kernel
 	@tools/check-symbols.sh $(ROOM_OBJS)
