@@ -329,7 +329,7 @@ func TestKernelFault(t *testing.T) {
 		t.Errorf("want 125: %s", r.report())
 	}
 	report := string(r.stderr) + r.log
-	for _, part := range []string{"core", "go1.", "rip", "rsp", "kernel", "stack", "main."} {
+	for _, part := range []string{"core", "go1.", "rip", "rsp", "kernel", "stack", "runtime."} {
 		if !contains(report, part) {
 			t.Errorf("the report does not say %q: %s", part, r.report())
 		}
