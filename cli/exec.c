@@ -3,8 +3,8 @@
  *
  * What:       the program finds what it would find here: the same environment, directory,
  *             argv[0] and files. Files means a copy of: the working directory, the testdata
- *             folders beside it and above it up to the module's root, go.mod there, and what
- *             --add names.
+ *             folders beside it and above it up to the module's root, go.mod there, the
+ *             program's own file, and what --add names.
  * Invariants: (1) the host's files are only read. (2) at most FILES_MIB_MAX are shipped.
  * Locking:    none; the command has one thread.
  * Failure:    125, 126, 127; else the program's own code.
@@ -64,6 +64,21 @@ static int add_parents(struct archive *archive, const char *cwd)
 	return code;
 }
 
+/* The program's own file, which os.Executable leads to. */
+static int add_program(struct archive *archive, const char *target, const char *cwd)
+{
+	char *path = target[0] == '/' ? mem_copy_string(target) : mem_format("%s/%s", cwd, target);
+	struct stat st;
+	int code = 0;
+
+	/* A path with ".." in it leads to a file that is outside anyway. */
+	if (!strstr(path, "/../") && !strstr(path, "/./") && stat(path, &st) == 0 &&
+		S_ISREG(st.st_mode) && !archive_has(archive, path))
+		code = archive_add_host(archive, path, path, NULL);
+	free(path);
+	return code;
+}
+
 /* A home or root directory is where somebody stands, not what a program is about. */
 static bool is_too_wide(const char *cwd)
 {
@@ -84,6 +99,8 @@ static int add_files(const struct options *options, const char *cwd, struct arch
 		code = archive_add_host(archive, cwd, cwd, is_wanted);
 	if (!code)
 		code = add_parents(archive, cwd);
+	if (!code)
+		code = add_program(archive, options->target, cwd);
 	if (!code && access("/etc/localtime", R_OK) == 0)
 		code = archive_add_host(archive, "/etc/localtime", "/etc/localtime", NULL);
 	if (!code)

@@ -125,6 +125,9 @@ static void print_licenses(void)
 	     "  lwIP (TCP/IP)              BSD-3-Clause\n"
 	     "  BearSSL (random numbers)   MIT\n"
 	     "  stb_sprintf (formatting)   MIT or public domain\n"
+	     "  sys/tree.h, sys/queue.h    BSD\n"
+	     "  headers of Linux and Xen   layouts and numbers only (GPL-2 with syscall note, "
+	     "MIT)\n"
 	     "  certificate authorities    MPL-2.0 (Mozilla's list, from the building host)\n"
 	     "  time zones                 public domain (IANA, from the building host)");
 }
