@@ -230,7 +230,7 @@ static int start_connecting(struct tcp_socket *t, uint32_t remote_ip, uint16_t r
 	pcb->rto = TCP_FIRST_RTO_TICKS;
 	pcb->sv = TCP_FIRST_RTO_TICKS;
 	tcp_table_select_locked(port->local_ip, port->local_port, remote_ip, remote_port);
-	t->reset = t->aborting = t->fin_sent = t->peer_fin = false;
+	t->reset = t->aborting = t->fin_sent = t->peer_fin = t->connect_told = false;
 	t->phase = TCP_CONNECTING;
 	tcp_attach_locked(t, pcb);
 	error = net_errno(tcp_connect(pcb, &remote, remote_port, connected));
@@ -242,14 +242,13 @@ static int start_connecting(struct tcp_socket *t, uint32_t remote_ip, uint16_t r
 	return error;
 }
 
-/* What connect says when nothing is to be started; 0: start. */
+/* What connect says when nothing is to be started. */
 static int judge_connect(struct tcp_socket *t)
 {
 	int error;
 
 	switch (t->phase) {
 	case TCP_FRESH:
-		return 0;
 	case TCP_CONNECTING:
 		return -EALREADY;
 	case TCP_FAILED:
@@ -257,7 +256,10 @@ static int judge_connect(struct tcp_socket *t)
 		error = socket_take_error_locked(&t->inet.base);
 		return error != 0 ? error : -ECONNABORTED;
 	default:
-		return -EISCONN;
+		/* The connect that was in progress is over: said once. */
+		error = t->connect_told ? -EISCONN : 0;
+		t->connect_told = true;
+		return error;
 	}
 }
 
@@ -267,9 +269,6 @@ static int wait_connected(struct tcp_socket *t, bool nonblock)
 	uint64_t deadline_ns = socket_deadline_ns(s->send_timeout_ns);
 	int error = 0;
 
-	/* Over the loopback the answer may be here already. */
-	if (nonblock)
-		(void)loopback_drain_locked();
 	while (t->phase == TCP_CONNECTING) {
 		if (nonblock)
 			return -EINPROGRESS;
@@ -277,7 +276,7 @@ static int wait_connected(struct tcp_socket *t, bool nonblock)
 		if (error != 0)
 			return error == -EAGAIN ? -EINPROGRESS : error;
 	}
-	return t->phase == TCP_CONNECTED ? 0 : judge_connect(t);
+	return judge_connect(t);
 }
 
 static int disconnect(struct tcp_socket *t)
@@ -301,12 +300,14 @@ static int tcp_connect_to(struct socket *s, const struct socket_address *a, bool
 		error = disconnect(t);
 	} else if (a->family != SOCKET_INET) {
 		error = -EAFNOSUPPORT;
+	} else if (t->phase == TCP_FRESH) {
+		error = start_connecting(t, remote_ip, a->port);
+		if (error == 0)
+			error = wait_connected(t, nonblock);
 	} else {
 		error = judge_connect(t);
-		if (error == 0)
-			error = start_connecting(t, remote_ip, a->port);
-		if (error == 0 || (error == -EALREADY && !nonblock))
-			error = wait_connected(t, nonblock);
+		if (error == -EALREADY && !nonblock)
+			error = wait_connected(t, false);
 	}
 	net_unlock();
 	return error;

@@ -80,6 +80,7 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	tcp_option_inherit_locked(t, listener);
 	tcp_attach_locked(t, pcb);
 	t->phase = TCP_CONNECTED;
+	t->connect_told = true;
 	port = &t->inet.port;
 	port->reuse_addr = listener->inet.port.reuse_addr;
 	port->reuse_port = listener->inet.port.reuse_port;

@@ -36,6 +36,7 @@ struct tcp_socket {
 	struct tcp_pcb *pcb; /* lwIP's; NULL: none yet, or no more. It holds a reference */
 	bool peer_fin; /* all of the peer's bytes are here or read */
 	bool fin_sent;
+	bool connect_told; /* a connect has returned 0 */
 	bool reset; /* ended by an error: nothing can be sent */
 	bool aborting; /* we do it: no error to report */
 	bool closed; /* the file is gone */
