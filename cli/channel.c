@@ -29,6 +29,8 @@
 enum {
 	VMM_TEXT_MAX = 16 * 1024,
 	BACKGROUND_POLL_MS = 300, /* how often we look whether the terminal is ours again */
+	TWIN_MS = 5, /* timeout(1) sends a signal to its child and to the group, at once */
+	TWIN_GRACE_MS = 5000,
 };
 
 enum slot {
@@ -56,7 +58,8 @@ static struct {
 	sigset_t before;
 	int signal_fd;
 	int process_fd;
-	uint32_t seen; /* bit n: signal n came once */
+	uint64_t first_ns[32]; /* when a signal came first; 0: not yet */
+	uint64_t kill_ns; /* end the machine then, unless it has ended; 0: never */
 	bool is_done;
 	bool has_sent_eof;
 	bool is_terminal_in;
@@ -127,6 +130,19 @@ static void stop_both(void)
 	kill(channel.ends->pid, SIGCONT);
 }
 
+/* The second ends the machine at once; one on the heels of the first may be its twin, so the
+ * program has time for an orderly end. */
+static void take_second(uint32_t number)
+{
+	uint64_t now = now_ns();
+
+	channel.result->number = (int)number;
+	if (now - channel.first_ns[number] >= TWIN_MS * 1000000ull)
+		finish(CHANNEL_KILLED);
+	else
+		channel.kill_ns = now + TWIN_GRACE_MS * 1000000ull;
+}
+
 static void take_signal(void)
 {
 	struct signalfd_siginfo info;
@@ -139,11 +155,10 @@ static void take_signal(void)
 		send_window_size();
 	} else if (number == SIGTSTP) {
 		stop_both();
-	} else if ((number == SIGINT || number == SIGTERM) && (channel.seen & 1u << number)) {
-		channel.result->number = (int)number;
-		finish(CHANNEL_KILLED);
+	} else if ((number == SIGINT || number == SIGTERM) && channel.first_ns[number]) {
+		take_second(number);
 	} else {
-		channel.seen |= 1u << number;
+		channel.first_ns[number & 31] = now_ns();
 		control_send(&channel.control, GOSOLO_MSG_SIGNAL, &number, sizeof(number));
 	}
 }
@@ -190,6 +205,16 @@ static bool may_read_terminal(void)
 	return !channel.is_terminal_in || tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+/* The shorter of timeout_ms (-1: none) and the time until at_ns (0: none). */
+static int sooner(int timeout_ms, uint64_t at_ns)
+{
+	uint64_t now = now_ns(), left_ms = now < at_ns ? (at_ns - now) / 1000000 + 1 : 0;
+
+	if (!at_ns || (timeout_ms >= 0 && (uint64_t)timeout_ms <= left_ms))
+		return timeout_ms;
+	return left_ms > 1u << 30 ? 1 << 30 : (int)left_ms;
+}
+
 static int prepare_poll(void)
 {
 	const struct channel_ends *ends = channel.ends;
@@ -207,16 +232,8 @@ static int prepare_poll(void)
 	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
 	want(CONTROL, ends->control_fd, !channel.control.is_ended && !channel.control.has_exit,
 		control_wants_write(&channel.control));
-	if (channel.deadline_ns) {
-		uint64_t now = now_ns();
-		uint64_t left_ms = now < channel.deadline_ns
-			? (channel.deadline_ns - now) / 1000000 + 1
-			: 0;
-
-		if (timeout_ms < 0 || left_ms < (uint64_t)timeout_ms)
-			timeout_ms = left_ms > 1u << 30 ? 1 << 30 : (int)left_ms;
-	}
-	return timeout_ms;
+	timeout_ms = sooner(timeout_ms, channel.deadline_ns);
+	return sooner(timeout_ms, channel.kill_ns);
 }
 
 static bool is_ready(enum slot slot, short events)
@@ -289,6 +306,8 @@ static void judge(void)
 		finish(CHANNEL_VMM_ENDED);
 	if (channel.deadline_ns && now_ns() >= channel.deadline_ns)
 		finish(CHANNEL_TIMEOUT);
+	if (channel.kill_ns && now_ns() >= channel.kill_ns)
+		finish(CHANNEL_KILLED);
 }
 
 static void end_machine(void)
