@@ -49,8 +49,11 @@ bool torture_chance(uint32_t n)
 
 uint32_t torture_pick(uint64_t mask)
 {
-	uint32_t k = (uint32_t)(next() % (uint64_t)__builtin_popcountll(mask));
+	uint32_t k, bits = 0;
 
+	for (uint64_t m = mask; m; m &= m - 1) /* without libgcc's __popcountdi2 */
+		bits++;
+	k = (uint32_t)(next() % bits);
 	while (k--)
 		mask &= mask - 1;
 	return (uint32_t)__builtin_ctzll(mask);
