@@ -126,7 +126,6 @@ func zeroing() {
 	show("protect rw", protect(a, page, rw))
 	fact("zero too", *at(a + 5) == 0)
 	show("nohugepage", advise(a, 16*page, 15))
-	show("hugepage", advise(a, 16*page, 14))
 	show("unmap", munmap(a, 16*page))
 }
 

@@ -12,8 +12,8 @@ import (
 func clockMain(args []string) {
 	n := prog.Int(args, 0, 5)
 	const period = 200 * time.Millisecond
-	ticker := time.NewTicker(period)
 	start := time.Now()
+	ticker := time.NewTicker(period)
 	for i := 1; i <= n; i++ {
 		<-ticker.C
 		early := time.Duration(i)*period - time.Since(start)
