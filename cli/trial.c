@@ -21,7 +21,7 @@ __asm__(".pushsection .rodata.trial, \"a\"\n"
 	".short 2, 62\n .long 1\n"
 	".quad 0x200000 + trial_code - trial_image_start\n"
 	".quad 64, 0\n .long 0\n .short 64, 56, 2, 64, 0, 0\n"
-	/* PT_LOAD with 64 KiB of zeros behind the file's bytes: page tables, stack, XSAVE area */
+	/* PT_LOAD with zeros behind the file's bytes: page tables, stack, XSAVE area */
 	".long 1, 7\n .quad 0, 0x200000, 0x200000\n"
 	".quad trial_image_end - trial_image_start, 0x20000, 0x200000\n"
 	/* PT_NOTE */
@@ -47,7 +47,8 @@ __asm__(".pushsection .rodata.trial, \"a\"\n"
 	"	movl $0x213003, 0x212000\n"
 	"	mov $0x83, %eax\n	mov $0x213000, %edi\n	mov $8, %ecx\n"
 	"1:	mov %eax, (%edi)\n	add $0x200000, %eax\n	add $8, %edi\n	loop 1b\n"
-	"	mov %cr4, %eax\n	or $0x40620, %eax\n	mov %eax, %cr4\n" /* PAE FXSR XMM OSXSAVE */
+	/* PAE, OSFXSR, OSXMMEXCPT, OSXSAVE */
+	"	mov %cr4, %eax\n	or $0x40620, %eax\n	mov %eax, %cr4\n"
 	"	mov $0x211000, %eax\n	mov %eax, %cr3\n"
 	"	mov $0xc0000080, %ecx\n	rdmsr\n	or $0x100, %eax\n	wrmsr\n"
 	"	mov %cr0, %eax\n	and $~6, %eax\n	or $0x80000001, %eax\n	mov %eax, %cr0\n"
