@@ -52,13 +52,29 @@ static int check_port(const struct port_forward *port)
 	return code;
 }
 
-int machine_check_ports(const struct options *options)
+/* QEMU would make one as root, that leads nowhere. */
+static int check_tap(const char *name)
+{
+	char *path = mem_format("/sys/class/net/%s/tun_flags", name);
+	bool is_there = access(path, F_OK) == 0;
+
+	free(path);
+	if (is_there)
+		return 0;
+	return report_fail(GOSOLO_CODE_FAILED,
+		"--net tap=%s: there is no such tap interface; ip tuntap add %s mode tap", name,
+		name);
+}
+
+int machine_check_network(const struct options *options)
 {
 	struct port_forward gdb = { .address = "127.0.0.1", .host = (uint16_t)options->gdb_port };
 	int code = options->gdb_port ? check_port(&gdb) : 0;
 
 	for (size_t i = 0; !code && i < options->port_count; i++)
 		code = check_port(&options->ports[i]);
+	if (!code && options->net == OPTIONS_NET_TAP)
+		code = check_tap(options->tap);
 	return code;
 }
 
