@@ -175,7 +175,7 @@ check: ## comments, layers, symbols, headers, format, gcc and clang, analyzers, 
 	@tools/install-deps.sh build check && for c in $(CHECKS); do $(MAKE) $(jobs) $$c || failed=1; done; exit $$failed
 check-build:
 	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) $(jobs) $$v all || exit; done
-check-layers check-format check-comments check-checkers: ; @tools/$@.sh
+check-layers check-format check-comments check-checkers: ; @V=$(V) tools/$@.sh
 check-symbols: kernel
 	@tools/check-symbols.sh $(ROOM_OBJS)
 check-rebuild: all

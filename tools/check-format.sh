@@ -20,6 +20,15 @@ awk '{ line = $0; columns = 0
        if (columns + length(line) > 100) { print FILENAME ":" FNR ": longer than 100 columns"; bad = 1 } }
      END { exit bad }' $files || failed=1
 # shellcheck disable=SC2086
-clang-format --dry-run -Werror $files || failed=1
+clang-format --dry-run $files 2>&1 | awk -F: -v verbose="$V" '
+	/clang-format-violations/ { places[$1]++ }
+	verbose { print }
+	END {
+		for (file in places) {
+			print file ": differs in " places[file] " places (V=1 shows them)"
+			bad = 1
+		}
+		exit bad
+	}' || failed=1
 [ "$failed" ] && exit 1
 echo "format: $(echo "$files" | wc -l) files agree with .clang-format"
