@@ -79,26 +79,11 @@ static void answer_locked(uint32_t id, uint16_t event)
 		handshake.answers_used |= 1u << slot;
 }
 
-/* A port is of use when its name is known and the host's end is open (2). */
 static struct console_port *find_port(uint32_t id)
 {
 	uint32_t index = id - CONSOLE_PORT_FIRST;
 
 	return index < console.port_count ? &console.ports[index] : NULL;
-}
-
-static void open_port_locked(struct console_port *p)
-{
-	if (!p->host_open)
-		return;
-	if (p->stream == CONSOLE_STREAM_STDIO) {
-		console_in_open_locked(p);
-		console_out_open_locked(&console.out, p);
-	} else if (p->stream == CONSOLE_STREAM_STDERR) {
-		console_out_open_locked(&console.err, p);
-	} else if (p->stream == CONSOLE_STREAM_CONTROL) {
-		console_outbox_open_locked(p);
-	}
 }
 
 static void name_port_locked(struct console_port *p, uint32_t id, const char *name)
@@ -114,7 +99,6 @@ static void name_port_locked(struct console_port *p, uint32_t id, const char *na
 	else
 		return;
 	answer_locked(id, VIRTIO_CONSOLE_PORT_OPEN);
-	open_port_locked(p);
 }
 
 static void handle_event_locked(const struct virtio_console_control *event, const char *name)
@@ -136,7 +120,6 @@ static void handle_event_locked(const struct virtio_console_control *event, cons
 		break;
 	case VIRTIO_CONSOLE_PORT_OPEN:
 		p->host_open = p->host_open || event->value;
-		open_port_locked(p);
 		break;
 	case VIRTIO_CONSOLE_PORT_REMOVE:
 		log_warn("virtio-console: port %u was removed", event->id);
@@ -150,6 +133,21 @@ static void post_event_buffer_locked(char *buffer)
 {
 	if (virtq_add_in(&handshake.in, buffer, EVENT_BYTES, buffer) != 0)
 		virtio_fail(&console.device, "control queue");
+}
+
+/* A port is of use when its name is known and the host's end is open (2). Called again and again. */
+static void open_port_locked(struct console_port *p)
+{
+	if (!p->host_open)
+		return;
+	if (p->stream == CONSOLE_STREAM_STDIO) {
+		console_in_open_locked(p);
+		console_out_open_locked(&console.out, p);
+	} else if (p->stream == CONSOLE_STREAM_STDERR) {
+		console_out_open_locked(&console.err, p);
+	} else if (p->stream == CONSOLE_STREAM_CONTROL) {
+		console_outbox_open_locked(p);
+	}
 }
 
 static void service_handshake_locked(void)
@@ -174,6 +172,9 @@ static void service_handshake_locked(void)
 			virtio_fail(&console.device, "bad used ring of the control queue");
 		virtio_kick(&console.device, &handshake.in);
 		virtio_kick(&console.device, &handshake.out);
+		for (uint32_t i = 0; i < console.port_count; i++)
+			open_port_locked(
+				&console.ports[i]); /* after the device has our PORT_OPEN */
 	} while (virtq_interrupts_on(&handshake.in));
 }
 
