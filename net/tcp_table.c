@@ -9,6 +9,7 @@
  * Invariants: (1) lwIP's two lists are those of the current bucket whenever lwIP runs. (2) Outside the
  *             lock no bucket is on the touched list: needs are known. (3) An idle connection costs
  *             no tick. (4) A jump of the clock (a stopped machine) is not counted as time.
+ *             (5) lwIP's tick counter never goes back, for it subtracts without sign.
  * Locking:    LOCK_NET.
  * Failure:    none; no allocation.
  * Source:     lwIP 2.1.3 tcp.c (tcp_slowtmr, tcp_fasttmr) for what each state waits for;
@@ -51,6 +52,7 @@ static struct {
 	uint64_t base_ns; /* time of tick 0 */
 	uint64_t ticks_done; /* fast ticks */
 	uint64_t now_ns;
+	uint32_t slow_now; /* lwIP's tcp_ticks: follows the clock, never goes back: (5) */
 	uint64_t key;
 } table;
 
@@ -278,7 +280,8 @@ void tcp_table_sync_locked(uint64_t now_ns)
 	if (table.fast_count + table.slow_count == 0)
 		table.ticks_done = tick; /* nobody waited for those */
 	table.now_ns = now_ns;
-	tcp_ticks = (uint32_t)(tick / 2);
+	table.slow_now = MAX(table.slow_now, (uint32_t)(tick / 2));
+	tcp_ticks = table.slow_now;
 }
 
 uint64_t tcp_table_next_ns_locked(void)
@@ -320,7 +323,8 @@ static void run_bucket(uint32_t index, bool slow, uint32_t slow_tick)
 	if (!slow)
 		return;
 	b->wake_slow = SLOW_NEVER; /* settled anew */
-	tcp_ticks = slow_tick - 1; /* tcp_slowtmr counts */
+	/* A tick that is run late happens now: pcb->tmr, which it is compared with, may be of now. */
+	tcp_ticks = table.slow_now - 1; /* tcp_slowtmr counts */
 	tcp_slowtmr();
 	correct_timeouts();
 }
@@ -331,7 +335,6 @@ static void run_tick(uint64_t tick)
 	bool slow = tick % 2 == 0;
 	uint32_t i;
 
-	tcp_ticks = slow_tick;
 	if (slow && table.wake_slow <= slow_tick)
 		table.wake_slow = SLOW_NEVER; /* found again below */
 	for (i = 0; i < BUCKETS; i++) {

@@ -246,6 +246,32 @@ static void test_jump(void)
 	host_net_advance(200 * NS_PER_S);
 }
 
+/* A machine whose timers are late, as under a busy host: nothing is taken for an hour of silence. */
+static void test_late_timers(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p = connected_pair(l, 5);
+	static char block[2000];
+	unsigned i;
+
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_KEEPALIVE, 1), 0);
+	CHECK_EQ(socket_set_option(p.server, SOCKET_OPT_KEEPALIVE, 1), 0);
+	for (i = 0; i < 2000; i++) {
+		CHECK_EQ(host_net_send(p.client, block, sizeof(block)), (long)sizeof(block));
+		host_net_stand_still(host_random(&seed) % (700 * NS_PER_MS));
+		host_net_frames_first = i % 2 == 0;
+		host_net_advance(NS_PER_MS * (host_random(&seed) % 20));
+		while (host_net_receive(p.server, block, sizeof(block), 0) > 0)
+			;
+		CHECK_EQ(host_net_error(p.client), 0);
+		CHECK_EQ(host_net_error(p.server), 0);
+	}
+	host_net_frames_first = false;
+	close_pair(p);
+	file_put(l);
+	host_net_advance(200 * NS_PER_S);
+}
+
 /* Frames that are wrong in every byte, one after the other, and cut everywhere. */
 static void test_hostile(void)
 {
@@ -283,6 +309,7 @@ int main(void)
 	test_keepalive();
 	test_idle();
 	test_jump();
+	test_late_timers();
 	test_hostile();
 	host_net_advance(400 * NS_PER_S);
 	CHECK_EQ(host_kmem_objects(), objects);

@@ -60,6 +60,7 @@ struct options options = { .ip_mode = OPTIONS_IP_STATIC,
 	.prefix_bits = 8,
 	.hostname = "test" };
 unsigned long host_net_wakes, host_net_frames;
+bool host_net_frames_first;
 enum host_net_fate (*host_net_fate)(const uint8_t *frame, uint32_t bytes);
 bool (*host_net_while_asleep)(void);
 
@@ -133,7 +134,9 @@ static bool step(uint64_t until_ns)
 	struct timer *t = first_timer();
 	struct frame *f = first_frame();
 
-	if (f != NULL && f->due_ns <= until_ns && (t == NULL || f->due_ns <= t->deadline_ns)) {
+	if (f != NULL && f->due_ns <= until_ns &&
+		(t == NULL || f->due_ns <= t->deadline_ns ||
+			(host_net_frames_first && f->due_ns <= test_net.now_ns))) {
 		test_net.now_ns = MAX(test_net.now_ns, f->due_ns);
 		land(f);
 		return true;

@@ -20,6 +20,7 @@ void host_net_advance(uint64_t ns);
 /* The machine is stopped for so long: nothing happens, and then the clock is later. */
 void host_net_stand_still(uint64_t ns);
 uint64_t host_net_now_ns(void);
+extern bool host_net_frames_first; /* before timers that are due as well */
 extern unsigned long host_net_wakes; /* timers that fired */
 extern unsigned long host_net_frames; /* frames sent */
 
