@@ -94,7 +94,8 @@ void net_lwip_free(void *p);
 #define MEMP_NUM_TCP_SEG TCP_SND_QUEUELEN
 #define TCP_SNDLOWAT (TCP_SND_BUF / 3)
 #define TCP_OVERSIZE 0
-#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 4)
+/* A peer without window scaling sees 64 KiB at most: the threshold must be well below that. */
+#define TCP_WND_UPDATE_THRESHOLD (8 * TCP_MSS)
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_OOSEQ_MAX_BYTES TCP_WND
 #define TCP_OOSEQ_MAX_PBUFS 512
