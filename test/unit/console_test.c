@@ -67,7 +67,7 @@ struct options options;
 /* ------------------------------------------------------------------ the kernel around it */
 uint64_t clock_now_ns(void)
 {
-	return test.now_ns += 1000;
+	return test.now_ns += 100000;
 }
 
 void clock_set_real_ns(int64_t now_real_ns)
