@@ -157,8 +157,7 @@ static uint32_t take_rx(struct net *n, struct rx_slice **batch)
 		virtio_fail(&n->device, "bad used ring of the receive queue");
 	if (count == RX_BATCH && virtq_in_flight(&n->rx) < RX_LOW)
 		grow_rx_locked(n, RX_STEP);
-	if (dropped)
-		virtio_kick(&n->device, &n->rx);
+	virtio_kick(&n->device, &n->rx); /* what was dropped or made */
 	spin_unlock(&n->rx_lock);
 	stat_add(STAT_net_rx_dropped, dropped);
 	return count;
