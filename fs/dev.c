@@ -118,8 +118,19 @@ static const struct file_ops null_ops = {
 	.write = null_write,
 	.seek = device_seek,
 };
+/* Zeroes that are written to are anonymous memory. */
+static int zero_map(struct file *f, bool shared, bool write, struct vm_object **out)
+{
+	(void)f;
+	(void)shared;
+	(void)write;
+	*out = NULL;
+	return 0;
+}
+
 static const struct file_ops zero_ops = {
 	.kind = "/dev/zero",
+	.map = zero_map,
 	.read = zero_read,
 	.write = null_write,
 	.seek = device_seek,

@@ -126,7 +126,17 @@ void dir_swap_locked(struct dir_entry *a, struct dir_entry *b)
 struct inode *dir_parent_locked(struct inode *dir)
 {
 	tree_assert_locked();
-	return LIST_EMPTY(&dir->names) ? dir : LIST_FIRST(&dir->names)->parent;
+	if (!LIST_EMPTY(&dir->names))
+		return LIST_FIRST(&dir->names)->parent;
+	return dir->dir.last_parent ? dir->dir.last_parent : dir;
+}
+
+void dir_remember_parent_locked(struct inode *dir, struct inode *parent)
+{
+	tree_assert_locked();
+	ASSERT(!dir->dir.last_parent);
+	inode_get(parent);
+	dir->dir.last_parent = parent;
 }
 
 /* ------------------------------------------------------------------ names of the archive */

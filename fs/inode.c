@@ -48,13 +48,11 @@ void inode_get(struct inode *i)
 	ASSERT(old > 0);
 }
 
-void inode_put(struct inode *i)
+/* Frees what i owns; its parent, if it remembers one, is the caller's to put. */
+static struct inode *free_inode(struct inode *i)
 {
-	uint32_t old = atomic_fetch_sub_explicit(&i->refs, 1, memory_order_acq_rel);
+	struct inode *parent = inode_is_dir(i) ? i->dir.last_parent : NULL;
 
-	ASSERT(old > 0);
-	if (old > 1)
-		return;
 	ASSERT(LIST_EMPTY(&i->names)); /* (1) */
 	if (i->ops && i->ops->free)
 		i->ops->free(i);
@@ -66,6 +64,18 @@ void inode_put(struct inode *i)
 	else if (S_ISFIFO(i->mode) && i->pipe)
 		pipe_put(i->pipe);
 	kmem_free(i);
+	return parent;
+}
+
+void inode_put(struct inode *i)
+{
+	/* A loop, not a recursion: removed directories may hang together in a long chain. */
+	while (i) {
+		uint32_t old = atomic_fetch_sub_explicit(&i->refs, 1, memory_order_acq_rel);
+
+		ASSERT(old > 0);
+		i = old == 1 ? free_inode(i) : NULL;
+	}
 }
 
 static void get_data_stat_locked(const struct inode *i, struct file_stat *out)

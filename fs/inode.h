@@ -66,6 +66,7 @@ struct inode_dir {
 	uint64_t count; /* [t] entries made */
 	uint32_t archive_index; /* [I] node of the archive, when in_archive */
 	bool in_archive; /* [t] some of the archive's entries are not made yet */
+	struct inode *last_parent; /* [t] of a removed directory, with a reference: for ".." */
 };
 
 struct inode_data {
@@ -87,7 +88,7 @@ struct inode {
 	uint32_t uid, gid, links; /* [o] */
 	uint64_t special_device; /* [I] */
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns; /* [o] since 1970 */
-	uint64_t device; /* [I] VFS_DEVICE_* */
+	uint64_t device; /* [I] VFS_DEVICE_*: the parent's */
 	const struct inode_ops *ops; /* [I] NULL: plain */
 	void *private; /* [I] ops' */
 	struct dir_entry_list names; /* [t] */

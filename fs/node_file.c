@@ -174,6 +174,8 @@ int vfs_read_dir(struct file *f, bool (*emit)(const struct dir_item *item, void 
 
 	if (!f->inode || f->ops != &dir_ops)
 		return -ENOTDIR;
+	if (f->inode->links == 0)
+		return -ENOENT; /* it was removed */
 	fs_mutex_lock(&f->position_mutex);
 	while (r == 0) {
 		r = dir_list(f->inode, (uint64_t)f->position_bytes, &item);

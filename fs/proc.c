@@ -186,8 +186,22 @@ int proc_register(const char *path, proc_generator *generate)
 	return proc_register_at(full, generate);
 }
 
+/* Nodes made below it get its device, and are refused when boot is over. */
+static void mark_generated(const char *path)
+{
+	struct vfs_at at = { .path = path };
+	struct inode *dir;
+
+	if (vfs_resolve(&at, VFS_FOLLOW, &dir) < 0)
+		return;
+	dir->device = VFS_DEVICE_PROC;
+	inode_put(dir);
+}
+
 void proc_init(void)
 {
+	mark_generated("/proc");
+	mark_generated("/sys");
 	proc_add_self();
 	proc_add_system();
 }

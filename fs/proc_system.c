@@ -11,8 +11,10 @@
 #include "base/assert.h"
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/fdtable.h"
 #include "fs/proc_priv.h"
 #include "fs/vfs.h"
+#include "kernel/entropy.h"
 #include "kernel/log.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/options.h"
@@ -25,6 +27,10 @@
 
 #define SECOND_NS 1000000000ul
 #define TICK_NS (SECOND_NS / 100) /* USER_HZ is 100 */
+
+static struct {
+	uint8_t boot_id[16]; /* [I] */
+} proc_system;
 
 static unsigned long pages_to_kib(uint64_t pages)
 {
@@ -133,7 +139,54 @@ CONSTANT(overcommit, "1")
 CONSTANT(max_map_count, "1048576")
 CONSTANT(nr_open, "1048576")
 CONSTANT(port_range, "32768\t60999")
+CONSTANT(file_max, "9223372036854775807")
+CONSTANT(cap_last_cap, "40")
+CONSTANT(swappiness, "0")
 #undef CONSTANT
+
+static void make_file_nr(struct proc_text *t)
+{
+	unsigned long open = 0;
+
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
+		open++;
+	proc_print(t, "%lu\t0\t9223372036854775807\n", open);
+}
+
+static void make_cpu_list(struct proc_text *t)
+{
+	proc_print(t, cpu_count > 1 ? "0-%u\n" : "%u\n", cpu_count - 1);
+}
+
+static void print_uuid(struct proc_text *t, const uint8_t *b)
+{
+	for (unsigned i = 0; i < 16; i++)
+		proc_print(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+	proc_print(t, "\n");
+}
+
+/* RFC 4122, version 4. */
+static void make_uuid(struct proc_text *t)
+{
+	uint8_t b[16];
+
+	entropy_fill(b, sizeof(b));
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	print_uuid(t, b);
+}
+
+static void make_boot_id(struct proc_text *t)
+{
+	print_uuid(t, proc_system.boot_id);
+}
+
+static void make_vmstat(struct proc_text *t)
+{
+	proc_print(t, "nr_free_pages %lu\npgfault %lu\npgmajfault 0\npswpin 0\npswpout 0\n",
+		pmm_free_pages(), stat_sum(STAT_page_faults));
+	proc_print(t, "oom_kill 0\n");
+}
 
 /* ------------------------------------------------------------------ /proc/gosolo */
 
@@ -178,14 +231,29 @@ void proc_add_system(void)
 		{ "sys/vm/overcommit_memory", make_overcommit },
 		{ "sys/vm/max_map_count", make_max_map_count },
 		{ "sys/fs/nr_open", make_nr_open },
+		{ "sys/fs/file-max", make_file_max },
+		{ "sys/fs/file-nr", make_file_nr },
+		{ "sys/kernel/cap_last_cap", make_cap_last_cap },
+		{ "sys/kernel/random/boot_id", make_boot_id },
+		{ "sys/kernel/random/uuid", make_uuid },
+		{ "sys/vm/swappiness", make_swappiness },
+		{ "vmstat", make_vmstat },
+		{ "/sys/devices/system/cpu/online", make_cpu_list },
+		{ "/sys/devices/system/cpu/possible", make_cpu_list },
+		{ "/sys/devices/system/cpu/present", make_cpu_list },
 		{ "gosolo/stats", make_gosolo_stats },
 		{ "gosolo/boot", make_gosolo_boot },
 	};
 
+	entropy_fill(proc_system.boot_id, sizeof(proc_system.boot_id));
+	proc_system.boot_id[6] = (uint8_t)((proc_system.boot_id[6] & 0x0f) | 0x40);
+	proc_system.boot_id[8] = (uint8_t)((proc_system.boot_id[8] & 0x3f) | 0x80);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		int r = proc_register(files[i].path, files[i].generate);
+		bool absolute = files[i].path[0] == '/';
+		int r = absolute ? proc_register_at(files[i].path, files[i].generate)
+				 : proc_register(files[i].path, files[i].generate);
 
 		if (r < 0)
-			log_warn("files: /proc/%s: error %d", files[i].path, -r);
+			log_warn("files: %s: error %d", files[i].path, -r);
 	}
 }

@@ -14,6 +14,7 @@ void tree_assert_locked(void);
 struct inode *tree_root(void); /* no reference */
 struct inode *tree_cwd_locked(void); /* no reference; the tree's lock keeps it */
 uint32_t tree_umask_locked(void);
+bool tree_is_complete(void); /* caller holds the lock */
 /* As vfs_inode_path. */
 long tree_path_locked(struct inode *i, char *buf, size_t size) must_check;
 
@@ -40,7 +41,9 @@ void dir_swap_locked(struct dir_entry *a, struct dir_entry *b);
 /* First item with order > after; . is 1, .. is 2. -ENOENT: no more; -ENOMEM. Takes the lock itself. */
 int dir_list(struct inode *dir, uint64_t after, struct dir_item *out) must_check;
 void dir_init(struct inode *dir);
-/* The directory's own; itself for the root and for a removed one. No reference. */
+/* A directory that was just removed from parent. */
+void dir_remember_parent_locked(struct inode *dir, struct inode *parent);
+/* The one that ".." means; itself for the root. No reference. */
 struct inode *dir_parent_locked(struct inode *dir);
 
 /* ------------------------------------------------------------------ fs/path.c */

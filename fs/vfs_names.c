@@ -20,7 +20,7 @@ static int check_new_place(const struct walk *w, int refused)
 {
 	if (w->file || w->inode)
 		return -EEXIST;
-	if (w->dir->device == VFS_DEVICE_PROC)
+	if (w->dir->device == VFS_DEVICE_PROC && tree_is_complete())
 		return refused;
 	if (w->dir->links == 0)
 		return -ENOENT; /* (2) */
@@ -30,15 +30,18 @@ static int check_new_place(const struct walk *w, int refused)
 int tree_make_locked(struct walk *w, uint32_t mode, struct inode **out)
 {
 	struct inode *i;
-	int r = check_new_place(w, S_ISREG(mode) ? -EACCES : -EPERM);
+	int r = check_new_place(w, -ENOENT);
 
 	if (r < 0)
 		return r;
 	r = inode_alloc((mode & S_IFMT) | (mode & 07777 & ~tree_umask_locked()), &i);
 	if (r < 0)
 		return r;
-	if (w->dir->mode & S_ISGID)
+	if (w->dir->mode & S_ISGID) {
 		i->gid = w->dir->gid;
+		i->mode |= S_ISDIR(mode) ? S_ISGID : 0;
+	}
+	i->device = w->dir->device;
 	r = dir_add_locked(w->dir, w->name, w->len, i);
 	if (r < 0) {
 		inode_put(i);
@@ -193,6 +196,8 @@ static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 	if (r < 0)
 		return r;
 	*gone = dir_take_locked(e);
+	if (remove_dir)
+		dir_remember_parent_locked(*gone, w->dir);
 	inode_touch_write(w->dir);
 	return 0;
 }
@@ -274,6 +279,8 @@ static int move_locked(struct walk *from, struct walk *to, struct inode **replac
 	if (target) {
 		dir_swap_locked(old_entry, target);
 		*replaced = dir_take_locked(old_entry);
+		if (inode_is_dir(*replaced))
+			dir_remember_parent_locked(*replaced, to->dir);
 		return 0;
 	}
 	/* The new entry's reference and link replace the old one's. */

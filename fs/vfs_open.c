@@ -90,7 +90,8 @@ int vfs_open_inode(struct inode *i, uint32_t flags, struct file **out)
 	if (flags & O_TRUNC && !(flags & O_PATH) && inode_is_regular(i) && !i->ops)
 		r = data_truncate(i, 0);
 	if (r == 0)
-		r = open_by_type(i, (flags & ~OPEN_ONLY) | O_LARGEFILE_BIT, out);
+		r = open_by_type(i, (flags & ~OPEN_ONLY) | (flags & O_PATH ? 0 : O_LARGEFILE_BIT),
+			out);
 	if (r == 0 && !(*out)->inode) {
 		inode_get(i);
 		(*out)->inode = i;

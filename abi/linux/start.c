@@ -20,8 +20,10 @@
 
 #include <linux/auxvec.h>
 
+#include "abi/linux/start_priv.h"
 #include "base/assert.h"
 #include "base/errno.h"
+#include "fs/proc.h"
 #include "kernel/entropy.h"
 #include "kernel/mm/vm.h"
 #include "kernel/options.h"
@@ -232,6 +234,8 @@ int linux_start_program(const struct gosolo_image *image, struct trapframe *tf)
 		err = map_image(image);
 	if (!err)
 		err = build_stack(image, &rsp);
+	if (!err)
+		err = proc_set_auxv(start.auxv, start.auxv_words * sizeof(start.auxv[0]));
 	if (err)
 		return err;
 	*tf = (struct trapframe){

@@ -43,8 +43,10 @@ long sys_close_range(const struct sysargs *a)
 	if (first >= FDTABLE_LIMIT)
 		return 0;
 	last = MIN(last, FDTABLE_LIMIT - 1);
-	for (int fd = fdtable_next((int)first); fd >= 0 && fd <= (int)last; fd = fdtable_next(fd + 1)) {
-		int r = flags & CLOSE_RANGE_CLOEXEC ? fdtable_set_flags(fd, true) : fdtable_close(fd);
+	for (int fd = fdtable_next((int)first); fd >= 0 && fd <= (int)last;
+		fd = fdtable_next(fd + 1)) {
+		int r = flags & CLOSE_RANGE_CLOEXEC ? fdtable_set_flags(fd, true)
+						    : fdtable_close(fd);
 
 		if (r < 0)
 			continue; /* another thread was faster */
@@ -126,8 +128,9 @@ static long seals(struct file *f, uint32_t command, uint64_t arg)
 		return -EINVAL;
 	if (command == F_GET_SEALS)
 		return f->inode->data.seals;
-	if (arg & ~(uint64_t)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-		    F_SEAL_FUTURE_WRITE))
+	if (arg &
+		~(uint64_t)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			F_SEAL_FUTURE_WRITE))
 		return -EINVAL;
 	return data_add_seals(f->inode, (uint32_t)arg);
 }
@@ -226,7 +229,8 @@ static long ioctl_file(struct file *f, int fd, uint32_t command, uaddr_t arg)
 	case FIONCLEX:
 		return fdtable_set_flags(fd, command == FIOCLEX);
 	default:
-		return f->ops->ioctl ? f->ops->ioctl(f, command, arg) : regular_ioctl(f, command, arg);
+		return f->ops->ioctl ? f->ops->ioctl(f, command, arg)
+				     : regular_ioctl(f, command, arg);
 	}
 }
 

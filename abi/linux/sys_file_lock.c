@@ -62,7 +62,8 @@ static int get_base(struct file *f, const struct flock *fl, int64_t *base)
 		*base = f->ops->seek ? f->ops->seek(f, 0, SEEK_CUR) : 0;
 		return 0;
 	case SEEK_END:
-		*base = inode_is_regular(f->inode) && !f->inode->ops ? (int64_t)data_size(f->inode) : 0;
+		*base = inode_is_regular(f->inode) && !f->inode->ops ? (int64_t)data_size(f->inode)
+								     : 0;
 		return 0;
 	default:
 		return -EINVAL;

@@ -347,8 +347,8 @@ static long copy_range(struct transfer *t, uaddr_t in_ua, uaddr_t out_ua)
 		t->out_at < t->in_at + (int64_t)t->left_bytes)
 		return -EINVAL; /* they overlap */
 	done = transfer_all(t);
-	if (done > 0 && (put_end(t->in, in_ua, t->in_at) < 0 ||
-				put_end(t->out, out_ua, t->out_at) < 0))
+	if (done > 0 &&
+		(put_end(t->in, in_ua, t->in_at) < 0 || put_end(t->out, out_ua, t->out_at) < 0))
 		return -EFAULT;
 	return done;
 }

@@ -97,6 +97,7 @@ static long make_node(int dirfd, uaddr_t path_ua, uint32_t mode)
 	case S_IFIFO:
 	case S_IFSOCK:
 		break;
+	case S_IFDIR:
 	case S_IFCHR:
 	case S_IFBLK:
 		return -EPERM; /* the devices that exist are in /dev */

@@ -30,7 +30,9 @@ static int get_fd_inode(int fd, struct inode **out)
 
 	if (r < 0)
 		return r;
-	if (!f->inode) {
+	if (file_flags(f) & O_PATH) {
+		r = -EBADF;
+	} else if (!f->inode) {
 		r = -EINVAL; /* pipes and sockets have no attributes to change here */
 	} else {
 		inode_get(f->inode);

@@ -89,7 +89,8 @@ static int stat_path(int dirfd, uaddr_t path_ua, uint32_t at_flags, struct file_
 	} else {
 		if (p.text[0] == 0)
 			p.at.path = ".";
-		r = vfs_stat(&p.at, at_flags & AT_SYMLINK_NOFOLLOW ? VFS_NO_FOLLOW : VFS_FOLLOW, out);
+		r = vfs_stat(&p.at, at_flags & AT_SYMLINK_NOFOLLOW ? VFS_NO_FOLLOW : VFS_FOLLOW,
+			out);
 	}
 	fsargs_path_put(&p);
 	return r;
@@ -180,8 +181,9 @@ long sys_statx(const struct sysargs *a)
 	struct file_stat s;
 	int r;
 
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
-		    AT_STATX_SYNC_BITS) ||
+	if (flags &
+			~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+				AT_STATX_SYNC_BITS) ||
 		a->arg[3] & STATX__RESERVED)
 		return -EINVAL;
 	r = stat_path(sysarg_int(a, 0), a->arg[1], flags, &s);

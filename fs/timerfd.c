@@ -1,0 +1,191 @@
+/*
+ * timerfd.c: a timer that is read and polled.
+ *
+ * What:       counts expirations; read takes the count and waits while it is 0. A periodic timer
+ *             is armed again from its own callback, for the next time that is still to come.
+ * Invariants: (1) next_ns is 0 exactly when the timer is not armed.
+ * Locking:    t->lock, LOCK_PIPE; the callback takes it, so it is not held while the timer is
+ *             cancelled. Read sleeps.
+ * Failure:    -EAGAIN, -EINVAL (short buffer), -ERESTARTSYS, -EFAULT.
+ * Source:     timerfd_create(2); Linux fs/timerfd.c.
+ */
+#include "fs/timerfd.h"
+
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "fs/vfs.h"
+#include "kernel/mm/kmem.h"
+#include "kernel/sched/waitq.h"
+#include "kernel/time/clock.h"
+#include "kernel/time/timer.h"
+
+struct timerfd {
+	struct spinlock lock;
+	struct timer timer;
+	uint64_t next_ns; /* [lock] (1) */
+	uint64_t interval_ns; /* [lock] */
+	uint64_t expirations; /* [lock] since the last read */
+	struct waitq wait_read; /* [lock] */
+	struct pollq pollq;
+	bool real; /* [I] */
+};
+
+static const struct file_ops timerfd_ops;
+
+bool file_is_timerfd(const struct file *f)
+{
+	return f->ops == &timerfd_ops;
+}
+
+bool timerfd_is_real(const struct file *f)
+{
+	const struct timerfd *t = f->object;
+
+	return t->real;
+}
+
+static void timer_fired(struct timer *timer)
+{
+	struct timerfd *t = container_of(timer, struct timerfd, timer);
+	uint64_t now = clock_now_ns();
+
+	spin_lock(&t->lock);
+	if (t->next_ns && t->next_ns <= now) {
+		uint64_t missed = t->interval_ns ? (now - t->next_ns) / t->interval_ns : 0;
+
+		t->expirations += 1 + missed;
+		t->next_ns = t->interval_ns ? t->next_ns + (1 + missed) * t->interval_ns : 0;
+		waitq_wake_all(&t->wait_read);
+	}
+	if (t->next_ns)
+		timer_arm(&t->timer, t->next_ns);
+	spin_unlock(&t->lock);
+	pollq_notify(&t->pollq, EPOLLIN);
+}
+
+static void get_locked(const struct timerfd *t, struct timerfd_setting *out)
+{
+	uint64_t now = clock_now_ns();
+
+	lock_assert_held(&t->lock);
+	*out = (struct timerfd_setting){ .interval_ns = t->interval_ns };
+	if (t->next_ns) /* armed, so there is time left: 0 would say that it is not */
+		out->deadline_ns = t->next_ns > now ? t->next_ns - now : 1;
+}
+
+void timerfd_get(struct file *f, struct timerfd_setting *out)
+{
+	struct timerfd *t = f->object;
+
+	spin_lock(&t->lock);
+	get_locked(t, out);
+	spin_unlock(&t->lock);
+}
+
+void timerfd_set(struct file *f, const struct timerfd_setting *s, struct timerfd_setting *old)
+{
+	struct timerfd *t = f->object;
+
+	timer_cancel(&t->timer);
+	spin_lock(&t->lock);
+	if (old)
+		get_locked(t, old);
+	t->next_ns = s->deadline_ns;
+	t->interval_ns = s->interval_ns;
+	t->expirations = 0;
+	if (t->next_ns)
+		timer_arm(&t->timer, t->next_ns);
+	spin_unlock(&t->lock);
+}
+
+static long timerfd_read(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	struct timerfd *t = f->object;
+	uint64_t count;
+	long r = 0;
+
+	if (offset_bytes != FILE_AT_POSITION)
+		return -ESPIPE;
+	if (u->left_bytes < sizeof(count))
+		return -EINVAL;
+	spin_lock(&t->lock);
+	while (r == 0 && t->expirations == 0) {
+		r = -EAGAIN;
+		if (!file_is_nonblocking(f))
+			r = waitq_wait(&t->wait_read, &t->lock, TIME_NEVER_NS, WAIT_SIGNALS);
+	}
+	count = t->expirations;
+	if (r == 0)
+		t->expirations = 0;
+	spin_unlock(&t->lock);
+	if (r < 0)
+		return r;
+	return uio_copy_to(u, &count, sizeof(count)) == (long)sizeof(count) ? (long)sizeof(count)
+									    : -EFAULT;
+}
+
+static uint32_t timerfd_poll(struct file *f)
+{
+	struct timerfd *t = f->object;
+	uint32_t events;
+
+	spin_lock(&t->lock);
+	events = t->expirations ? EPOLLIN : 0;
+	spin_unlock(&t->lock);
+	return events;
+}
+
+static struct pollq *timerfd_pollq(struct file *f)
+{
+	struct timerfd *t = f->object;
+
+	return &t->pollq;
+}
+
+static int timerfd_stat(struct file *f, struct file_stat *out)
+{
+	(void)f;
+	vfs_stat_anonymous(out);
+	return 0;
+}
+
+static void timerfd_release(struct file *f)
+{
+	struct timerfd *t = f->object;
+
+	spin_lock(&t->lock);
+	t->next_ns = 0; /* a callback that runs now does not arm it again */
+	spin_unlock(&t->lock);
+	timer_cancel(&t->timer);
+	kmem_free(t);
+}
+
+static const struct file_ops timerfd_ops = {
+	.kind = "anon_inode:[timerfd]",
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.pollq = timerfd_pollq,
+	.stat = timerfd_stat,
+	.release = timerfd_release,
+};
+
+int timerfd_create(bool real, uint32_t flags, struct file **out)
+{
+	struct timerfd *t = kmem_zalloc(sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	spinlock_init(&t->lock, LOCK_PIPE);
+	timer_init(&t->timer, timer_fired);
+	waitq_init(&t->wait_read);
+	pollq_init(&t->pollq);
+	t->real = real;
+	r = file_alloc(&timerfd_ops, t, flags | O_RDWR, out);
+	if (r < 0)
+		kmem_free(t);
+	return r;
+}
