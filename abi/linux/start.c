@@ -23,7 +23,6 @@
 #include "abi/linux/start_priv.h"
 #include "base/assert.h"
 #include "base/errno.h"
-#include "fs/proc.h"
 #include "kernel/entropy.h"
 #include "kernel/mm/vm.h"
 #include "kernel/options.h"
@@ -235,7 +234,7 @@ int linux_start_program(const struct gosolo_image *image, struct trapframe *tf)
 	if (!err)
 		err = build_stack(image, &rsp);
 	if (!err)
-		err = proc_set_auxv(start.auxv, start.auxv_words * sizeof(start.auxv[0]));
+		err = linux_proc_init();
 	if (err)
 		return err;
 	*tf = (struct trapframe){
