@@ -56,7 +56,7 @@ static struct {
 	struct uncarved ranges[RANGES_MAX]; /* [pmm lock] the last one is carved first */
 	uint64_t total_pages; /* [pmm lock] */
 	_Atomic uint64_t free_pages; /* [pmm lock] for writing; without those in caches */
-	_Atomic uint32_t cache_count; /* [pmm lock] for writing: caches in use are below */
+	_Atomic uint32_t cache_count; /* [a] caches that were ever used are below */
 	struct frame_cache caches[CPUS_MAX]; /* [c] */
 } pmm = { .lock = SPINLOCK_INIT(LOCK_PMM) };
 
@@ -276,14 +276,25 @@ static void set_cache_count(struct frame_cache *c, uint32_t n)
 	atomic_store_explicit(&c->count, n, memory_order_relaxed);
 }
 
+/* An empty cache is about to be filled: it counts from now on. */
+static void note_use(const struct frame_cache *c)
+{
+	uint32_t used = (uint32_t)(c - pmm.caches) + 1;
+	uint32_t old = atomic_load_explicit(&pmm.cache_count, memory_order_relaxed);
+
+	while (old < used &&
+		!atomic_compare_exchange_weak_explicit(&pmm.cache_count, &old, used,
+			memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
 /* Fills an empty cache as far as there is memory. */
 static void refill(struct frame_cache *c)
 {
-	uint32_t n, used = (uint32_t)(c - pmm.caches) + 1;
+	uint32_t n;
 
+	note_use(c);
 	spin_lock(&pmm.lock);
-	if (atomic_load_explicit(&pmm.cache_count, memory_order_relaxed) < used)
-		atomic_store_explicit(&pmm.cache_count, used, memory_order_relaxed);
 	for (n = 0; n < CACHE_BATCH; n++) {
 		pfn_t pfn = take_block_locked(0, PMM_KERNEL);
 
@@ -334,6 +345,8 @@ static void give_single(pfn_t pfn)
 	struct frame_cache *c = this_cache();
 	uint32_t n = cache_count(c);
 
+	if (n == 0)
+		note_use(c);
 	pmm.frames[pfn].owner = OWNER_CACHED;
 	c->frames[n] = (uint32_t)pfn;
 	set_cache_count(c, n + 1);

@@ -37,7 +37,7 @@ unsigned host_cpu; /* which one runs */
 void (*host_relax)(void);
 unsigned long host_relax_count;
 
-struct arch_cpu *host_cpu_self(void)
+weak struct arch_cpu *host_cpu_self(void)
 {
 	host_cpus[host_cpu].arch.id = host_cpu;
 	return &host_cpus[host_cpu].arch;
@@ -157,7 +157,7 @@ weak bool spin_trylock(struct spinlock *l)
 	return true;
 }
 
-bool host_holds(enum lock_rank rank)
+weak bool host_holds(enum lock_rank rank)
 {
 	for (unsigned i = 0; i < host.held_count; i++)
 		if (host.held[i]->rank == rank)
@@ -165,7 +165,7 @@ bool host_holds(enum lock_rank rank)
 	return false;
 }
 
-unsigned host_locks_held(void)
+weak unsigned host_locks_held(void)
 {
 	return host.held_count;
 }

@@ -6,8 +6,9 @@
  * host_pmm.c  kernel/mm/pmm.h over that RAM: simple, strict, failing on demand
  * host_kmem.c kernel/mm/kmem.h over malloc, so that ASan sees every object
  * host_paging.c  page tables of arch/arch.h, with a check that flushes are not forgotten
+ * host_threads.c  locks, CPUs and windows for tests with real threads
  *
- * One thread; what other threads would do is called from hooks.
+ * Without the last one there is one thread; what others would do is called from hooks.
  */
 #pragma once
 
