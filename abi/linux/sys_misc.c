@@ -223,8 +223,14 @@ long sys_prctl(const struct sysargs *a)
 		return set_name(a->arg[1]);
 	case PR_GET_NAME:
 		return user_copy_out(a->arg[1], thread_current()->name, sizeof(thread_current()->name));
-	case PR_GET_DUMPABLE:
+	case PR_SET_KEEPCAPS:
+		if (a->arg[1] > 1)
+			return -EINVAL;
+		thread_current()->keep_caps = a->arg[1];
+		return 0;
 	case PR_GET_KEEPCAPS:
+		return thread_current()->keep_caps;
+	case PR_GET_DUMPABLE: /* there are no core dumps and no tracers */
 	case PR_GET_SECCOMP:
 	case PR_GET_NO_NEW_PRIVS:
 		return 0;

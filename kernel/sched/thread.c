@@ -182,6 +182,7 @@ int thread_clone(const struct thread_start *start, int32_t *tid)
 	t->clear_tid_ua = start->clear_tid_ua;
 	t->affinity = self->affinity;
 	memcpy(t->name, self->name, sizeof(t->name));
+	t->keep_caps = self->keep_caps;
 	list(t);
 	err = store_tids(start, t->tid);
 	if (err) {

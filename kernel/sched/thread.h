@@ -38,6 +38,7 @@ struct thread {
 	uint64_t cpu_time_ns; /* [t] up to the last switch */
 	uint64_t switched_in_ns; /* [t] */
 	char name[16]; /* [t] PR_SET_NAME */
+	bool keep_caps; /* [t] PR_SET_KEEPCAPS: told back, for there are no other users to become */
 
 	/* signals: kernel/signal */
 	uint64_t sigmask; /* [g] bit n-1: signal n is blocked */
