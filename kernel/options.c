@@ -60,7 +60,7 @@ static void unescape(char *word)
 	*out = 0;
 }
 
-/* Digits at *s, which is advanced behind them; base 10, or 16 behind 0x. False: none, or too big. */
+/* Digits at *s, advanced behind them; base 10, or 16 behind 0x. False: none, or too big. */
 static bool parse_number(const char **s, uint64_t *out)
 {
 	uint64_t base = 10, value = 0;

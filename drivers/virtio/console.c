@@ -135,7 +135,7 @@ static void post_event_buffer_locked(char *buffer)
 		virtio_fail(&console.device, "control queue");
 }
 
-/* A port is of use when its name is known and the host's end is open (2). Called again and again. */
+/* A port is of use when its name is known and the host listens (2). Called again and again. */
 static void open_port_locked(struct console_port *p)
 {
 	if (!p->host_open)
@@ -212,7 +212,7 @@ bool console_is_hopeless(uint64_t start_ns)
 	console_enter(&console.lock);
 	is_open = console.out.port && console.err.port && console_outbox_is_open();
 	console_leave(&console.lock);
-	/* An open channel may make us wait for ever: that is back pressure. A dying machine does not. */
+	/* An open channel may make us wait for ever: back pressure. A dying machine does not. */
 	return (!is_open || console_is_alone()) && clock_now_ns() - start_ns > HANDSHAKE_TIMEOUT_NS;
 }
 

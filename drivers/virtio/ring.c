@@ -109,7 +109,7 @@ bool virtq_publish(struct virtq *q)
 		return false;
 	q->published_idx = q->avail_idx;
 	atomic_store_explicit(atomic_word(&q->avail->idx), q->avail_idx, memory_order_release);
-	/* The device does it the other way round: it asks for notification, then looks at avail.idx.
+	/* The device does it the other way round: asks for notification, then looks at avail.idx.
 	 * Without a full fence both could look too early, and the buffer would lie there. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!q->event_idx)
