@@ -33,7 +33,6 @@ struct host_console host_console;
 static const char *const port_names[PORTS + 1] = { NULL, GOSOLO_PORT_STDIO, GOSOLO_PORT_STDERR,
 	GOSOLO_PORT_CONTROL };
 
-
 struct options options;
 
 /* ------------------------------------------------------------------ the kernel around it */
