@@ -46,18 +46,18 @@ static struct {
 
 static void ring_write(uint64_t at, const void *data, uint32_t bytes)
 {
-	const char *from = data;
+	uint64_t start = at & (RING_BYTES - 1), first = MIN(bytes, RING_BYTES - start);
 
-	for (uint32_t i = 0; i < bytes; i++)
-		logger.ring[(at + i) & (RING_BYTES - 1)] = from[i];
+	memcpy(logger.ring + start, data, first);
+	memcpy(logger.ring, (const char *)data + first, bytes - first);
 }
 
 static void ring_read(uint64_t at, void *out, uint32_t bytes)
 {
-	char *to = out;
+	uint64_t start = at & (RING_BYTES - 1), first = MIN(bytes, RING_BYTES - start);
 
-	for (uint32_t i = 0; i < bytes; i++)
-		to[i] = logger.ring[(at + i) & (RING_BYTES - 1)];
+	memcpy(out, logger.ring + start, first);
+	memcpy((char *)out + first, logger.ring, bytes - first);
 }
 
 static void store_locked(enum gosolo_log_level level, const char *line, uint32_t bytes)
