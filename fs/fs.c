@@ -127,7 +127,6 @@ void fs_init(const void *archive, uint64_t archive_bytes)
 
 void fs_init_std(void)
 {
-	vfs_set_complete();
 	for (unsigned i = 0; i < 3; i++) {
 		uint32_t flags = options.tty[i] ? O_RDWR : i == 0 ? O_RDONLY : O_WRONLY;
 		struct file *f;

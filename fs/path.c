@@ -201,7 +201,7 @@ int walk_locked(const struct vfs_at *at, enum vfs_follow follow, struct walk *w)
 	int r = 0;
 
 	tree_assert_locked();
-	*w = (struct walk){ 0 };
+	*w = (struct walk){ .by_kernel = at->by_kernel };
 	if (at->path[0] == 0)
 		return -ENOENT;
 	p.at = at->path[0] == '/' ? tree_root() : at->base ? at->base : tree_cwd_locked();

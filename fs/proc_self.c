@@ -398,7 +398,7 @@ static void add_files(void)
 
 static void add_link(const char *target, const char *path)
 {
-	struct vfs_at at = { .path = path };
+	struct vfs_at at = { .path = path, .by_kernel = true };
 	int r = vfs_symlink(target, &at);
 
 	if (r < 0)

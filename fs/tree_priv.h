@@ -14,7 +14,6 @@ void tree_assert_locked(void);
 struct inode *tree_root(void); /* no reference */
 struct inode *tree_cwd_locked(void); /* no reference; the tree's lock keeps it */
 uint32_t tree_umask_locked(void);
-bool tree_is_complete(void); /* caller holds the lock */
 /* As vfs_inode_path. */
 long tree_path_locked(struct inode *i, char *buf, size_t size) must_check;
 
@@ -60,6 +59,7 @@ struct walk {
 	size_t len;
 	enum walk_last last;
 	bool dotdot; /* it was ".." */
+	bool by_kernel; /* as struct vfs_at says */
 	bool slash; /* the path ended in a slash: it must be a directory */
 	char *buffer; /* holds name when links were followed */
 };

@@ -31,7 +31,6 @@ static struct {
 	uint32_t umask; /* [lock] */
 	int64_t boot_time_ns; /* [I] */
 	_Atomic uint64_t last_number; /* [a] */
-	bool complete; /* [lock] boot is over: generated directories take no more names */
 } tree = { .lock = SPINLOCK_INIT(LOCK_FS), .umask = 022 };
 
 void tree_lock(void)
@@ -58,19 +57,6 @@ struct inode *tree_cwd_locked(void)
 {
 	tree_assert_locked();
 	return tree.cwd;
-}
-
-bool tree_is_complete(void)
-{
-	tree_assert_locked();
-	return tree.complete;
-}
-
-void vfs_set_complete(void)
-{
-	tree_lock();
-	tree.complete = true;
-	tree_unlock();
 }
 
 uint64_t vfs_next_inode_number(void)

@@ -29,6 +29,7 @@ enum vfs_follow { VFS_NO_FOLLOW, VFS_FOLLOW };
 struct vfs_at {
 	struct inode *base;
 	const char *path; /* NUL-terminated, shorter than VFS_PATH_MAX */
+	bool by_kernel; /* may make names in /proc and /sys */
 };
 
 /* *out with a reference. A magic link to a file without node (/proc/self/fd/0) gives -ENOENT here;
@@ -83,7 +84,5 @@ int vfs_make_dirs(const char *path, uint32_t mode) must_check;
 /* A node of a special kind; -EEXIST is an error. *out without a reference of its own: the tree's. */
 int vfs_make_special(const char *path, uint32_t mode, uint64_t special_device,
 	const struct inode_ops *ops, void *private, struct inode **out) must_check;
-/* From now on names are made in /proc and /sys by nobody. */
-void vfs_set_complete(void);
 /* A small file with given contents, replaced if it is there and is ours. */
 int vfs_write_file(const char *path, const void *data, size_t bytes, uint32_t mode) must_check;

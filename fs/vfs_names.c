@@ -20,7 +20,7 @@ static int check_new_place(const struct walk *w, int refused)
 {
 	if (w->file || w->inode)
 		return -EEXIST;
-	if (w->dir->device == VFS_DEVICE_PROC && tree_is_complete())
+	if (w->dir->device == VFS_DEVICE_PROC && !w->by_kernel)
 		return refused;
 	if (w->dir->links == 0)
 		return -ENOENT; /* (2) */

@@ -17,7 +17,7 @@
 
 static int make_one_dir(const char *path, uint32_t mode)
 {
-	struct vfs_at at = { .path = path };
+	struct vfs_at at = { .path = path, .by_kernel = true };
 	struct inode *dir;
 	int r = vfs_make_dir(&at, 0755);
 
@@ -61,7 +61,7 @@ int vfs_make_dirs(const char *path, uint32_t mode)
 int vfs_make_special(const char *path, uint32_t mode, uint64_t special_device,
 	const struct inode_ops *ops, void *private, struct inode **out)
 {
-	struct vfs_at at = { .path = path };
+	struct vfs_at at = { .path = path, .by_kernel = true };
 	struct inode *i;
 	int r = vfs_make_node(&at, mode, special_device, &i);
 
@@ -77,7 +77,7 @@ int vfs_make_special(const char *path, uint32_t mode, uint64_t special_device,
 
 int vfs_write_file(const char *path, const void *data, size_t bytes, uint32_t mode)
 {
-	struct vfs_at at = { .path = path };
+	struct vfs_at at = { .path = path, .by_kernel = true };
 	struct file *f;
 	struct uio u;
 	long n;
