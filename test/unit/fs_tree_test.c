@@ -220,7 +220,7 @@ static void test_listing(void)
 	CHECK_EQ(vfs_read_dir(f, note_item, &l), 0);
 	CHECK_EQ(l.count, 2); /* . and .. */
 	CHECK_EQ(vfs_unlink(AT("/n"), true), 0);
-	CHECK_EQ(vfs_make_dir(&(struct vfs_at){ f->inode, "x" }, 0755), -ENOENT);
+	CHECK_EQ(vfs_make_dir(&(struct vfs_at){ .base = f->inode, .path = "x" }, 0755), -ENOENT);
 	file_put(f);
 }
 
