@@ -150,24 +150,29 @@ static void open_port_locked(struct console_port *p)
 	}
 }
 
-static void service_handshake_locked(void)
+static void take_event_locked(char *buffer, uint32_t bytes)
 {
 	struct virtio_console_control event;
 	char name[EVENT_BYTES];
+
+	if (bytes >= sizeof(event)) {
+		memcpy(&event, buffer, sizeof(event));
+		memcpy(name, buffer + sizeof(event), bytes - sizeof(event));
+		name[bytes - sizeof(event)] = 0;
+		handle_event_locked(&event, name);
+	}
+	post_event_buffer_locked(buffer);
+}
+
+static void service_handshake_locked(void)
+{
 	uint32_t bytes;
 	void *cookie;
 	int got;
 
 	do {
-		while ((got = virtq_take(&handshake.in, &cookie, &bytes)) == 1) {
-			if (bytes >= sizeof(event)) {
-				memcpy(&event, cookie, sizeof(event));
-				memcpy(name, (char *)cookie + sizeof(event), bytes - sizeof(event));
-				name[bytes - sizeof(event)] = 0;
-				handle_event_locked(&event, name);
-			}
-			post_event_buffer_locked(cookie);
-		}
+		while ((got = virtq_take(&handshake.in, &cookie, &bytes)) == 1)
+			take_event_locked(cookie, bytes);
 		if (got < 0)
 			virtio_fail(&console.device, "bad used ring of the control queue");
 		virtio_kick(&console.device, &handshake.in);

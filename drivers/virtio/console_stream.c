@@ -320,6 +320,19 @@ void console_set_eof_locked(uint64_t total_bytes)
 	notify_in_locked();
 }
 
+/* True: there is something to read. */
+static bool take_in_locked(struct console_buffer *b, uint32_t bytes)
+{
+	if (bytes == 0) {
+		post_in_locked(b);
+		return false;
+	}
+	b->bytes = bytes;
+	b->done_bytes = 0;
+	STAILQ_INSERT_TAIL(&console.in.ready, b, link);
+	return true;
+}
+
 static void service_in_locked(void)
 {
 	struct virtq *q;
@@ -332,18 +345,8 @@ static void service_in_locked(void)
 		return;
 	q = &console.in.port->rx;
 	do {
-		while ((got = virtq_take(q, &cookie, &bytes)) == 1) {
-			struct console_buffer *b = cookie;
-
-			if (bytes == 0) {
-				post_in_locked(b);
-				continue;
-			}
-			b->bytes = bytes;
-			b->done_bytes = 0;
-			STAILQ_INSERT_TAIL(&console.in.ready, b, link);
-			is_news = true;
-		}
+		while ((got = virtq_take(q, &cookie, &bytes)) == 1)
+			is_news = take_in_locked(cookie, bytes) || is_news;
 		if (got < 0)
 			virtio_fail(&console.device, "bad used ring of the input queue");
 		virtio_kick(&console.device, q);

@@ -203,31 +203,47 @@ static void fire_poll(struct timer *t)
 }
 
 /* ------------------------------------------------------------------ transmit */
+static void reap_tx_locked(struct net *n)
+{
+	uint32_t bytes;
+	void *cookie;
+	int got;
+
+	while ((got = virtq_take(&n->tx, &cookie, &bytes)) == 1)
+		STAILQ_INSERT_HEAD(&n->tx_free, (struct tx_slice *)cookie, link);
+	if (got < 0)
+		virtio_fail(&n->device, "bad used ring of the transmit queue");
+}
+
+static void grow_tx_locked(struct net *n)
+{
+	pfn_t pfn = PFN_NONE;
+	char *page;
+
+	if (n->tx_slices + SLICES_PER_PAGE <= n->tx.size)
+		pfn = pmm_alloc(0, PMM_KERNEL);
+	if (pfn == PFN_NONE)
+		return;
+	page = pfn_to_virt(pfn);
+	for (int i = 0; i < SLICES_PER_PAGE; i++) {
+		struct tx_slice *s = (void *)(page + (long)i * SLICE_BYTES);
+
+		STAILQ_INSERT_HEAD(&n->tx_free, s, link);
+	}
+	n->tx_slices += SLICES_PER_PAGE;
+}
+
+/* NULL: the device has them all, or is broken. */
 static struct tx_slice *take_slice_locked(struct net *n)
 {
 	struct tx_slice *s;
-	uint32_t bytes;
-	void *cookie;
-	int got = 0;
 
 	lock_assert_held(&n->tx_lock);
 	if (STAILQ_EMPTY(&n->tx_free))
-		while ((got = virtq_take(&n->tx, &cookie, &bytes)) == 1) {
-			s = cookie;
-			STAILQ_INSERT_HEAD(&n->tx_free, s, link);
-		}
-	if (got < 0)
-		virtio_fail(&n->device, "bad used ring of the transmit queue");
-	if (STAILQ_EMPTY(&n->tx_free) && n->tx_slices + SLICES_PER_PAGE <= n->tx.size) {
-		pfn_t pfn = pmm_alloc(0, PMM_KERNEL);
-
-		for (int i = 0; i < SLICES_PER_PAGE && pfn != PFN_NONE; i++) {
-			s = (void *)((char *)pfn_to_virt(pfn) + (long)i * SLICE_BYTES);
-			STAILQ_INSERT_HEAD(&n->tx_free, s, link);
-			n->tx_slices++;
-		}
-	}
-	s = STAILQ_FIRST(&n->tx_free);
+		reap_tx_locked(n);
+	if (STAILQ_EMPTY(&n->tx_free))
+		grow_tx_locked(n);
+	s = virtio_is_broken(&n->device) ? NULL : STAILQ_FIRST(&n->tx_free);
 	if (s)
 		STAILQ_REMOVE_HEAD(&n->tx_free, link);
 	return s;
@@ -257,17 +273,14 @@ static int queue_frame(struct net *n, const struct netdev_tx *tx)
 	int err = -ENOBUFS;
 
 	spin_lock(&n->tx_lock);
-	s = virtio_is_broken(&n->device) ? NULL : take_slice_locked(n);
+	s = take_slice_locked(n);
+	/* (2): it fails only when the device is broken, and then the slice is of no more use. */
 	if (s) {
 		bytes = fill_slice(s, tx);
 		err = virtq_add_out(&n->tx, &s->header, (uint32_t)sizeof(s->header) + bytes, s);
-		if (err) {
-			STAILQ_INSERT_HEAD(&n->tx_free, s, link);
-			err = -ENOBUFS;
-		}
 	}
 	spin_unlock(&n->tx_lock);
-	return err;
+	return err ? -ENOBUFS : 0;
 }
 
 static int transmit(struct netdev *dev, const struct netdev_tx *tx)
