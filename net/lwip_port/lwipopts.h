@@ -95,7 +95,7 @@ void net_lwip_free(void *p);
 #define TCP_SNDLOWAT (TCP_SND_BUF / 3)
 #define TCP_OVERSIZE 0
 /* A peer without window scaling sees 64 KiB at most: the threshold must be well below that. */
-#define TCP_WND_UPDATE_THRESHOLD (8 * TCP_MSS)
+#define TCP_WND_UPDATE_THRESHOLD (8 * 1460)
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_OOSEQ_MAX_BYTES TCP_WND
 #define TCP_OOSEQ_MAX_PBUFS 512
