@@ -93,7 +93,10 @@ func overflowMain([]string) {
 	fmt.Println(descend(0))
 }
 
+// mapRaceMain needs threads that the kernel takes the CPU from in the middle of a map's code, where
+// Go itself does not switch.
 func mapRaceMain([]string) {
+	runtime.GOMAXPROCS(4)
 	m := map[int]int{}
 	for i := 0; i < 4; i++ {
 		go func() {
