@@ -23,7 +23,7 @@ export LC_ALL := C
 cache_home := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache))
 CACHE ?= $(if $(filter 1,$(words $(cache_home))),$(cache_home)/gosolo,.cache)
 pin = $(CACHE)/$(1)_$(shell awk '$$1 == "$(1)" { print $$2 }' tools/pins.txt)
-LWIP := $(call pin,lwip)
+LWIP := $(K)/lwip
 BEARSSL := $(call pin,bearssl)
 LWIP_SRCS := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in \
 	tcp_out timeouts udp) $(addprefix core/ipv4/,dhcp etharp icmp igmp ip4 ip4_addr ip4_frag) \
@@ -46,7 +46,7 @@ HEADERS := $(shell find include $(ROOMS) cli test -name '*.h' 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wundef \
 	-Wvla -Werror
 THIRD_INC := -Inet/lwip_port -isystem $(LWIP)/src/include -isystem $(BEARSSL)/inc
-COMMON := -std=c11 -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CACHE)=third-party -I. -Iinclude \
+COMMON := -std=c11 -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CACHE)=third-party -ffile-prefix-map=$(K)=third-party -I. -Iinclude \
 	-DGOSOLO_VERSION='"$(VERSION)"' \
 	$(if $(filter debug,$(CONFIG)),-Og -DGOSOLO_DEBUG,-O2)
 CODEGEN := -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=small -fno-pie -fno-common \
@@ -91,10 +91,10 @@ $(eval $(call ROOM,lwip,$(LWIP_SRCS:%=$(K)/obj/third-party/lwip/%.o)))
 $(eval $(call ROOM,bearssl,$(BEARSSL_SRCS:%=$(K)/obj/third-party/bearssl/%.o)))
 ROOM_OBJS := $(patsubst %,$(K)/%.o,$(LIVE_ROOMS) $(THIRD_ROOMS))
 
-$(K)/third-party.ok: tools/pins.txt tools/fetch-source.sh
+$(K)/third-party.ok: tools/pins.txt tools/fetch-source.sh tools/patch-source.sh $(wildcard net/lwip_port/patches/*)
 	@mkdir -p $(@D)
 	@for name in $(THIRD_ROOMS); do tools/fetch-source.sh $$name $(CACHE) >/dev/null || exit; done
-	@touch $@
+	@tools/patch-source.sh $(call pin,lwip) net/lwip_port/patches $(LWIP) && touch $@
 
 $(K)/obj/third-party/lwip/%.o: $(K)/third-party.ok Makefile $(wildcard net/lwip_port/*.h net/lwip_port/*/*.h)
 	@mkdir -p $(@D)

@@ -100,8 +100,8 @@ static void find_holes(const struct boot_info *info, const struct gosolo_image *
 }
 
 /* Calls fn for every piece of RAM that is in no hole. Stops when fn returns true. */
-static bool each_free(const struct boot_info *info, bool (*fn)(paddr_t start, paddr_t end, void *arg),
-	void *arg)
+static bool each_free(const struct boot_info *info,
+	bool (*fn)(paddr_t start, paddr_t end, void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < info->ram_count; i++) {
 		paddr_t at = info->ram[i].start;
@@ -160,7 +160,8 @@ static void map_or_die(int err)
 
 static bool overlaps_image(const struct gosolo_image *image, paddr_t start, paddr_t end)
 {
-	return start < MAX((paddr_t)kernel_slot_end, image->image_end) && end > (paddr_t)kernel_slot_start;
+	return start < MAX((paddr_t)kernel_slot_end, image->image_end) &&
+		end > (paddr_t)kernel_slot_start;
 }
 
 /* (2) Direct map: 2 MiB pages, but 4 KiB ones where the image lies. */

@@ -22,12 +22,13 @@ typedef uint64_t gosolo_gva_t; /* guest virtual address */
  * One object of this type, symbol `gosolo_image`, lies in the kernel's initialised data. It is
  * all zero save magic and versions in kernel.elf; the packer fills in the rest.
  */
-#define GOSOLO_IMAGE_MAGIC   "GOSOLO-IMAGE-01" /* 15 characters and NUL */
-#define GOSOLO_SEGMENTS_MAX  8u
-#define GOSOLO_DEFAULTS_MAX  2048u
+#define GOSOLO_IMAGE_MAGIC "GOSOLO-IMAGE-01" /* 15 characters and NUL */
+#define GOSOLO_SEGMENTS_MAX 8u
+#define GOSOLO_DEFAULTS_MAX 2048u
 
 struct gosolo_segment {
-	gosolo_gva_t vaddr; /* page aligned for every segment but where Go's linker says otherwise */
+	gosolo_gva_t
+		vaddr; /* page aligned for every segment but where Go's linker says otherwise */
 	uint64_t file_bytes; /* present in the image at vaddr (guest physical = virtual) */
 	uint64_t mem_bytes; /* >= file_bytes; what lies beyond is zero */
 	uint32_t flags; /* PF_X 1, PF_W 2, PF_R 4 */
@@ -54,7 +55,8 @@ struct gosolo_image {
 	uint32_t default_cpus; /* -c given to build; 0: none */
 	char go_version[32]; /* "go1.26.8"; "unknown" when the binary does not say */
 	char program[64]; /* base name of the program, for reports and argv[0] */
-	char defaults[GOSOLO_DEFAULTS_MAX]; /* command-line words put before the real command line */
+	char defaults
+		[GOSOLO_DEFAULTS_MAX]; /* command-line words put before the real command line */
 };
 
 /* ------------------------------------------------------------------ archive (root file system)
@@ -124,8 +126,8 @@ struct gosolo_archive_node {
  * message only after the device has taken every byte of output: on EXIT the host reads what is
  * left of the other ports and may end the machine. The guest then resets the machine itself.
  */
-#define GOSOLO_PORT_STDIO   "org.gosolo.stdio"
-#define GOSOLO_PORT_STDERR  "org.gosolo.stderr"
+#define GOSOLO_PORT_STDIO "org.gosolo.stdio"
+#define GOSOLO_PORT_STDERR "org.gosolo.stderr"
 #define GOSOLO_PORT_CONTROL "org.gosolo.control"
 
 /* A message's payload never exceeds this; a longer one is a protocol error. */

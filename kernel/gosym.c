@@ -19,7 +19,8 @@ enum { PCLNTAB_MAGIC = (int)0xfffffff1, NAME_OFFSET = 4 };
 struct pc_header {
 	uint32_t magic;
 	uint8_t zero[2], min_lc, pointer_bytes;
-	uint64_t function_count, file_count, text_start, names_off, cu_off, files_off, pcs_off, funcs_off;
+	uint64_t function_count, file_count, text_start, names_off, cu_off, files_off, pcs_off,
+		funcs_off;
 };
 
 struct function_entry {
@@ -67,7 +68,8 @@ static bool search(const struct table *t, uint64_t off, struct function_entry *f
 
 bool gosym_find(uint64_t pc, char *name, size_t size, uint64_t *offset_bytes)
 {
-	struct table t = { (const char *)gosolo_image.pclntab_va, gosolo_image.pclntab_bytes, { 0 } };
+	struct table t = { (const char *)gosolo_image.pclntab_va, gosolo_image.pclntab_bytes,
+		{ 0 } };
 	uint64_t text = gosolo_image.text_va, at;
 	struct function_entry e;
 	uint32_t name_off;
@@ -79,7 +81,8 @@ bool gosym_find(uint64_t pc, char *name, size_t size, uint64_t *offset_bytes)
 		t.h.function_count > t.bytes / sizeof(e))
 		return false;
 	if (!search(&t, pc - text, &e) ||
-		!read(&t, t.h.funcs_off + e.description_off + NAME_OFFSET, &name_off, sizeof(name_off)))
+		!read(&t, t.h.funcs_off + e.description_off + NAME_OFFSET, &name_off,
+			sizeof(name_off)))
 		return false;
 	at = t.h.names_off + name_off;
 	if (t.h.names_off > t.bytes || at >= t.bytes)

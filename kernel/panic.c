@@ -46,7 +46,8 @@ static void report_address(uint64_t pc)
 	uint64_t offset;
 
 	if (gosym_find(pc, name, sizeof(name), &offset))
-		log_error("  %#llx %s+%#llx", (unsigned long long)pc, name, (unsigned long long)offset);
+		log_error("  %#llx %s+%#llx", (unsigned long long)pc, name,
+			(unsigned long long)offset);
 	else
 		log_error("  %#llx", (unsigned long long)pc);
 }

@@ -84,7 +84,8 @@ void boot_report(void (*line)(const char *text, void *arg), void *arg)
 	char text[80];
 
 	for (uint32_t i = 1; i < process.mark_count; i++) {
-		uint64_t ns = clock_cycles_to_ns(process.marks[i].cycles - process.marks[i - 1].cycles);
+		uint64_t ns = clock_cycles_to_ns(process.marks[i].cycles -
+			process.marks[i - 1].cycles);
 
 		fmt_snprintf(text, sizeof(text), "boot.%s %llu ns", process.marks[i].step,
 			(unsigned long long)ns);

@@ -49,9 +49,9 @@ static void send_fault(int signo, int code, uint64_t addr)
 
 bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_program)
 {
-	unsigned access = tf->error & PF_WRITE ? VM_PROT_WRITE :
-		tf->error & PF_FETCH	       ? VM_PROT_EXEC :
-						 VM_PROT_READ;
+	unsigned access = tf->error & PF_WRITE ? VM_PROT_WRITE
+		: tf->error & PF_FETCH         ? VM_PROT_EXEC
+					       : VM_PROT_READ;
 
 	stat_inc(STAT_page_faults);
 	switch (vm_fault(addr, access)) {

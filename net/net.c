@@ -61,6 +61,7 @@ static void arm_timer(void)
 {
 	uint64_t next_ns = tcp_table_next_ns_locked();
 
+	next_ns = MIN(next_ns, loopback_next_ns_locked());
 	next_ns = MIN(next_ns, device_next_ns_locked());
 	next_ns = MIN(next_ns, config_next_ns_locked());
 	next_ns = MIN(next_ns, ip_guard_next_ns_locked());

@@ -31,8 +31,9 @@ int net_errno(int lwip_error);
 /* ------------------------------------------------------------------ loopback.c */
 void loopback_init_locked(void);
 struct netif *loopback_netif(void);
-/* Feeds queued packets back until none is left. True: there was one. */
+/* Feeds queued packets back until none is left, or many were fed. True: there was one. */
 bool loopback_drain_locked(void);
+uint64_t loopback_next_ns_locked(void); /* now, when some are left */
 
 /* ------------------------------------------------------------------ device.c */
 struct net_device {

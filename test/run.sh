@@ -3,7 +3,7 @@
 #
 #   quick    (default; `make test`) the newest Go with every test, then the programs once more with
 #            the oldest Go that is supported
-#   full     also with 2 CPUs, every exit code, both releases in every test
+#   full     also with 2 CPUs, and both releases in every test
 #   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
 #   nightly  full, and also every release between, 4 CPUs, and q35 beside the default machine
 #
@@ -35,14 +35,12 @@ quick)
 	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress)$'
 	;;
 full)
-	export GOSOLO_FULL=1
 	stage "newest and oldest Go, 1 and 2 CPUs" "local $oldest" "1 2"
 	;;
 soak)
 	GOSOLO_SOAK=${GOSOLO_SOAK:-50} stage "soak" local "1 2 4" -run '^TestStress$'
 	;;
 nightly)
-	export GOSOLO_FULL=1
 	stage "every Go, 1, 2 and 4 CPUs" "local $oldest go1.22.12 go1.23.12 go1.24.13 go1.25.7" "1 2 4"
 	GOSOLO_MACHINE=q35 stage "newest and oldest Go on q35" "local $oldest" "1 2"
 	;;

@@ -121,13 +121,16 @@ static void load_tables(struct cpu_tables *t)
 	set_ist(&t->tss, IST_DOUBLE_FAULT, t->large[0], IST_LARGE_BYTES);
 	set_ist(&t->tss, IST_MACHINE_CHECK, t->large[0], IST_LARGE_BYTES); /* both are the end */
 	set_ist(&t->tss, IST_NMI, t->large[1], IST_LARGE_BYTES);
-	__asm__ volatile("lgdt %0\n\tlidt %1\n\tltr %w2" : : "m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS));
-	__asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:"
-			 "\n\tmovl %1, %%eax\n\tmovw %%ax, %%ss\n\tmovw %%ax, %%ds\n\tmovw %%ax, %%es"
-			 "\n\txorl %%eax, %%eax\n\tmovw %%ax, %%fs\n\tmovw %%ax, %%gs"
+	__asm__ volatile("lgdt %0\n\tlidt %1\n\tltr %w2"
 			 :
-			 : "i"(SELECTOR_CODE), "i"(SELECTOR_DATA)
-			 : "rax", "memory");
+			 : "m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS));
+	__asm__ volatile(
+		"pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:"
+		"\n\tmovl %1, %%eax\n\tmovw %%ax, %%ss\n\tmovw %%ax, %%ds\n\tmovw %%ax, %%es"
+		"\n\txorl %%eax, %%eax\n\tmovw %%ax, %%fs\n\tmovw %%ax, %%gs"
+		:
+		: "i"(SELECTOR_CODE), "i"(SELECTOR_DATA)
+		: "rax", "memory");
 }
 
 static void set_control_registers(void)

@@ -159,7 +159,8 @@ void lapic_timer_arm(uint64_t delay_ns)
 	uint64_t ticks;
 
 	if (lapic.tsc_deadline) {
-		msr_write(MSR_TSC_DEADLINE, arch_cycles() + ticks_of(delay_ns, lapic.tsc_hz, 1ull << 62));
+		msr_write(MSR_TSC_DEADLINE,
+			arch_cycles() + ticks_of(delay_ns, lapic.tsc_hz, 1ull << 62));
 		return;
 	}
 	ticks = ticks_of(delay_ns, lapic.hz, UINT32_MAX);

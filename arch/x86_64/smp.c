@@ -40,7 +40,8 @@ static struct {
 	struct arch_cpu *online[ARCH_CPUS_MAX]; /* [I] after each CPU's start */
 	_Atomic uint32_t count; /* [a] */
 	void (*entry)(struct arch_cpu *self);
-	_Atomic uint32_t ping, pong; /* [a] rounds asked and answered while time stamps are compared */
+	_Atomic uint32_t ping,
+		pong; /* [a] rounds asked and answered while time stamps are compared */
 	uint64_t answer; /* written before pong */
 } smp;
 
@@ -112,7 +113,8 @@ static void wait_cycles(uint64_t cycles, const struct arch_cpu *until_online)
 	uint64_t start = arch_cycles();
 
 	while (arch_cycles() - start < cycles) {
-		if (until_online && atomic_load_explicit(&until_online->online, memory_order_acquire))
+		if (until_online &&
+			atomic_load_explicit(&until_online->online, memory_order_acquire))
 			return;
 		arch_pause();
 	}
@@ -136,7 +138,8 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 	atomic_store_explicit(&smp.ping, 0, memory_order_relaxed);
 	atomic_store_explicit(&smp.pong, 0, memory_order_relaxed);
 	memcpy(page, ap_start_begin, (size_t)(ap_start_end - ap_start_begin));
-	*m = (struct ap_mailbox){ paging_root(), (uint64_t)stack_top, (uint64_t)c, (uint64_t)ap_entry };
+	*m = (struct ap_mailbox){ paging_root(), (uint64_t)stack_top, (uint64_t)c,
+		(uint64_t)ap_entry };
 	if (paging_map(AP_PAGE, AP_PAGE, PAGING_READ | PAGING_WRITE | PAGING_EXEC))
 		return false;
 	lapic_send_init(apic_id);

@@ -27,8 +27,8 @@ struct trapframe *arch_thread_frame(char *kstack)
 void arch_thread_init(struct arch_thread *t, char *kstack, void (*entry)(void *), void *arg)
 {
 	/* The trampoline calls entry: RSP must be 16-aligned after switch_stacks has returned. */
-	struct switch_frame *f =
-		(struct switch_frame *)(void *)((char *)arch_thread_frame(kstack) - sizeof(*f) - 8);
+	struct switch_frame *f = (struct switch_frame *)(void *)((char *)arch_thread_frame(kstack) -
+		sizeof(*f) - 8);
 
 	f = (struct switch_frame *)(((uint64_t)f & ~15ul) + 8);
 	*f = (struct switch_frame){

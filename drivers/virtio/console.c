@@ -34,6 +34,7 @@ enum {
 	EVENT_BYTES = 128, /* an event and a port's name */
 };
 #define HANDSHAKE_TIMEOUT_NS (2 * NS_PER_S)
+#define DRAIN_LOOKS 1000u /* before we sleep between them */
 
 struct console console;
 
@@ -225,13 +226,16 @@ static void drain(void)
 {
 	uint64_t start_ns = clock_now_ns();
 
-	for (;;) {
+	for (unsigned looks = 0;; looks++) {
 		console_poll_device();
 		if (console_streams_are_drained() && console_outbox_is_drained())
 			return;
 		if (console_is_hopeless(start_ns))
 			return;
-		arch_pause();
+		if (looks < DRAIN_LOOKS || console_is_alone())
+			arch_pause();
+		else
+			console_streams_rest(); /* whoever reads the output is in no hurry */
 	}
 }
 

@@ -99,6 +99,8 @@ void console_out_open_locked(struct console_out *o, struct console_port *p);
 void console_streams_service_locked(void);
 void console_set_eof_locked(uint64_t total_bytes);
 bool console_streams_are_drained(void);
+/* Sleeps until the device has taken some output, or a short while. A thread, no lock held. */
+void console_streams_rest(void);
 long console_read(struct uio *u, bool nonblock);
 long console_write(enum hostchan_stream s, struct uio *u, bool nonblock);
 uint32_t console_poll(enum hostchan_stream s);

@@ -24,6 +24,8 @@
 #include "kernel/time/clock.h"
 #include "lib/string.h"
 
+#define REST_NS (20 * NS_PER_MS)
+
 static struct console_out *get_out(enum hostchan_stream s)
 {
 	return s == HOSTCHAN_STDERR ? &console.err : &console.out;
@@ -258,6 +260,18 @@ bool console_streams_are_drained(void)
 	is_drained = is_drained_locked(&console.out) && is_drained_locked(&console.err);
 	console_leave(&console.lock);
 	return is_drained;
+}
+
+void console_streams_rest(void)
+{
+	struct console_out *o;
+
+	console_enter(&console.lock);
+	o = is_drained_locked(&console.out) ? &console.err : &console.out;
+	o->want_room = true;
+	if (!o->port || !virtq_interrupts_on(&o->port->tx))
+		(void)(waitq_wait(&o->room, &console.lock, clock_now_ns() + REST_NS, 0) == 0);
+	console_leave(&console.lock);
 }
 
 void console_panic_write(enum hostchan_stream s, const void *data, uint32_t bytes)

@@ -19,7 +19,7 @@
 #define TIME_NEVER_NS UINT64_MAX /* a deadline that does not come */
 
 /* a must be a power of two. */
-#define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
-#define ROUND_UP(x, a) ROUND_DOWN((x) + ((__typeof__(x))(a) - 1), a)
+#define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define ROUND_UP(x, a) ROUND_DOWN((x) + ((__typeof__(x))(a)-1), a)
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -316,8 +316,7 @@ static struct thread *steal(struct cpu *self)
 		struct cpu *c = &cpus[(self->arch.id + i) % cpu_count];
 
 		/* A hint; the lock decides. An idle CPU is about to run what it was just given. */
-		if (!c->runnable_count ||
-			atomic_load_explicit(&c->arch.idle, memory_order_relaxed))
+		if (!c->runnable_count || atomic_load_explicit(&c->arch.idle, memory_order_relaxed))
 			continue;
 		spin_lock(&c->rq_lock);
 		TAILQ_FOREACH(t, &c->runnable, run_link)

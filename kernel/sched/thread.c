@@ -80,7 +80,8 @@ static void list(struct thread *t)
 		t->tid = threads.next_tid;
 		if (threads.next_tid == INT32_MAX)
 			wrapped = true;
-		threads.next_tid = threads.next_tid == INT32_MAX ? PROCESS_PID + 1 : threads.next_tid + 1;
+		threads.next_tid = threads.next_tid == INT32_MAX ? PROCESS_PID + 1
+								 : threads.next_tid + 1;
 	} while (wrapped && find_locked(has_tid, &t->tid));
 	TAILQ_INSERT_TAIL(&threads.all, t, all_link);
 	threads.count++;

@@ -31,7 +31,8 @@ void waitq_init(struct waitq *q);
  *   -ETIMEDOUT    deadline_ns (monotonic; TIME_NEVER_NS: none) has passed
  *   -ERESTARTSYS  a signal is deliverable (only with WAIT_SIGNALS)
  */
-int waitq_wait(struct waitq *q, struct spinlock *lock, uint64_t deadline_ns, unsigned flags) must_check;
+int waitq_wait(struct waitq *q, struct spinlock *lock, uint64_t deadline_ns,
+	unsigned flags) must_check;
 /* Caller holds the object's lock. From interrupts too. Return how many were woken. */
 unsigned waitq_wake_one(struct waitq *q);
 unsigned waitq_wake_all(struct waitq *q);

@@ -81,8 +81,8 @@ bool spin_trylock(struct spinlock *l)
 {
 	uint32_t serving = atomic_load_explicit(&l->serving, memory_order_relaxed);
 
-	if (!atomic_compare_exchange_strong_explicit(
-		    &l->next, &serving, serving + 1, memory_order_acquire, memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(&l->next, &serving, serving + 1,
+		    memory_order_acquire, memory_order_relaxed))
 		return false;
 	check_acquire(l);
 	l->owner = this_cpu()->arch.id + 1;

@@ -116,7 +116,8 @@ static uint64_t calibrate(void)
 
 	if (!lapic_hz) {
 		lapic_timer_set_hz(NS_PER_S);
-		log_warn("clock: nobody tells a rate; 1 GHz assumed: time is wrong on this machine");
+		log_warn(
+			"clock: nobody tells a rate; 1 GHz assumed: time is wrong on this machine");
 		return NS_PER_S;
 	}
 	ticks = (uint32_t)(CALIBRATE_NS * (lapic_hz / NS_PER_MS) / 1000);
@@ -142,8 +143,8 @@ void clock_sample(uint64_t reference_ns, uint64_t cycles)
 	set_rate((uint64_t)(clk.seen_cycles * 1000 / (clk.seen_ns / 1000)) * 1000);
 	clk.next_refine_ns *= 2;
 	clk.refining = clk.seen_ns < REFINE_LAST_NS;
-	log_debug("clock: TSC refined to %llu kHz over %llu ms", (unsigned long long)(clk.hz / 1000),
-		(unsigned long long)(clk.seen_ns / NS_PER_MS));
+	log_debug("clock: TSC refined to %llu kHz over %llu ms",
+		(unsigned long long)(clk.hz / 1000), (unsigned long long)(clk.seen_ns / NS_PER_MS));
 }
 
 bool clock_wants_samples(void)

@@ -60,7 +60,8 @@ static void sample(struct timer_queue *q)
 	uint64_t cycles = arch_cycles();
 
 	if (count && count < q->armed_count)
-		clock_sample((uint64_t)(q->armed_count - count) * NS_PER_MS / (lapic_timer_hz() / 1000),
+		clock_sample((uint64_t)(q->armed_count - count) * NS_PER_MS /
+				(lapic_timer_hz() / 1000),
 			cycles - q->armed_at_cycles);
 }
 

@@ -9,7 +9,8 @@
 struct timer {
 	RB_ENTRY(timer) node; /* [timer lock of its CPU] */
 	uint64_t deadline_ns;
-	void (*fire)(struct timer *t); /* [I] kernel entry context: any lock but LOCK_TIMER or above; no sleep */
+	void (*fire)(struct
+		timer *t); /* [I] kernel entry context: any lock but LOCK_TIMER or above; no sleep */
 	uint32_t cpu;
 	bool armed;
 };

@@ -153,8 +153,8 @@ static uint32_t from_mp_table(uint32_t *ids, uint32_t max)
 		for (paddr_t pa = places[i].start; pa < places[i].end; pa += 16) {
 			const struct mp_floating *f = phys_to_virt(pa);
 
-			if (*(const uint32_t *)f != 0x5f504d5f /* "_MP_" */ || !sum_is_zero(f, 16) ||
-				!f->table_pa || f->table_pa >= 0x100000)
+			if (*(const uint32_t *)f != 0x5f504d5f /* "_MP_" */ ||
+				!sum_is_zero(f, 16) || !f->table_pa || f->table_pa >= 0x100000)
 				continue;
 			return read_mp_table(phys_to_virt(f->table_pa), ids, max);
 		}

@@ -78,13 +78,14 @@ int64_t platform_rtc_seconds(void)
 	status = cmos(RTC_STATUS_B);
 	hour = t.hour & (uint8_t)~HOUR_PM;
 	if (!(status & STATUS_B_BINARY)) {
-		t = (struct rtc_time){ from_bcd(t.second), from_bcd(t.minute), t.hour, from_bcd(t.day),
-			from_bcd(t.month), from_bcd(t.year) };
+		t = (struct rtc_time){ from_bcd(t.second), from_bcd(t.minute), t.hour,
+			from_bcd(t.day), from_bcd(t.month), from_bcd(t.year) };
 		hour = from_bcd((uint8_t)hour);
 	}
 	if (!(status & STATUS_B_24H))
 		hour = hour % 12 + (t.hour & HOUR_PM ? 12 : 0);
-	return ((days_of(2000 + t.year, t.month, t.day) * 24 + hour) * 60 + t.minute) * 60 + t.second;
+	return ((days_of(2000 + t.year, t.month, t.day) * 24 + hour) * 60 + t.minute) * 60 +
+		t.second;
 }
 
 /* One look at KVM's time page gives cycles to ns as a 32.32 multiplier after a shift. */

@@ -7,7 +7,6 @@
 //	GOSOLO_GO       Go releases to build the programs with, "go1.22.0 local" (default: local)
 //	GOSOLO_CPUS     numbers of CPUs to test with, "1 2" (default: 1)
 //	GOSOLO_MACHINE  the machine type to ask for (default: the command's own)
-//	GOSOLO_FULL     1: what takes minutes too, such as every exit code
 //	GOSOLO_SOAK     how many times as long the stress tests take (default: 1)
 //	OUT             folder for what is built (default: build of this tree)
 package e2e
@@ -45,7 +44,6 @@ var (
 	outDir  = fromRoot(setting("OUT", "build"))
 	gosolo  = fromRoot(setting("GOSOLO", filepath.Join(outDir, "gosolo")))
 	machine = os.Getenv("GOSOLO_MACHINE")
-	full    = os.Getenv("GOSOLO_FULL") == "1"
 )
 
 // config is one combination that programs are tested with.

@@ -159,6 +159,23 @@ static void test_back_pressure(void)
 	CHECK_EQ(guest_write(HOSTCHAN_STDOUT, data, 1, false), -ERESTARTSYS);
 }
 
+/* The program ends while its output waits for a slow reader: every byte, then the exit record. */
+static void test_slow_end(void)
+{
+	static char data[50000];
+
+	fill(data, sizeof(data));
+	host_console_start();
+	host_ports[STDIO].may_take = 0;
+	CHECK_EQ(guest_write(HOSTCHAN_STDOUT, data, sizeof(data), true), sizeof(data));
+	host_console.while_waiting = host_takes_a_page;
+	hostchan_finish(GOSOLO_EXIT_CODE, 0, "");
+	CHECK(host_console.waits >= 12);
+	CHECK_EQ(host_ports[STDIO].count, sizeof(data));
+	CHECK(memcmp(host_ports[STDIO].bytes, data, sizeof(data)) == 0);
+	CHECK_EQ(host_console_message(1)->head.type, GOSOLO_MSG_EXIT);
+}
+
 static void test_input_pressure(void)
 {
 	static char data[40000], got[40000];
@@ -337,6 +354,7 @@ int main(void)
 	run(test_conversation, 0);
 	run(test_late_host, 0);
 	run(test_back_pressure, 0);
+	run(test_slow_end, 0);
 	run(test_input_pressure, 0);
 	run(test_cut_messages, 0);
 	run(test_log_flood, 0);

@@ -136,9 +136,16 @@ int waitq_wait(struct waitq *q, struct spinlock *lock, uint64_t deadline_ns, uns
 {
 	struct waiter w = { 0 };
 
-	CHECK(deadline_ns == TIME_NEVER_NS && flags == WAIT_SIGNALS);
 	lock_assert_held(lock);
 	host_console.waits++;
+	if (deadline_ns != TIME_NEVER_NS) {
+		spin_unlock(lock);
+		if (host_console.while_waiting)
+			host_console.while_waiting();
+		spin_lock(lock);
+		return -ETIMEDOUT;
+	}
+	CHECK_EQ(flags, WAIT_SIGNALS);
 	if (!host_console.while_waiting)
 		return -ERESTARTSYS;
 	TAILQ_INSERT_TAIL(&q->waiters, &w, link);
