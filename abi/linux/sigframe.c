@@ -50,6 +50,10 @@ enum {
 	NO_CALL = -1,
 };
 
+static struct {
+	_Atomic uint32_t mxcsr_mask; /* [a] bits of MXCSR that may be set; 0: no state was saved yet */
+} sigframe;
+
 STATIC_ASSERT(sizeof(struct _fpx_sw_bytes) == FXSAVE_BYTES - FXSAVE_SW, "sw_reserved");
 
 static uint64_t *header_of(void *area)
@@ -139,8 +143,11 @@ static int store_fpu(struct thread *t, uint64_t to)
 	size_t bytes = arch_fpu_bytes();
 	char *area = t->arch.fpu;
 	struct _fpx_sw_bytes sw = { 0 };
+	uint32_t mxcsr_mask;
 
 	arch_fpu_save_now(&t->arch);
+	memcpy(&mxcsr_mask, area + FXSAVE_MXCSR_MASK, sizeof(mxcsr_mask));
+	atomic_store_explicit(&sigframe.mxcsr_mask, mxcsr_mask, memory_order_relaxed);
 	if (bytes > FXSAVE_BYTES) {
 		complete_area(area);
 		sw.magic1 = FP_XSTATE_MAGIC1;
@@ -256,11 +263,10 @@ static int check_header(uint64_t *header, uint64_t xfeatures)
 	return 0;
 }
 
-static void mask_mxcsr(char *area, const char *own_area)
+static void mask_mxcsr(char *area)
 {
-	uint32_t mask, mxcsr;
+	uint32_t mask = atomic_load_explicit(&sigframe.mxcsr_mask, memory_order_relaxed), mxcsr;
 
-	memcpy(&mask, own_area + FXSAVE_MXCSR_MASK, sizeof(mask));
 	memcpy(&mxcsr, area + FXSAVE_MXCSR, sizeof(mxcsr));
 	mxcsr &= mask ? mask : DEFAULT_MXCSR_MASK;
 	memcpy(area + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
@@ -275,7 +281,7 @@ static int fetch_fpu(char *area, uint64_t from)
 	memset(area, 0, bytes);
 	if (user_copy_in(area, from, FXSAVE_BYTES))
 		return -EFAULT;
-	mask_mxcsr(area, thread_current()->arch.fpu);
+	mask_mxcsr(area);
 	if (bytes == FXSAVE_BYTES)
 		return 0;
 	memcpy(&sw, area + FXSAVE_SW, sizeof(sw));
