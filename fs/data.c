@@ -124,8 +124,7 @@ static int new_page(const struct page_view *v, pfn_t *pfn)
 	return 0;
 }
 
-/* The file's own frame of a page, made if need be; with a reference. */
-static int get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
+int data_get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
 {
 	struct page_view v;
 	pfn_t made, other;
@@ -151,64 +150,6 @@ static int get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
 	return r;
 }
 
-/* ------------------------------------------------------------------ mappings */
-
-static struct inode *inode_of(struct vm_object *o)
-{
-	return container_of(o, struct inode, vm_object);
-}
-
-static void object_get(struct vm_object *o)
-{
-	inode_get(inode_of(o));
-}
-
-static void object_put(struct vm_object *o)
-{
-	inode_put(inode_of(o));
-}
-
-/* A page of the archive is copied before it is mapped: so a later write needs no other frame than
- * the one that mappings have. */
-static int object_page(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn)
-{
-	struct inode *i = inode_of(o);
-	uint64_t pages = ROUND_UP(data_size(i), PAGE_SIZE) >> PAGE_SHIFT;
-	int r;
-
-	if (index >= pages)
-		return -EFAULT;
-	if (write)
-		inode_touch_write(i);
-	r = get_own_page(i, index, pfn);
-	return r == -ENOSPC ? -ENOMEM : r;
-}
-
-static int object_sync(struct vm_object *o, uint64_t first, uint64_t last)
-{
-	(void)o;
-	(void)first;
-	(void)last;
-	return 0; /* memory is where these files live */
-}
-
-const struct vm_object_ops data_object_ops = {
-	.get = object_get,
-	.put = object_put,
-	.page = object_page,
-	.sync = object_sync,
-};
-
-static bool is_mapped(struct inode *i)
-{
-	bool mapped;
-
-	spin_lock(&i->lock);
-	mapped = i->data.mapped;
-	spin_unlock(&i->lock);
-	return mapped;
-}
-
 /* ------------------------------------------------------------------ writing */
 
 static void grow_to(struct inode *i, uint64_t end)
@@ -223,7 +164,7 @@ static long write_piece(struct inode *i, struct uio *u, uint64_t offset)
 	uint64_t in_page = offset & PAGE_MASK;
 	pfn_t pfn;
 	long n;
-	int r = get_own_page(i, offset >> PAGE_SHIFT, &pfn);
+	int r = data_get_own_page(i, offset >> PAGE_SHIFT, &pfn);
 
 	if (r < 0)
 		return r;
@@ -317,7 +258,7 @@ static void shrink(struct inode *i, uint64_t bytes)
 	i->data.archive_bytes = MIN(i->data.archive_bytes, bytes); /* (3) */
 	spin_unlock(&i->lock);
 	drop_pages(i, end >> PAGE_SHIFT, UINT64_MAX);
-	if (is_mapped(i))
+	if (data_is_mapped(i))
 		vm_object_drop(&i->vm_object, end >> PAGE_SHIFT, UINT64_MAX >> PAGE_SHIFT);
 	zero_part(i, bytes, end); /* an archive page needs none: archive_bytes ends it */
 }
@@ -327,6 +268,7 @@ int data_truncate(struct inode *i, int64_t bytes)
 	uint64_t to = (uint64_t)bytes, size;
 	int r = 0;
 
+	data_note_writer(i);
 	fs_mutex_lock(&i->data.write_mutex);
 	size = data_size(i);
 	if ((to < size && i->data.seals & F_SEAL_SHRINK) ||
@@ -353,7 +295,7 @@ int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool k
 	for (uint64_t p = offset_bytes >> PAGE_SHIFT; r == 0 && p < last; p++) {
 		pfn_t pfn;
 
-		r = get_own_page(i, p, &pfn);
+		r = data_get_own_page(i, p, &pfn);
 		if (r == 0)
 			pmm_put(pfn);
 		if (p % RELAX_PAGES == 0)
@@ -376,7 +318,7 @@ static int hide_archive(struct inode *i, uint64_t from, uint64_t to)
 	for (uint64_t at = ROUND_DOWN(from, PAGE_SIZE); r == 0 && at < covered; at += PAGE_SIZE) {
 		pfn_t pfn;
 
-		r = get_own_page(i, at >> PAGE_SHIFT, &pfn);
+		r = data_get_own_page(i, at >> PAGE_SHIFT, &pfn);
 		if (r == 0)
 			pmm_put(pfn);
 	}
@@ -399,7 +341,7 @@ int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool
 		at = page_end;
 	}
 	/* Mappings may have the frames: those stay, as zeroes. */
-	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes && !is_mapped(i))
+	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes && !data_is_mapped(i))
 		drop_pages(i, ROUND_UP(offset_bytes, PAGE_SIZE) >> PAGE_SHIFT, end >> PAGE_SHIFT);
 	if (r == 0)
 		inode_touch_write(i);

@@ -18,6 +18,9 @@ int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes,
 /* Zeroes; whole pages are given back when punch. */
 int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool punch) must_check;
 uint64_t data_size(struct inode *i);
+/* A mapping is going to be made; somebody opens the file to write: see enum data_mapping. */
+void data_note_mapping(struct inode *i, bool shared);
+void data_note_writer(struct inode *i);
 /* SEEK_DATA (data true) and SEEK_HOLE; -ENXIO beyond the end. */
 int64_t data_seek(struct inode *i, uint64_t from, bool data);
 int data_add_seals(struct inode *i, uint32_t seals) must_check; /* -EPERM: sealed against it */

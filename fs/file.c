@@ -22,7 +22,7 @@
 #include "fs/stat.h"
 #include "kernel/mm/kmem.h"
 
-#define SETTABLE_FLAGS ((uint32_t)(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC))
+#define SETTABLE_FLAGS ((uint32_t)(O_APPEND | O_NONBLOCK | O_NOATIME))
 #define ALWAYS_READY (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 
 int file_alloc(const struct file_ops *ops, void *object, uint32_t flags, struct file **out)

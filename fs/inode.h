@@ -69,12 +69,22 @@ struct inode_dir {
 	struct inode *last_parent; /* [t] of a removed directory, with a reference: for ".." */
 };
 
+/* Which frames mappings get for pages that are in the archive. A file's own frame would cost memory;
+ * the archive's serves as long as no mapping could see a difference. */
+enum data_mapping {
+	DATA_UNMAPPED,
+	DATA_MAPPED_PRIVATE, /* only private mappings so far: the archive's; need not see writes */
+	DATA_MAPPED_SHARED, /* only shared ones, and nobody can write yet: the archive's */
+	DATA_MAPPED_OWN, /* the file's own */
+};
+
 struct inode_data {
 	struct page_tree pages; /* [o] */
 	uint64_t size_bytes; /* [o] changes under [w] */
 	const uint8_t *archive; /* [I] contents in the image; NULL: none */
 	uint64_t archive_bytes; /* [o] how much of it still counts where there is no page */
-	bool mapped; /* [o] was mapped once: changes have to reach mappings */
+	enum data_mapping mapping; /* [o] */
+	bool opened_to_write; /* [o] once */
 	uint32_t seals; /* [o] memfd: F_SEAL_* */
 	struct fs_mutex write_mutex; /* writes, truncation */
 };

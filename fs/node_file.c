@@ -106,10 +106,8 @@ static int regular_map(struct file *f, bool shared, bool write, struct vm_object
 
 	if (shared && write && i->data.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
+	data_note_mapping(i, shared);
 	inode_get(i);
-	spin_lock(&i->lock);
-	i->data.mapped = true;
-	spin_unlock(&i->lock);
 	*out = &i->vm_object;
 	return 0;
 }
@@ -163,6 +161,8 @@ int node_open(struct inode *i, uint32_t flags, struct file **out)
 {
 	const struct file_ops *ops = inode_is_dir(i) ? &dir_ops : &regular_ops;
 
+	if (ops == &regular_ops && (flags & O_ACCMODE) != O_RDONLY)
+		data_note_writer(i);
 	return file_alloc(flags & O_PATH ? &path_ops : ops, NULL, flags, out);
 }
 

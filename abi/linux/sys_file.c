@@ -137,6 +137,8 @@ static long seals(struct file *f, uint32_t command, uint64_t arg)
 
 static long set_file_flags(struct file *f, uint32_t flags)
 {
+	if (flags & ~file_flags(f) & O_DIRECT)
+		return -EINVAL; /* neither files in memory nor pipes have it */
 	file_set_flags(f, flags);
 	return 0;
 }

@@ -21,7 +21,7 @@
 
 #define IOV_MAX 1024u
 #define IOV_ON_STACK 16u
-#define BOUNCE_BYTES (64 * KIB)
+#define BOUNCE_BYTES (64 * KIB) /* or less, when memory is in small pieces */
 
 STATIC_ASSERT(sizeof(struct iovec) == sizeof(struct uio_range), "copied in as it is");
 
@@ -202,7 +202,8 @@ struct transfer {
 	struct file *in, *out;
 	int64_t in_at, out_at; /* out_at: FILE_AT_POSITION for streams */
 	uint64_t left_bytes;
-	char *bounce; /* BOUNCE_BYTES */
+	char *bounce;
+	uint64_t bounce_bytes;
 };
 
 /* One piece; what out did not take is not taken from in. */
@@ -211,7 +212,7 @@ static long transfer_piece(struct transfer *t)
 	struct uio u;
 	long got, put;
 
-	uio_init_kernel(&u, t->bounce, MIN(t->left_bytes, BOUNCE_BYTES));
+	uio_init_kernel(&u, t->bounce, MIN(t->left_bytes, t->bounce_bytes));
 	got = file_read(t->in, &u, t->in_at);
 	if (got <= 0)
 		return got;
@@ -232,7 +233,11 @@ static long transfer_all(struct transfer *t)
 {
 	long done = 0;
 
-	t->bounce = kmem_alloc(BOUNCE_BYTES);
+	if (t->left_bytes == 0)
+		return 0;
+	t->bounce_bytes = MIN(BOUNCE_BYTES, ROUND_UP(t->left_bytes, PAGE_SIZE));
+	while (t->bounce_bytes >= PAGE_SIZE && !(t->bounce = kmem_alloc(t->bounce_bytes)))
+		t->bounce_bytes /= 2;
 	if (!t->bounce)
 		return -ENOMEM;
 	while (t->left_bytes > 0) {
