@@ -87,8 +87,8 @@ void linux_handle_syscall(struct trapframe *tf)
 	else
 		result = likely(e->handler != NULL) ? e->handler(&a) : -e->error;
 	tf->rax = (uint64_t)result; /* (1) */
-	if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND))
-		atomic_store_explicit(&thread_current()->signal_work, true, memory_order_relaxed); /* (2) */
+	if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND)) /* (2) */
+		atomic_store_explicit(&thread_current()->signal_work, true, memory_order_relaxed);
 }
 
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)
@@ -126,7 +126,8 @@ void syscalls_report(void (*line)(const char *text, void *arg), void *arg)
 			fmt_snprintf(text, sizeof(text), "syscall_%s %llu calls", entries[i].name,
 				(unsigned long long)n);
 		else
-			fmt_snprintf(text, sizeof(text), "syscall_%u %llu calls", i, (unsigned long long)n);
+			fmt_snprintf(text, sizeof(text), "syscall_%u %llu calls", i,
+				(unsigned long long)n);
 		line(text, arg);
 	}
 }

@@ -51,7 +51,7 @@ enum {
 };
 
 static struct {
-	_Atomic uint32_t mxcsr_mask; /* [a] bits of MXCSR that may be set; 0: no state was saved yet */
+	_Atomic uint32_t mxcsr_mask; /* [a] bits that may be set; 0: no state was saved yet */
 } sigframe;
 
 STATIC_ASSERT(sizeof(struct _fpx_sw_bytes) == FXSAVE_BYTES - FXSAVE_SW, "sw_reserved");
@@ -109,12 +109,26 @@ static void fill_registers(struct sigcontext *sc, const struct trapframe *tf,
 	const struct signal_info *info)
 {
 	*sc = (struct sigcontext){
-		.r8 = tf->r8, .r9 = tf->r9, .r10 = tf->r10, .r11 = tf->r11,
-		.r12 = tf->r12, .r13 = tf->r13, .r14 = tf->r14, .r15 = tf->r15,
-		.rdi = tf->rdi, .rsi = tf->rsi, .rbp = tf->rbp, .rbx = tf->rbx,
-		.rdx = tf->rdx, .rax = tf->rax, .rcx = tf->rcx, .rsp = tf->rsp,
-		.rip = tf->rip, .eflags = tf->rflags,
-		.cs = (uint16_t)tf->cs, .ss = (uint16_t)tf->ss,
+		.r8 = tf->r8,
+		.r9 = tf->r9,
+		.r10 = tf->r10,
+		.r11 = tf->r11,
+		.r12 = tf->r12,
+		.r13 = tf->r13,
+		.r14 = tf->r14,
+		.r15 = tf->r15,
+		.rdi = tf->rdi,
+		.rsi = tf->rsi,
+		.rbp = tf->rbp,
+		.rbx = tf->rbx,
+		.rdx = tf->rdx,
+		.rax = tf->rax,
+		.rcx = tf->rcx,
+		.rsp = tf->rsp,
+		.rip = tf->rip,
+		.eflags = tf->rflags,
+		.cs = (uint16_t)tf->cs,
+		.ss = (uint16_t)tf->ss,
 	};
 	if (tf->vector < TRAP_IRQ_FIRST) {
 		sc->trapno = tf->vector;
@@ -180,7 +194,8 @@ static int place_frame(const struct thread *t, const struct trapframe *tf, bool 
 	} else {
 		sp -= SIGFRAME_RED_ZONE;
 	}
-	*fpu = ROUND_DOWN(sp - arch_fpu_bytes() - SIGFRAME_MAGIC2_BYTES, (uint64_t)SIGFRAME_FPU_ALIGN);
+	*fpu = ROUND_DOWN(sp - arch_fpu_bytes() - SIGFRAME_MAGIC2_BYTES,
+		(uint64_t)SIGFRAME_FPU_ALIGN);
 	*frame = ROUND_DOWN(*fpu - sizeof(struct sigframe), 16ul) - 8;
 	/* A frame that left the altstack would run over whatever lies below it. */
 	if ((on_altstack || enters) && (*frame <= t->altstack_ua || *frame > sp))
@@ -332,7 +347,8 @@ int sigframe_load(struct trapframe *tf)
 		return -EFAULT;
 	if (f.uc.uc_mcontext.rip >= ARCH_USER_END)
 		return -EFAULT;
-	area = kmem_alloc(arch_fpu_bytes()); /* (2): copying may sleep, and a switch overwrites t's */
+	/* (2) A copy: copying from the program may sleep, and a switch overwrites t's area. */
+	area = kmem_alloc(arch_fpu_bytes());
 	if (!area)
 		return -ENOMEM;
 	fpu_ua = (uint64_t)f.uc.uc_mcontext.fpstate;

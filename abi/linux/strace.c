@@ -158,11 +158,11 @@ static void show_prot(struct text *t, uint64_t v)
 
 static void show_cloneflags(struct text *t, uint64_t v)
 {
-	static const struct flag_name names[] = { { CLONE_VM, "CLONE_VM" }, { CLONE_FS, "CLONE_FS" },
-		{ CLONE_FILES, "CLONE_FILES" }, { CLONE_SIGHAND, "CLONE_SIGHAND" },
-		{ CLONE_THREAD, "CLONE_THREAD" }, { CLONE_SYSVSEM, "CLONE_SYSVSEM" },
-		{ CLONE_SETTLS, "CLONE_SETTLS" }, { CLONE_VFORK, "CLONE_VFORK" },
-		{ CLONE_PIDFD, "CLONE_PIDFD" } };
+	static const struct flag_name names[] = { { CLONE_VM, "CLONE_VM" },
+		{ CLONE_FS, "CLONE_FS" }, { CLONE_FILES, "CLONE_FILES" },
+		{ CLONE_SIGHAND, "CLONE_SIGHAND" }, { CLONE_THREAD, "CLONE_THREAD" },
+		{ CLONE_SYSVSEM, "CLONE_SYSVSEM" }, { CLONE_SETTLS, "CLONE_SETTLS" },
+		{ CLONE_VFORK, "CLONE_VFORK" }, { CLONE_PIDFD, "CLONE_PIDFD" } };
 
 	put_flags(t, v, names, ARRAY_LEN(names));
 }
@@ -177,9 +177,9 @@ static void show_name(struct text *t, uint64_t v, const char *const *names, size
 
 static void show_futexop(struct text *t, uint64_t v)
 {
-	static const char *const names[] = { "FUTEX_WAIT", "FUTEX_WAKE", "FUTEX_FD", "FUTEX_REQUEUE",
-		"FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP", "FUTEX_LOCK_PI", "FUTEX_UNLOCK_PI",
-		"FUTEX_TRYLOCK_PI", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET" };
+	static const char *const names[] = { "FUTEX_WAIT", "FUTEX_WAKE", "FUTEX_FD",
+		"FUTEX_REQUEUE", "FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP", "FUTEX_LOCK_PI",
+		"FUTEX_UNLOCK_PI", "FUTEX_TRYLOCK_PI", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET" };
 
 	show_name(t, v & (uint32_t)FUTEX_CMD_MASK, names, ARRAY_LEN(names));
 	if (v & FUTEX_PRIVATE_FLAG)
@@ -204,11 +204,11 @@ static void show_how(struct text *t, uint64_t v)
 
 static const char *signal_name(int signo)
 {
-	static const char *const names[] = { "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP",
-		"SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE",
-		"SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN",
-		"SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",
-		"SIGPWR", "SIGSYS" };
+	static const char *const names[] = { "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL",
+		"SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV",
+		"SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",
+		"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ",
+		"SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS" };
 
 	return signo >= 0 && (size_t)signo < ARRAY_LEN(names) ? names[signo] : NULL;
 }
@@ -268,13 +268,28 @@ static const struct {
 	const char *kind;
 	void (*show)(struct text *t, uint64_t v);
 } kinds[] = {
-	{ "fd", show_int }, { "int", show_int }, { "uint", show_unsigned }, { "hex", show_hex },
-	{ "ptr", show_pointer }, { "str", show_string }, { "len", show_unsigned },
-	{ "off", show_signed }, { "flags", show_hex }, { "prot", show_prot },
-	{ "mapflags", show_mapflags }, { "sig", show_signal }, { "mode", show_mode },
-	{ "dirfd", show_dirfd }, { "ts", show_timespec }, { "clock", show_clock },
-	{ "sigset", show_sigset }, { "how", show_how }, { "cloneflags", show_cloneflags },
-	{ "futexop", show_futexop }, { "rlimit", show_int }, { "prctl", show_int },
+	{ "fd", show_int },
+	{ "int", show_int },
+	{ "uint", show_unsigned },
+	{ "hex", show_hex },
+	{ "ptr", show_pointer },
+	{ "str", show_string },
+	{ "len", show_unsigned },
+	{ "off", show_signed },
+	{ "flags", show_hex },
+	{ "prot", show_prot },
+	{ "mapflags", show_mapflags },
+	{ "sig", show_signal },
+	{ "mode", show_mode },
+	{ "dirfd", show_dirfd },
+	{ "ts", show_timespec },
+	{ "clock", show_clock },
+	{ "sigset", show_sigset },
+	{ "how", show_how },
+	{ "cloneflags", show_cloneflags },
+	{ "futexop", show_futexop },
+	{ "rlimit", show_int },
+	{ "prctl", show_int },
 };
 
 static bool is_word(const char *at, size_t n, const char *word)

@@ -222,7 +222,8 @@ long sys_prctl(const struct sysargs *a)
 	case PR_SET_NAME:
 		return set_name(a->arg[1]);
 	case PR_GET_NAME:
-		return user_copy_out(a->arg[1], thread_current()->name, sizeof(thread_current()->name));
+		return user_copy_out(a->arg[1], thread_current()->name,
+			sizeof(thread_current()->name));
 	case PR_SET_KEEPCAPS:
 		if (a->arg[1] > 1)
 			return -EINVAL;
@@ -330,7 +331,8 @@ long sys_getrusage(const struct sysargs *a)
 		return -EINVAL;
 	memset(&r, 0, sizeof(r));
 	if (who != RUSAGE_CHILDREN) {
-		ns = who == RUSAGE_SELF ? sched_process_cpu_ns() : sched_thread_cpu_ns(thread_current());
+		ns = who == RUSAGE_SELF ? sched_process_cpu_ns()
+					: sched_thread_cpu_ns(thread_current());
 		vm_get_stats(&vm);
 		r.ru_maxrss = (long)(vm.resident_pages * (PAGE_SIZE / KIB));
 	}

@@ -28,7 +28,8 @@ static bool is_signal(int32_t signo)
 }
 
 /* ------------------------------------------------------------------ actions */
-STATIC_ASSERT(sizeof(struct signal_action) == 32, "kernel's sigaction: handler, flags, restorer, mask");
+STATIC_ASSERT(sizeof(struct signal_action) == 32,
+	"kernel's sigaction: handler, flags, restorer, mask");
 STATIC_ASSERT(__builtin_offsetof(struct signal_action, restorer) == 16, "kernel's sigaction");
 
 long sys_rt_sigaction(const struct sysargs *a)
@@ -65,10 +66,8 @@ long sys_sigaltstack(const struct sysargs *a)
 {
 	struct thread *t = thread_current();
 	uint64_t sp = a->frame->rsp;
-	stack_t fresh, old = {
-		.ss_sp = (void *)t->altstack_ua,
-		.ss_size = t->altstack_bytes,
-	};
+	stack_t old = { .ss_sp = (void *)t->altstack_ua, .ss_size = t->altstack_bytes };
+	stack_t fresh;
 	int err;
 
 	if (!t->altstack_bytes)

@@ -213,7 +213,8 @@ static long wake(const struct sysargs *a, uint32_t bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	return futex_wake(a->arg[0], count > 0 ? (uint32_t)count : 1, bitset); /* Linux wakes one for 0 */
+	/* Linux wakes one for 0, too. */
+	return futex_wake(a->arg[0], count > 0 ? (uint32_t)count : 1, bitset);
 }
 
 static long requeue(const struct sysargs *a, bool check)

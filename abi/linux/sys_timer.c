@@ -55,7 +55,12 @@ RB_HEAD(alarm_tree, alarm);
 static void fire(struct timer *t);
 
 #define ITIMER(clock, number) \
-	{ .timer = { .fire = fire }, .kind = (clock), .info = { .signo = (number), .code = SI_KERNEL } }
+	{ \
+		.timer = { .fire = fire }, .kind = (clock), .info = { \
+			.signo = (number), \
+			.code = SI_KERNEL \
+		} \
+	}
 
 static struct {
 	struct fs_mutex mutex;
@@ -246,7 +251,8 @@ static int load_event(struct sigevent *ev, uaddr_t ua)
 	if (user_copy_in(ev, ua, sizeof(*ev)))
 		return -EFAULT;
 	err = check_event(ev);
-	if (!err && ev->sigev_notify == SIGEV_THREAD_ID && !thread_find(is_tid, &ev->_sigev_un._tid))
+	if (!err && ev->sigev_notify == SIGEV_THREAD_ID &&
+		!thread_find(is_tid, &ev->_sigev_un._tid))
 		return -EINVAL;
 	return err;
 }
@@ -417,7 +423,8 @@ static struct setting change_itimer(struct alarm *al, const struct setting *fres
 static int store_itimerval(uaddr_t ua, const struct setting *s)
 {
 	struct __kernel_old_timeval tv[2] = {
-		{ (long)(s->interval_ns / NS_PER_S), (long)(s->interval_ns % NS_PER_S / NS_PER_US) },
+		{ (long)(s->interval_ns / NS_PER_S),
+			(long)(s->interval_ns % NS_PER_S / NS_PER_US) },
 		{ (long)(s->value_ns / NS_PER_S), (long)(s->value_ns % NS_PER_S / NS_PER_US) },
 	};
 
@@ -460,5 +467,5 @@ long sys_alarm(const struct sysargs *a)
 	struct setting fresh = { .value_ns = (uint64_t)(uint32_t)a->arg[0] * NS_PER_S };
 	struct setting old = change_itimer(&timers.itimers[ITIMER_REAL], &fresh);
 
-	return (long)((old.value_ns + NS_PER_S - 1) / NS_PER_S); /* Linux rounds to the nearest, not to 0 */
+	return (long)((old.value_ns + NS_PER_S - 1) / NS_PER_S); /* 0 would say that none was set */
 }

@@ -62,15 +62,18 @@ static bool is_ignored_locked(int signo)
 
 	if (handler == HANDLER_IGNORE)
 		return true;
-	return handler == HANDLER_DEFAULT && (SIGNAL_BIT(signo) & (DEFAULT_IGNORED | DEFAULT_STOPS));
+	return handler == HANDLER_DEFAULT &&
+		(SIGNAL_BIT(signo) & (DEFAULT_IGNORED | DEFAULT_STOPS));
 }
 
 static bool ignore_locked(int signo)
 {
 	if (!is_ignored_locked(signo))
 		return false;
-	if (signals.actions[signo - 1].handler == HANDLER_DEFAULT && (SIGNAL_BIT(signo) & DEFAULT_STOPS))
-		log_info("signal %d would stop the program: ignored, nobody could continue it", signo);
+	if (signals.actions[signo - 1].handler == HANDLER_DEFAULT &&
+		(SIGNAL_BIT(signo) & DEFAULT_STOPS))
+		log_info("signal %d would stop the program: ignored, nobody could continue it",
+			signo);
 	return true;
 }
 

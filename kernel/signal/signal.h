@@ -9,7 +9,7 @@
 #include "kernel/sched/thread.h"
 
 #define SIGNALS_MAX 64
-#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+#define SIGNAL_BIT(n) (1ull << ((n)-1))
 
 /* What the handler is told; 0 in fields that the kind does not use. Values are Linux's. */
 struct signal_info {
@@ -31,7 +31,8 @@ struct signal_action {
 
 void signal_init(void);
 void signal_get_action(int signo, struct signal_action *out);
-void signal_set_action(int signo, const struct signal_action *act); /* also drops pending ones that are now ignored */
+/* Also drops pending ones that are now ignored. */
+void signal_set_action(int signo, const struct signal_action *act);
 /* Asynchronous. Ignored signals vanish; a standard one that is pending stays one. */
 void signal_send_thread(struct thread *t, const struct signal_info *info);
 /* The same to the program's thread of that number, alive or not; signo 0 only asks. -ESRCH. */
@@ -51,7 +52,8 @@ int signal_take_set(uint64_t set, struct signal_info *info);
  * on return to the program. */
 void signal_deliver(struct trapframe *tf);
 /* Upcall, abi/linux/sigframe.c: builds the frame for info, redirects tf to the handler. -EFAULT when the stack is bad. */
-int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info, const struct signal_action *act, uint64_t mask_to_save) must_check;
+int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
+	const struct signal_action *act, uint64_t mask_to_save) must_check;
 /* Upcall, abi/linux/dispatch.c: before a handler runs or none does: an interrupted call in tf is
  * set to restart or to EINTR. act NULL: no handler runs. */
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act);

@@ -302,7 +302,8 @@ static void *wait_for_condition(void *arg)
 		uint32_t seen = atomic_load(&condition);
 
 		/* 0 comes only from a wake, directly or after having been moved to the gate. Some time out. */
-		if (!futex_wait(at(&condition), seen, clock_now_ns() + (i % 3) * 10 * NS_PER_MS, UINT32_MAX))
+		if (!futex_wait(at(&condition), seen, clock_now_ns() + (i % 3) * 10 * NS_PER_MS,
+			    UINT32_MAX))
 			atomic_fetch_add(&passed, 1);
 	}
 	atomic_fetch_add(&finished, 1);

@@ -28,7 +28,13 @@ bool altstack_holds(const struct thread *t, uint64_t sp);
 int altstack_set(struct thread *t, const stack_t *st, uint64_t sp);
 int sigframe_load(struct trapframe *tf);
 
-enum { XSAVE_BYTES = 832, STACK_BYTES = 64 << 10, MASK = 7, HANDLER = 0x401000, RESTORER = 0x402000 };
+enum {
+	XSAVE_BYTES = 832,
+	STACK_BYTES = 64 << 10,
+	MASK = 7,
+	HANDLER = 0x401000,
+	RESTORER = 0x402000
+};
 
 struct options options;
 extern struct cpu host_cpus[2];
@@ -47,7 +53,8 @@ static struct {
 /* ------------------------------------------------------------------ the kernel's surroundings */
 static bool is_bad(uint64_t addr, size_t n)
 {
-	return addr < 0x10000 || addr >= ARCH_USER_END || (addr < t.bad_end && addr + n > t.bad_start);
+	return addr < 0x10000 || addr >= ARCH_USER_END ||
+		(addr < t.bad_end && addr + n > t.bad_start);
 }
 
 int user_copy_in(void *dst, uaddr_t src, size_t n)
@@ -202,7 +209,8 @@ static void test_layout(size_t area_bytes)
 	CHECK_EQ(uc->uc_sigmask.__val[0], 0x55aa);
 	fp = (uint64_t)uc->uc_mcontext.fpregs;
 	CHECK_EQ(fp % 64, 0);
-	CHECK(fp >= tf.rsp + 440 && fp + area_bytes + 4 <= before.rsp - 128); /* red zone untouched */
+	CHECK(fp >= tf.rsp + 440 &&
+		fp + area_bytes + 4 <= before.rsp - 128); /* red zone untouched */
 	CHECK_EQ(uc->uc_mcontext.fpregs->mxcsr, 0x1fa0);
 	CHECK_EQ(uc->uc_flags & 1, area_bytes > 512);
 	if (area_bytes > 512) {

@@ -107,7 +107,8 @@ static void reset(void)
 
 	for (unsigned i = 0; i < THREADS; i++) {
 		kmem_free(t.threads[i].siginfo);
-		t.threads[i] = (struct thread){ .tid = (int32_t)i + 1, .arch = { .fpu = &vector_state } };
+		t.threads[i] = (struct thread){ .tid = (int32_t)i + 1,
+			.arch = { .fpu = &vector_state } };
 	}
 	t.threads[THREADS - 1].arch.fpu = NULL;
 	memset(t.kicks, 0, sizeof(t.kicks));
@@ -116,7 +117,8 @@ static void reset(void)
 	t.ended_by = 0;
 	be(0);
 	for (int s = 1; s <= SIGNALS_MAX; s++) {
-		signal_set_action(s, &(struct signal_action){ .handler = 1 }); /* drops what is pending */
+		/* Ignoring a signal drops it where it is pending. */
+		signal_set_action(s, &(struct signal_action){ .handler = 1 });
 		signal_set_action(s, &none);
 	}
 }
@@ -128,7 +130,9 @@ static void handle(int signo, uint64_t flags, uint64_t mask)
 
 static void send_to(unsigned i, int signo)
 {
-	CHECK_EQ(signal_send_tid((int32_t)i + 1, &(struct signal_info){ .signo = signo, .code = -6 }), 0);
+	CHECK_EQ(signal_send_tid((int32_t)i + 1,
+			 &(struct signal_info){ .signo = signo, .code = -6 }),
+		0);
 }
 
 static void send_all(int signo)
@@ -359,7 +363,9 @@ static void test_queue(void)
 	CHECK_EQ(signal_take_set(UINT64_MAX, &info), 35);
 
 	for (int i = 0; i < 5; i++) { /* a timer's signal only counts */
-		info = (struct signal_info){ .signo = SIGPROF, .code = -2, .timer_id = 7, .overrun = i };
+		info = (struct signal_info){
+			.signo = SIGPROF, .code = -2, .timer_id = 7, .overrun = i
+		};
 		signal_send_process(&info);
 	}
 	CHECK_EQ(signal_take_set(SIGNAL_BIT(SIGPROF), &info), SIGPROF);

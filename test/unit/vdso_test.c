@@ -40,7 +40,8 @@ static struct {
 static void load(const char *path)
 {
 	FILE *f = fopen(path, "rb");
-	char *at = mmap(NULL, PAGE + VDSO_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = mmap(NULL, PAGE + VDSO_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
 
 	CHECK(f != NULL);
 	CHECK(at != MAP_FAILED);
@@ -199,7 +200,8 @@ static void test_other_clocks(void)
 {
 	struct timespec ts = { 0 };
 
-	CHECK_EQ(get_time(CLOCK_THREAD_CPUTIME_ID, &ts), 0); /* by a real system call: the host's answer */
+	CHECK_EQ(get_time(CLOCK_THREAD_CPUTIME_ID, &ts),
+		0); /* by a real system call: the host's answer */
 	CHECK(ts.tv_sec || ts.tv_nsec);
 	CHECK_EQ(get_time(12345, &ts), -22); /* EINVAL */
 }

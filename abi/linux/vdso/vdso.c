@@ -62,9 +62,9 @@ static long call(long number, uint64_t a, uint64_t b)
 	long result;
 
 	__asm__ volatile("syscall"
-		: "=a"(result)
-		: "a"(number), "D"(a), "S"(b)
-		: "rcx", "r11", "memory");
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b)
+			 : "rcx", "r11", "memory");
 	return result;
 }
 
