@@ -20,6 +20,7 @@
 #include "drivers/virtio/console_priv.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/options.h"
+#include "kernel/process.h"
 #include "kernel/stats.h"
 #include "kernel/time/clock.h"
 #include "lib/string.h"
@@ -153,8 +154,9 @@ static int take_buffer(struct console_out *o, bool nonblock, struct console_buff
 
 	console_enter(&console.lock);
 	while (!err) {
-		if (is_broken()) {
-			err = -EIO;
+		if (is_broken() || process_is_ending()) {
+			/* After the program's end nothing is written any more, as on Linux. */
+			err = is_broken() ? -EIO : -ERESTARTSYS;
 			break;
 		}
 		*out = try_take_locked(o);
@@ -265,13 +267,15 @@ bool console_streams_are_drained(void)
 void console_streams_rest(void)
 {
 	struct console_out *o;
+	int err = 0;
 
 	console_enter(&console.lock);
 	o = is_drained_locked(&console.out) ? &console.err : &console.out;
 	o->want_room = true;
 	if (!o->port || !virtq_interrupts_on(&o->port->tx))
-		(void)(waitq_wait(&o->room, &console.lock, clock_now_ns() + REST_NS, 0) == 0);
+		err = waitq_wait(&o->room, &console.lock, clock_now_ns() + REST_NS, 0);
 	console_leave(&console.lock);
+	(void)err; /* woken or late: the caller looks again */
 }
 
 void console_panic_write(enum hostchan_stream s, const void *data, uint32_t bytes)

@@ -169,6 +169,8 @@ static void test_slow_end(void)
 	host_ports[STDIO].may_take = 0;
 	CHECK_EQ(guest_write(HOSTCHAN_STDOUT, data, sizeof(data), true), sizeof(data));
 	host_console.while_waiting = host_takes_a_page;
+	host_console.is_ending = true;
+	CHECK_EQ(guest_write(HOSTCHAN_STDOUT, data, 1, false), -ERESTARTSYS); /* another thread */
 	hostchan_finish(GOSOLO_EXIT_CODE, 0, "");
 	CHECK(host_console.waits >= 12);
 	CHECK_EQ(host_ports[STDIO].count, sizeof(data));

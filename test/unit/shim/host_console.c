@@ -74,6 +74,11 @@ void boot_report(void (*line)(const char *text, void *arg), void *arg)
 	line("boot.test 1 ns", arg);
 }
 
+bool process_is_ending(void)
+{
+	return host_console.is_ending;
+}
+
 uint64_t stat_sum(enum stat s)
 {
 	return (uint64_t)s;

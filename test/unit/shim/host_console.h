@@ -23,6 +23,7 @@ extern struct host_port host_ports[PORTS + 1];
 
 struct host_console {
 	bool host_is_late; /* PORT_OPEN does not come by itself */
+	bool is_ending; /* the program has ended */
 	unsigned opened; /* bit per port that the guest opened */
 	void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes);
 	uint64_t now_ns;
