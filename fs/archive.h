@@ -20,7 +20,7 @@ struct archive_entry {
 	int64_t mtime_ns;
 };
 
-/* Remembers the archive. -EINVAL: header is wrong. NULL or 0 bytes: no archive, nothing is found. */
+/* Remembers the archive. -EINVAL: header is wrong. NULL or 0 bytes: there is none. */
 int archive_init(const void *archive, uint64_t bytes) must_check;
 /* -ENOENT: none, or bad. Node 0 is the root directory. */
 int archive_get(uint32_t index, struct archive_entry *out) must_check;

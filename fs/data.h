@@ -8,7 +8,8 @@
 
 /* Bytes moved, 0 at the end; -EFAULT. Sleeps. */
 long data_read(struct inode *i, struct uio *u, uint64_t offset_bytes) must_check;
-/* append: at the end, whatever offset says; *end is where it stopped. -ENOSPC -EFBIG -EPERM (seals). */
+/* append: at the end, whatever offset says; *end is where it stopped. -ENOSPC, -EFBIG, -EPERM
+ * (seals). */
 long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool append,
 	uint64_t *end) must_check;
 int data_truncate(struct inode *i, int64_t bytes) must_check;

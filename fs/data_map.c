@@ -74,7 +74,7 @@ void data_note_writer(struct inode *i)
 	leave_archive_frames(i, old, now);
 }
 
-/* The archive's frame of a whole page, with a reference; PFN_NONE: the file has its own, or must. */
+/* The archive's frame of a whole page, with a reference; PFN_NONE: it must be the file's own. */
 static pfn_t get_archive_frame(struct inode *i, uint64_t index)
 {
 	const struct inode_data *d = &i->data;

@@ -1,5 +1,5 @@
 /*
- * file.h: an open file, whatever is behind it: the interface that files, pipes and sockets implement.
+ * file.h: an open file: the interface that files, pipes and sockets implement.
  *
  * struct file is the open file description: dup shares it. Letters: [I] immutable, [a] atomic,
  * [f] the file's own lock.
@@ -22,8 +22,9 @@ struct vm_object;
 
 struct file_ops {
 	const char *kind; /* "socket:", "pipe:", "anon_inode:[eventpoll]": for /proc/self/fd */
-	/* Bytes moved, 0 at the end, -errno. May sleep. offset_bytes: where, or FILE_AT_POSITION for
-	 * the file's own position or for streams. NULL: -EINVAL (-EBADF by mode is checked before). */
+	/* Bytes moved, 0 at the end, -errno. May sleep. offset_bytes: where, or FILE_AT_POSITION
+	 * for the file's own position or for streams. NULL: -EINVAL (-EBADF by mode is checked
+	 * before). */
 	long (*read)(struct file *f, struct uio *u, int64_t offset_bytes);
 	long (*write)(struct file *f, struct uio *u, int64_t offset_bytes);
 	/* EPOLL* bits that hold now. NULL: not pollable, and epoll_ctl gives -EPERM. */

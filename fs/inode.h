@@ -1,5 +1,5 @@
 /*
- * inode.h: a node of the tree: a file, directory, link, device or generated file, apart from its names.
+ * inode.h: a node of the tree, apart from its names: file, directory, link, device, generated file.
  *
  * Letters: [I] immutable; [a] atomic; [o] the inode's own lock (LOCK_OBJECT); [t] the tree's lock
  * (LOCK_FS, fs/tree_priv.h); [w] the data's write mutex.
@@ -39,8 +39,8 @@ struct inode_ops {
 	int (*list)(struct inode *dir, uint64_t after, struct dir_item *out);
 	/* Symbolic links whose target is made up. Length. Under the tree's lock. */
 	long (*readlink)(struct inode *i, char *buf, size_t size);
-	/* Links that lead somewhere without a path: *to with a reference, or *file with one. Under the
-	 * tree's lock. */
+	/* Links that lead somewhere without a path: *to with a reference, or *file with one. Under
+	 * the tree's lock. */
 	int (*follow)(struct inode *i, struct inode **to, struct file **file);
 	void (*free)(struct inode *i); /* private */
 };
@@ -69,8 +69,8 @@ struct inode_dir {
 	struct inode *last_parent; /* [t] of a removed directory, with a reference: for ".." */
 };
 
-/* Which frames mappings get for pages that are in the archive. A file's own frame would cost memory;
- * the archive's serves as long as no mapping could see a difference. */
+/* Which frames mappings get for pages that are in the archive. A file's own frame would cost
+ * memory; the archive's serves as long as no mapping could see a difference. */
 enum data_mapping {
 	DATA_UNMAPPED,
 	DATA_MAPPED_PRIVATE, /* only private mappings so far: the archive's; need not see writes */

@@ -1,5 +1,5 @@
 /*
- * lock.h: advisory locks: flock (whole file) and record locks (POSIX and open-file-description ones).
+ * lock.h: advisory locks: flock (whole file) and record locks (POSIX and OFD ones).
  */
 #pragma once
 

@@ -2,7 +2,7 @@
  * page_tree.c: page index -> frame.
  *
  * What:       nodes of 64 slots; height h covers 64^h pages. A file of one page needs no node.
- * Invariants: (1) a slot is 0 or, at height 1, a frame, above it a node. (2) pages counts the frames.
+ * Invariants: (1) a slot is 0 or, at height 1, a frame, above it a node. (2) pages counts frames.
  * Locking:    the owner's.
  * Failure:    -ENOMEM leaves the tree as it was, possibly higher.
  * Source:     Linux's radix tree, without tags.

@@ -1,5 +1,5 @@
 /*
- * page_tree.h: page index -> frame, for sparse files: a radix tree that grows with the highest index.
+ * page_tree.h: page index -> frame, for sparse files: a radix tree, as high as the last index needs.
  *
  * Holds one reference of each frame it contains. No lock of its own: the owner's guards it.
  */

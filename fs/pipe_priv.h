@@ -7,7 +7,7 @@
 #include "fs/pipe.h"
 #include "kernel/sched/waitq.h"
 
-/* Letters: [I] immutable; [a] atomic; [lock] the pipe's lock, LOCK_PIPE. (2): see fs/pipe_ring.c. */
+/* Letters: [I] immutable; [a] atomic; [lock] the pipe's, LOCK_PIPE. (2): see fs/pipe_ring.c. */
 struct pipe {
 	struct spinlock lock;
 	_Atomic uint32_t refs; /* [a] open ends, and the FIFO's inode */
@@ -19,8 +19,8 @@ struct pipe {
 	uint64_t read_pos, write_pos; /* [lock] */
 	bool reader_busy, writer_busy; /* [lock] (2) */
 	struct waitq wait_read, wait_write, wait_open; /* [lock] */
-	/* As on Linux each end has its own, so that a read is no edge for a reader. Ends that do both
-	 * are on the first, which then hears everything. */
+	/* As on Linux each end has its own, so that a read is no edge for a reader. Ends that do
+	 * both are on the first, which then hears everything. */
 	struct pollq pollq_read, pollq_write;
 	uint32_t both; /* [lock] open ends that read and write */
 	uint64_t inode_number; /* [I] */

@@ -25,7 +25,7 @@ struct walk;
 /* A new node of the mode's type at w's name; *out with a reference. */
 int tree_make_locked(struct walk *w, uint32_t mode, struct inode **out) must_check;
 
-/* ------------------------------------------------------------------ fs/dir.c: caller holds the lock */
+/* ------------------------------------------------------------------ fs/dir.c: under the lock */
 /* *out with a reference; -ENOENT, -ENOMEM. */
 int dir_find_locked(struct inode *dir, const char *name, size_t len, struct inode **out) must_check;
 /* The name must be free. Adds a reference and a link. */
@@ -37,7 +37,7 @@ int dir_entry_locked(struct inode *dir, const char *name, size_t len,
 struct inode *dir_take_locked(struct dir_entry *e);
 int dir_is_empty_locked(struct inode *dir, bool *empty) must_check;
 void dir_swap_locked(struct dir_entry *a, struct dir_entry *b);
-/* First item with order > after; . is 1, .. is 2. -ENOENT: no more; -ENOMEM. Takes the lock itself. */
+/* First item with order > after; . is 1, .. is 2. -ENOENT: no more; -ENOMEM. Takes the lock. */
 int dir_list(struct inode *dir, uint64_t after, struct dir_item *out) must_check;
 void dir_init(struct inode *dir);
 /* A directory that was just removed from parent. */

@@ -57,8 +57,8 @@ long vfs_get_cwd(char *buf, size_t size) must_check; /* bytes with NUL; -ERANGE,
 /* Path of a node by one of its names; " (deleted)" is added when it has none. Bytes, no NUL. */
 long vfs_inode_path(struct inode *i, char *buf, size_t size) must_check;
 uint32_t vfs_swap_umask(uint32_t mask);
-/* Goes through an open directory from its position; emit says false when it has no room for the item,
- * which is then the next one. emit may sleep. -ENOTDIR. */
+/* Goes through an open directory from its position; emit says false when it has no room for the
+ * item, which is then the next one. emit may sleep. -ENOTDIR. */
 int vfs_read_dir(struct file *f, bool (*emit)(const struct dir_item *item, void *arg),
 	void *arg) must_check;
 
@@ -81,7 +81,7 @@ void vfs_stat_anonymous(struct file_stat *out); /* of epoll, eventfd and the lik
 void vfs_init(void);
 /* Makes a directory and those above it; existing ones are fine. Absolute path. */
 int vfs_make_dirs(const char *path, uint32_t mode) must_check;
-/* A node of a special kind; -EEXIST is an error. *out without a reference of its own: the tree's. */
+/* A node of a special kind; -EEXIST is an error. *out without a reference of its own. */
 int vfs_make_special(const char *path, uint32_t mode, uint64_t special_device,
 	const struct inode_ops *ops, void *private, struct inode **out) must_check;
 /* A small file with given contents, replaced if it is there and is ours. */

@@ -24,6 +24,6 @@ void uio_init_ranges(struct uio *u, const struct uio_range *ranges, uint32_t cou
 void uio_init_kernel(struct uio *u, void *buf, uint64_t bytes);
 /* Copy min(n, left) bytes and advance. May sleep; no lock. Return the bytes copied, which are fewer
  * when a range is bad; -EFAULT when not one byte could be copied. */
-long uio_copy_to(struct uio *u, const void *src, uint64_t n) must_check; /* read: kernel -> program */
-long uio_copy_from(struct uio *u, void *dst, uint64_t n) must_check; /* write: program -> kernel */
+long uio_copy_to(struct uio *u, const void *src, uint64_t n) must_check; /* read */
+long uio_copy_from(struct uio *u, void *dst, uint64_t n) must_check; /* write */
 long uio_zero(struct uio *u, uint64_t n) must_check;

@@ -76,8 +76,7 @@ static int get_own_inode(int dirfd, struct fsargs_path *p, struct inode **out)
 	return 0;
 }
 
-int fsargs_inode_get(int dirfd, uaddr_t path_ua, uint32_t at_flags, bool follow,
-	struct inode **out)
+int fsargs_inode_get(int dirfd, uaddr_t path_ua, uint32_t at_flags, bool follow, struct inode **out)
 {
 	struct fsargs_path p;
 	int r = fsargs_path_get(dirfd, path_ua, (at_flags & AT_EMPTY_PATH) != 0, &p);

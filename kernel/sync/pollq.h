@@ -5,8 +5,8 @@
  * poll/select put watchers on it. The object calls pollq_notify after each change that may make
  * it ready: the edge. Spurious notifications are harmless, a missing one hangs a goroutine.
  *
- * Locking: pollq_notify may be called with locks ranked below LOCK_POLLQ held; it takes LOCK_POLLQ and
- * calls each watcher's notify under it, which may take LOCK_EPOLL and wake threads, nothing lower.
+ * Locking: pollq_notify may be called with locks ranked below LOCK_POLLQ held; it takes LOCK_POLLQ
+ * and calls each watcher's notify under it, which may take LOCK_EPOLL and wake threads, nothing lower.
  * pollq_add and pollq_take are called without LOCK_EPOLL.
  */
 #pragma once

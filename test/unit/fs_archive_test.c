@@ -2,8 +2,8 @@
 /*
  * fs_archive_test.c: the archive reader: what a good archive says, and that a bad one harms nobody.
  *
- * What:       a small archive in memory that ends where its allocation ends, so that ASan sees every
- *             read beyond it; then each of its bytes is changed, at random and one by one.
+ * What:       a small archive in memory that ends where its allocation ends, so that ASan sees
+ *             every read beyond it; then each of its bytes is changed, at random and one by one.
  * Invariants: (1) whatever archive_get gives lies inside the archive.
  * Locking:    one thread.
  * Failure:    aborts with the failed check.
