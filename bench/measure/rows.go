@@ -179,16 +179,23 @@ func loaded(name string) (file, memory float64) {
 	return file, memory
 }
 
-// measureMicro prints each line of micro from both guests side by side.
+// measureMicro prints each line of micro from both guests side by side: medians of three runs, taken
+// in turns.
 func measureMicro(cpus int) {
-	linux, _ := microLines(linuxRun("micro.cpio", true), cpus)
-	ours, names := microLines(oursRun("micro.image"), cpus)
+	ours, linux, units := map[string][]float64{}, map[string][]float64{}, map[string]string{}
+	var names []string
+	for i := 0; i < 3; i++ {
+		microLines(linuxRun("micro.cpio", true), cpus, linux, units)
+		names = microLines(oursRun("micro.image"), cpus, ours, units)
+	}
 	for _, name := range names {
-		fmt.Printf("%-18s %d %12s %12s\n", name, cpus, ours[name], linux[name])
+		row{name: fmt.Sprintf("%s_%d_cpu", name, cpus), unit: units[name],
+			ours: median(ours[name]), linux: median(linux[name])}.print()
 	}
 }
 
-func microLines(run command, cpus int) (values map[string]string, names []string) {
+// microLines runs micro once and adds what it prints to values; it returns the names in order.
+func microLines(run command, cpus int, values map[string][]float64, units map[string]string) (names []string) {
 	g, seen := launch(run(options{memory: 512, cpus: cpus}), "page-touch ")
 	if _, ok := g.await(seen, 5*time.Minute); !ok {
 		g.kill()
@@ -199,12 +206,14 @@ func microLines(run command, cpus int) (values map[string]string, names []string
 	case <-time.After(20 * time.Second):
 		g.kill()
 	}
-	values = map[string]string{}
 	for _, line := range strings.Split(g.text.String(), "\n") {
-		if f := strings.Fields(line); len(f) == 3 && (f[2] == "ns" || f[2] == "s") {
-			values[f[0]] = f[1] + " " + f[2]
-			names = append(names, f[0])
+		var name, unit string
+		var value float64
+		if n, _ := fmt.Sscan(line, &name, &value, &unit); n == 3 && (unit == "ns" || unit == "s") {
+			values[name] = append(values[name], value)
+			units[name] = unit
+			names = append(names, name)
 		}
 	}
-	return values, names
+	return names
 }
