@@ -1,11 +1,11 @@
 /*
  * config.c: the first device's address: static from the options, or by DHCP in the background.
  *
- * What:       starts the one or the other and never waits. DHCP's timers run only while it waits for
- *             an answer, and when a lease has to be renewed. The name servers go to
+ * What:       starts the one or the other and never waits. DHCP's timers run only while it waits
+ *             for an answer, and when a lease has to be renewed. The name servers go to
  *             /etc/resolv.conf when they are known (the static ones are written by fs).
- * Invariants: (1) lwIP's coarse minutes are counted from the clock when they are needed, not by waking
- *             once a minute.
+ * Invariants: (1) lwIP's coarse minutes are counted from the clock when they are needed, not by
+ *             waking once a minute.
  * Locking:    LOCK_NET. May sleep: the thread publish_resolv only.
  * Failure:    no memory, no server: one log line; DHCP goes on asking.
  * Source:     RFC 2131; lwIP 2.1.3 dhcp.c (timers).

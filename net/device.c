@@ -2,11 +2,11 @@
  * device.c: network devices as lwIP interfaces: frames in, frames out, ARP's seconds, routes.
  *
  * What:       a received frame stays in the driver's buffer, described by a pbuf that lives in the
- *             frame's own receiver_private; small ones are copied, so that a few bytes never hold a
- *             whole buffer. Sent packets go down as a list of segments, checksum left to the device
- *             where it can.
- * Invariants: (1) a buffer goes back to the driver exactly once, by rx->free. (2) ARP never keeps a
- *             packet that refers to a socket's memory: such packets are copied before they wait.
+ *             frame's own receiver_private; small ones are copied, so that a few bytes never hold
+ *             a whole buffer. Sent packets go down as a list of segments, checksum left to the
+ *             device where it can.
+ * Invariants: (1) a buffer goes back to the driver exactly once, by rx->free. (2) ARP never keeps
+ *             a packet that refers to a socket's memory: such packets are copied before they wait.
  *             (3) each device is kicked once per batch.
  * Locking:    LOCK_NET; drivers' locks below it. From interrupts: yes.
  * Failure:    no memory, ring full: the packet is dropped and counted.

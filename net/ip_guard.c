@@ -1,12 +1,12 @@
 /*
  * ip_guard.c: packets before lwIP sees them: what it would mishandle, what it ignores.
  *
- * What:       TCP headers are checked for options that lwIP 2.1.3 would read past, and the bucket of
- *             their connection is selected; ICMP errors are told to the sockets that they are about,
- *             which lwIP does not do; fragments start the clock of reassembly.
+ * What:       TCP headers are checked for options that lwIP 2.1.3 would read past, and the bucket
+ *             of their connection is selected; ICMP errors are told to the sockets that they are
+ *             about, which lwIP does not do; fragments start the clock of reassembly.
  * Invariants: (1) every TCP segment that reaches tcp_input has its whole header in the first pbuf,
- *             well-formed options, an MSS of at least 48 and only in a SYN. (2) The second's tick of
- *             reassembly runs only while a fragment may be waiting.
+ *             well-formed options, an MSS of at least 48 and only in a SYN. (2) The second's tick
+ *             of reassembly runs only while a fragment may be waiting.
  * Locking:    LOCK_NET.
  * Failure:    bad packets are dropped and counted (net_rx_dropped).
  * Source:     RFC 9293 3.2 (options), RFC 792, Linux net/ipv4/icmp.c (icmp_err_convert).

@@ -1,11 +1,11 @@
 /*
  * loopback.c: the interface "lo": packets to ourselves.
  *
- * What:       every packet to 127/8 or to an address of any of our interfaces is copied into a queue,
- *             and handed to IP when the current operation is over.
+ * What:       every packet to 127/8 or to an address of any of our interfaces is copied into a
+ *             queue, and handed to IP when the current operation is over.
  * Invariants: (1) IP never runs inside IP: output only queues. (2) The queue is bounded; a packet
- *             too many is dropped, as on a wire. (3) Two ends that never stop talking do not stop the
- *             machine: after many packets the rest waits for the timer.
+ *             too many is dropped, as on a wire. (3) Two ends that never stop talking do not stop
+ *             the machine: after many packets the rest waits for the timer.
  * Locking:    LOCK_NET.
  * Failure:    no memory or queue full: ERR_MEM, and TCP tries again later.
  * Source:     RFC 1122 3.2.1.3 (g): 127/8 never leaves the host.
@@ -68,8 +68,8 @@ static struct pbuf *take_packet(void)
 	return p;
 }
 
-/* IP accepts a unicast packet only for the interface's own address: for the time of the call that is
- * whatever local address the packet was sent to. */
+/* IP accepts a unicast packet only for the interface's own address: for the time of the call that
+ * is whatever local address the packet was sent to. */
 static void deliver(struct pbuf *p)
 {
 	const struct ip_hdr *header = p->payload;

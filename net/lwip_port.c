@@ -2,8 +2,8 @@
  * lwip_port.c: what lwIP calls: memory, randomness, sequence numbers, routes, claims.
  *
  * What:       the functions that net/lwip_port/ names to lwIP (tools/upcalls.txt lists them).
- * Invariants: (1) initial sequence numbers cannot be guessed from others, and rise with time for one
- *             four-tuple, so that a connection may follow its own TIME_WAIT.
+ * Invariants: (1) initial sequence numbers cannot be guessed from others, and rise with time for
+ *             one four-tuple, so that a connection may follow its own TIME_WAIT.
  * Locking:    called under LOCK_NET; memory functions from anywhere.
  * Failure:    NULL when there is no memory; lwIP drops or retries.
  * Source:     RFC 6528 (sequence numbers); lwIP 2.1.3 opt.h for the hooks' contracts.

@@ -1,12 +1,12 @@
 /*
  * net.c: the network core's lock, its clock and its way in and out.
  *
- * What:       everything that happens in the network happens between net_lock and net_unlock: system
- *             calls, received frames, one timer. Leaving delivers what was looped back, arms the
- *             timer for the earliest need of any protocol, and kicks each device once.
- * Invariants: (1) lwIP runs only under the lock, and never re-enters itself: looped packets wait for
- *             loopback_drain_locked. (2) When the lock is free, the timer is armed for the earliest
- *             need or earlier, or nothing is pending. So an idle machine is never woken.
+ * What:       everything that happens in the network happens between net_lock and net_unlock:
+ *             system calls, received frames, one timer. Leaving delivers what was looped back,
+ *             arms the timer for the earliest need of any protocol, and kicks each device once.
+ * Invariants: (1) lwIP runs only under the lock, and never re-enters itself: looped packets wait
+ *             for loopback_drain_locked. (2) When the lock is free, the timer is armed for the
+ *             earliest need or earlier, or nothing is pending. So an idle machine is never woken.
  * Locking:    LOCK_NET. May sleep: net_wait_locked only. From interrupts: yes.
  * Failure:    none.
  * Source:     lwIP 2.1.3 doc/NO_SYS_SampleCode.c for the order of initialisation.

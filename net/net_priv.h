@@ -1,8 +1,8 @@
 /*
  * net_priv.h: what the files of this folder share: the lock, interfaces, time.
  *
- * LOCK_NET guards lwIP and every socket: "locked" below means that it is held. Functions that end in
- * _locked want it held; the others do not, and none touches program memory under it.
+ * LOCK_NET guards lwIP and every socket: "locked" below means that it is held. Functions that end
+ * in _locked want it held; the others do not, and none touches program memory under it.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ void net_unlock(void);
 /* Unlocks in the middle of a burst: net_unlock follows at its end. */
 void net_unlock_batch(void);
 void net_assert_locked(void);
-/* Sleeps once on q, as waitq_wait. First delivers what is looped: then it returns 0 at once, because
- * the condition may have changed. */
+/* Sleeps once on q, as waitq_wait. First delivers what is looped: then it returns 0 at once,
+ * because the condition may have changed. */
 int net_wait_locked(struct waitq *q, uint64_t deadline_ns, unsigned flags) must_check;
 uint64_t net_now_ns(void); /* locked: the time of the lock's entry or later */
 /* lwIP's err_t as -errno. */
@@ -63,7 +63,7 @@ uint64_t config_next_ns_locked(void);
 void config_tick_locked(uint64_t now_ns);
 void config_set_dns_locked(unsigned index, uint32_t ip);
 
-/* ------------------------------------------------------------------ ip_guard.c: before lwIP's eyes */
+/* ------------------------------------------------------------------ ip_guard.c */
 void ip_guard_init_locked(void);
 uint64_t ip_guard_next_ns_locked(void);
 void ip_guard_tick_locked(uint64_t now_ns);

@@ -1,11 +1,11 @@
 /*
  * port.c: who has which local port.
  *
- * What:       a hash table of bindings by port. Two bindings of one port conflict when their addresses
- *             overlap, unless both allow reuse of the address and neither listens, or both allow
- *             reuse of the port.
- * Invariants: (1) a binding is in the bucket of its port from bind to release. (2) Connections that
- *             linger after close keep theirs, so TIME_WAIT counts as in use.
+ * What:       a hash table of bindings by port. Two bindings of one port conflict when their
+ *             addresses overlap, unless both allow reuse of the address and neither listens, or
+ *             both allow reuse of the port.
+ * Invariants: (1) a binding is in the bucket of its port from bind to release. (2) Connections
+ *             that linger after close keep theirs, so TIME_WAIT counts as in use.
  * Locking:    the caller's.
  * Failure:    -EADDRINUSE, -EADDRNOTAVAIL; no allocation.
  * Source:     Linux inet_csk_bind_conflict, udp_lib_lport_inuse, RFC 6056 3.3.1 (random ports).

@@ -3,9 +3,9 @@
  *
  * What:       the door between files and kinds (TCP, UDP, UNIX, netlink): opening, the file
  *             operations, options that every socket has, waiting, references.
- * Invariants: (1) a socket lives while its file or its protocol refers to it, and is freed after the
- *             lock is released. (2) At most one thread copies in each direction, so that a stream's
- *             bytes keep their order although copying happens unlocked.
+ * Invariants: (1) a socket lives while its file or its protocol refers to it, and is freed after
+ *             the lock is released. (2) At most one thread copies in each direction, so that a
+ *             stream's bytes keep their order although copying happens unlocked.
  * Locking:    LOCK_NET. May sleep: everything that waits for the peer.
  * Failure:    Linux's errors; SIGPIPE with -EPIPE on streams.
  * Source:     Linux socket(7), tcp(7), udp(7), net/socket.c, net/core/sock.c.

@@ -98,7 +98,7 @@ struct socket_tcp_info {
 	uint32_t last_data_ms, rcv_space;
 };
 
-/* -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -EPROTOTYPE, -ENOMEM. file_flags: O_NONBLOCK and access. */
+/* file_flags: O_NONBLOCK and access. -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -ENOMEM. */
 int socket_open(unsigned family, unsigned type, unsigned protocol, uint32_t file_flags,
 	struct file **out) must_check;
 int socket_open_pair(unsigned family, unsigned type, unsigned protocol, uint32_t file_flags,

@@ -1,13 +1,13 @@
 /*
  * tcp.c: the life of a TCP socket: bind, connect, shutdown, close.
  *
- * What:       FRESH -> LISTENING [tcp_listen.c]; FRESH -> CONNECTING [connect] -> CONNECTED [connected] or
- *             FAILED [failed] -> FRESH [next connect]; a listener's child starts as CONNECTED
- *             [accepted]. After close the socket lives on without a file until lwIP has delivered its
- *             bytes and its FIN, and through TIME_WAIT.
- * Invariants: (1) t->pcb is valid or NULL: pcb_gone, called by lwIP for every pcb's end, clears it.
- *             (2) a pcb holds one reference to its socket.
- *             (3) the bucket of a pcb is selected before lwIP may change its lists.
+ * What:       FRESH -> LISTENING [tcp_listen.c]; FRESH -> CONNECTING [connect] -> CONNECTED
+ *             [connected] or FAILED [failed] -> FRESH [next connect]; a listener's child starts as
+ *             CONNECTED [accepted]. After close the socket lives on without a file until lwIP has
+ *             delivered its bytes and its FIN, and through TIME_WAIT.
+ * Invariants: (1) t->pcb is valid or NULL: pcb_gone, called by lwIP for every pcb's end, clears
+ *             it. (2) a pcb holds one reference to its socket. (3) the bucket of a pcb is selected
+ *             before lwIP may change its lists.
  * Locking:    LOCK_NET. May sleep: connect.
  * Failure:    Linux's errors for each phase.
  * Source:     RFC 9293; Linux net/ipv4/{tcp,af_inet,inet_connection_sock}.c; lwIP 2.1.3 tcp.c.

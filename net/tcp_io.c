@@ -1,13 +1,14 @@
 /*
  * tcp_io.c: the bytes of a TCP socket, both ways.
  *
- * What:       written bytes are copied, unlocked, into chunks that lwIP's segments refer to, and chunks
- *             are freed as they are acknowledged. Received packets are queued as they are, copied out,
- *             unlocked, and freed as they are read; then the window opens.
- * Invariants: (1) a chunk lives until all its bytes are acknowledged or the connection is gone, and
- *             nobody copies into it. (2) bytes are acknowledged in order, so chunks are freed from the
- *             front. (3) only a thread that is "in read" takes packets off the front, so the part that
- *             it saw stays while it copies. (4) tcp_recved is told of every byte read, exactly once.
+ * What:       written bytes are copied, unlocked, into chunks that lwIP's segments refer to, and
+ *             chunks are freed as they are acknowledged. Received packets are queued as they are,
+ *             copied out, unlocked, and freed as they are read; then the window opens.
+ * Invariants: (1) a chunk lives until all its bytes are acknowledged or the connection is gone,
+ *             and nobody copies into it. (2) bytes are acknowledged in order, so chunks are freed
+ *             from the front. (3) only a thread that is "in read" takes packets off the front, so
+ *             the part that it saw stays while it copies. (4) tcp_recved is told of every byte
+ *             read, exactly once.
  * Locking:    LOCK_NET, never while copying. May sleep: tcp_send, tcp_receive.
  * Failure:    -EAGAIN, -EPIPE, -ECONNRESET, -ENOTCONN, -ENOBUFS; a partial count goes first.
  * Source:     Linux tcp_sendmsg_locked, tcp_recvmsg_locked, sk_stream_is_writeable; lwIP 2.1.3

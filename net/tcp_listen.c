@@ -1,10 +1,10 @@
 /*
  * tcp_listen.c: listening TCP sockets: half-open connections, the accept queue.
  *
- * What:       lwIP calls half_open for each SYN and accepted when its handshake is complete; the new
- *             connection waits in the listener's queue as a socket of its own.
- * Invariants: (1) a listener's queue and its half-open connections never exceed backlog + 1: a SYN too
- *             many is dropped. (2) a half-open pcb holds one reference to its listener.
+ * What:       lwIP calls half_open for each SYN and accepted when its handshake is complete; the
+ *             new connection waits in the listener's queue as a socket of its own.
+ * Invariants: (1) a listener's queue and its half-open connections never exceed backlog + 1: a SYN
+ *             too many is dropped. (2) a half-open pcb holds one reference to its listener.
  * Locking:    LOCK_NET. May sleep: accept.
  * Failure:    -EADDRINUSE, -EINVAL, -ENOMEM; accept: -EAGAIN.
  * Source:     Linux listen(2), accept(2), net/ipv4/inet_connection_sock.c; lwIP 2.1.3 tcp.h.

@@ -1,14 +1,15 @@
 /*
  * tcp_table.c: lwIP's connection lists in buckets, and TCP's time, which runs only where it must.
  *
- * What:       a hash table of connections under lwIP's two global lists: selecting a bucket stores the
- *             lists of the one before and loads its own. Each bucket knows what its connections wait
- *             for: the next fast tick (a delayed ACK), the next slow tick (unacknowledged data and
- *             the like), a later tick (keepalive, TIME_WAIT), or nothing. Ticks run for buckets that
- *             wait, and lwIP's tick counter follows the clock whether ticks ran or not.
- * Invariants: (1) lwIP's two lists are those of the current bucket whenever lwIP runs. (2) Outside the
- *             lock no bucket is on the touched list: needs are known. (3) An idle connection costs
- *             no tick. (4) A jump of the clock (a stopped machine) is not counted as time.
+ * What:       a hash table of connections under lwIP's two global lists: selecting a bucket stores
+ *             the lists of the one before and loads its own. Each bucket knows what its
+ *             connections wait for: the next fast tick (a delayed ACK), the next slow tick
+ *             (unacknowledged data and the like), a later tick (keepalive, TIME_WAIT), or nothing.
+ *             Ticks run for buckets that wait, and lwIP's tick counter follows the clock whether
+ *             ticks ran or not.
+ * Invariants: (1) lwIP's two lists are those of the current bucket whenever lwIP runs. (2) Outside
+ *             the lock no bucket is on the touched list: needs are known. (3) An idle connection
+ *             costs no tick. (4) A jump of the clock (a stopped machine) is not counted as time.
  *             (5) lwIP's tick counter never goes back, for it subtracts without sign.
  * Locking:    LOCK_NET.
  * Failure:    none; no allocation.

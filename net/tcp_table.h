@@ -1,9 +1,9 @@
 /*
  * tcp_table.h: lwIP's connection lists in buckets, and TCP's time, which runs only where it must.
  *
- * lwIP walks tcp_active_pcbs and tcp_tw_pcbs for each packet and each tick. Here these two lists are
- * those of one bucket of a hash table at a time: select the bucket before anything that looks at or
- * changes them. All functions: LOCK_NET held.
+ * lwIP walks tcp_active_pcbs and tcp_tw_pcbs for each packet and each tick. Here these two lists
+ * are those of one bucket of a hash table at a time: select the bucket before anything that looks
+ * at or changes them. All functions: LOCK_NET held.
  */
 #pragma once
 
@@ -17,8 +17,8 @@ void tcp_table_init_locked(uint64_t now_ns);
 void tcp_table_select_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
 	uint16_t remote_port);
 void tcp_table_select_pcb_locked(const struct tcp_pcb *pcb);
-/* A SYN for a connection that waits out its TIME_WAIT in the selected bucket, newer than it: the old
- * one makes room. */
+/* A SYN for a connection that waits out its TIME_WAIT in the selected bucket, newer than it: the
+ * old one makes room. */
 void tcp_table_reuse_time_wait_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
 	uint16_t remote_port, uint32_t seq);
 /* A listener goes: no half-open connection may refer to it. */

@@ -1,8 +1,8 @@
 /*
  * sys_message.c: sendto, recvfrom, sendmsg, recvmsg, sendmmsg, recvmmsg.
  *
- * What:       decodes Linux's message headers, ranges and control messages into net/socket.h's form, and
- *             back.
+ * What:       decodes Linux's message headers, ranges and control messages into net/socket.h's
+ *             form, and back.
  * Invariants: (1) lengths that are told are whole lengths: addresses, MSG_TRUNC, MSG_CTRUNC.
  * Locking:    none. May sleep.
  * Failure:    Linux's errors; several messages: the count goes before the error.

@@ -2,7 +2,8 @@
  * sys_net.c: socket calls: opening, naming, connecting.
  *
  * What:       decodes Linux's addresses and flags into net/socket.h's neutral form.
- * Invariants: (1) an accepted connection is not lost: when its descriptor cannot be had, it is closed.
+ * Invariants: (1) an accepted connection is not lost: when its descriptor cannot be had, it is
+ *             closed.
  * Locking:    none. May sleep: accept, connect.
  * Failure:    Linux's errors.
  * Source:     Linux socket(2), bind(2), accept(2), connect(2), socketpair(2), shutdown(2), ip(7),

@@ -1,8 +1,10 @@
 /*
  * sys_sockopt.c: setsockopt and getsockopt.
  *
- * What:       a table from Linux's (level, name) to net/socket.h's options, with the form of the value.
- * Invariants: (1) what is not in the table is -ENOPROTOOPT: no option is accepted and then ignored.
+ * What:       a table from Linux's (level, name) to net/socket.h's options, with the form of the
+ *             value.
+ * Invariants: (1) what is not in the table is -ENOPROTOOPT: no option is accepted and then
+ *             ignored.
  * Locking:    none.
  * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT.
  * Source:     Linux socket(7), tcp(7), ip(7), udp(7); net/core/sock.c for lengths.

@@ -6,7 +6,8 @@
 /*
  * net_stream_test.c: TCP sockets over the loopback, case by case.
  *
- * What:       connecting, refusing, moving bytes both ways, half close, reset, backlog, options, polls.
+ * What:       connecting, refusing, moving bytes both ways, half close, reset, backlog, options,
+ *             polls.
  * Invariants: (1) every byte arrives once and in order. (2) nothing is left over at the end.
  * Locking:    one thread.
  * Failure:    aborts with the failed check.

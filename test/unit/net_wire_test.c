@@ -6,9 +6,11 @@
 /*
  * net_wire_test.c: the network core over a wire that loses, doubles and reorders frames.
  *
- * What:       bulk transfer under loss with every byte checked, an outage of 60 s, give-up, keepalive,
- *             no answer at all, many idle connections without a wake-up, hostile frames.
- * Invariants: (1) bytes arrive once and in order, whatever happens to frames. (2) idle costs nothing.
+ * What:       bulk transfer under loss with every byte checked, an outage of 60 s, give-up,
+ *             keepalive, no answer at all, many idle connections without a wake-up, hostile
+ *             frames.
+ * Invariants: (1) bytes arrive once and in order, whatever happens to frames. (2) idle costs
+ *             nothing.
  * Locking:    one thread.
  * Failure:    aborts with the failed check.
  * Source:     net/tcp_table.h; Linux tcp(7) for times.
@@ -246,7 +248,7 @@ static void test_jump(void)
 	host_net_advance(200 * NS_PER_S);
 }
 
-/* A machine whose timers are late, as under a busy host: nothing is taken for an hour of silence. */
+/* A machine whose timers are late, as under a busy host: that is not taken for silence. */
 static void test_late_timers(void)
 {
 	struct file *l = listen_on(80);

@@ -1,7 +1,8 @@
 /*
  * host_net.c: the network core's surroundings on the host.
  *
- * What:       time that passes only when told, timers, sleeping, files, a device on a mirroring wire.
+ * What:       time that passes only when told, timers, sleeping, files, a device on a mirroring
+ *             wire.
  * Invariants: (1) nothing happens by itself: a test decides when frames arrive and time passes.
  * Locking:    host.c's, so that ranks are checked.
  * Failure:    a failed check ends the program.
