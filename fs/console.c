@@ -26,6 +26,8 @@
 #include "lib/string.h"
 
 #define TTY_RDEV 0x8800u /* 136:0, /dev/pts/0 */
+/* CAVEAT: what the host's terminal does and cannot be told to change: no raw mode. */
+#define HOST_FLAGS ((tcflag_t)(ICANON | ECHO | ISIG))
 
 struct stream {
 	unsigned number;
@@ -129,14 +131,17 @@ static long set_termios(uaddr_t arg)
 	struct uio_range range = { .base = arg, .bytes = sizeof(struct termios) };
 	struct termios t;
 	struct uio u;
+	bool same;
 
 	uio_init_range(&u, &range);
 	if (uio_copy_from(&u, &t, sizeof(t)) != (long)sizeof(t))
 		return -EFAULT;
 	spin_lock(&console.lock);
-	console.termios = t;
+	same = !((t.c_lflag ^ console.termios.c_lflag) & HOST_FLAGS);
+	if (same)
+		console.termios = t;
 	spin_unlock(&console.lock);
-	return 0;
+	return same ? 0 : -EINVAL; /* POSIX: an attribute's value is not supported */
 }
 
 static long console_ioctl(struct file *f, uint32_t command, uaddr_t arg)

@@ -87,6 +87,7 @@ static void make_etc(void)
 		"root:x:0:0:root:/root:/bin/sh\n"
 		"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
 	write_missing("/etc/group", "root:x:0:\nnogroup:x:65534:\n");
+	write_missing("/etc/os-release", "NAME=gosolo\nID=gosolo\nPRETTY_NAME=\"gosolo\"\n");
 	write_missing("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
 	fs.own_resolv = !exists("/etc/resolv.conf");
 	fs_set_resolv(options.dns, options.dns_count, NULL);
@@ -125,6 +126,22 @@ void fs_init(const void *archive, uint64_t archive_bytes)
 	make_etc();
 }
 
+/* Made if it is not there. */
+static int enter_dir(const char *path)
+{
+	struct vfs_at at = { .path = path };
+	struct inode *dir;
+	int r = vfs_make_dirs(path, 0755);
+
+	if (r == 0)
+		r = vfs_resolve(&at, VFS_FOLLOW, &dir);
+	if (r != 0)
+		return r;
+	r = vfs_set_cwd(dir);
+	inode_put(dir);
+	return r;
+}
+
 void fs_init_std(void)
 {
 	for (unsigned i = 0; i < 3; i++) {
@@ -138,18 +155,6 @@ void fs_init_std(void)
 		ASSERT(r == 0);
 		ASSERT(fd == (int)i);
 	}
-	if (options.cwd) {
-		struct vfs_at at = { .path = options.cwd };
-		struct inode *dir;
-		int r = vfs_make_dirs(options.cwd, 0755);
-
-		if (r == 0)
-			r = vfs_resolve(&at, VFS_FOLLOW, &dir);
-		if (r < 0) {
-			log_warn("files: working directory %s: error %d", options.cwd, -r);
-			return;
-		}
-		r = vfs_set_cwd(dir);
-		inode_put(dir);
-	}
+	if (options.cwd && enter_dir(options.cwd) != 0)
+		log_warn("files: cannot enter the working directory %s", options.cwd);
 }

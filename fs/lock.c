@@ -55,7 +55,29 @@ static struct held_lock *find_conflict_locked(struct inode *i, enum lock_kind ki
 	return NULL;
 }
 
-/* Takes the range out of what owner holds. spare holds the end of a lock that is cut in two. */
+/* Takes the range out of one lock. spare becomes the end of a lock that is cut in two. */
+static void cut_one(struct inode *i, struct held_lock *h, const struct lock_range *r,
+	struct held_lock **spare)
+{
+	if (h->first < r->first && h->last > r->last) {
+		struct held_lock *end = *spare;
+
+		*spare = NULL; /* (1): this happens once */
+		*end = *h;
+		end->first = r->last + 1;
+		h->last = r->first - 1;
+		LIST_INSERT_HEAD(&i->locks->held, end, link);
+	} else if (h->first < r->first) {
+		h->last = r->first - 1;
+	} else if (h->last > r->last) {
+		h->first = r->last + 1;
+	} else {
+		LIST_REMOVE(h, link);
+		kmem_free(h);
+	}
+}
+
+/* Takes the range out of what owner holds. */
 static void cut_locked(struct inode *i, enum lock_kind kind, const struct file *owner,
 	const struct lock_range *r, struct held_lock **spare)
 {
@@ -63,25 +85,9 @@ static void cut_locked(struct inode *i, enum lock_kind kind, const struct file *
 
 	lock_assert_held(&locks.lock);
 	LIST_FOREACH_SAFE(h, &i->locks->held, link, next) {
-		if (h->kind != kind || h->owner != owner || h->last < r->first ||
-			r->last < h->first)
-			continue;
-		if (h->first < r->first && h->last > r->last) {
-			struct held_lock *end = *spare;
-
-			*spare = NULL; /* (1): this happens once */
-			*end = *h;
-			end->first = r->last + 1;
-			h->last = r->first - 1;
-			LIST_INSERT_HEAD(&i->locks->held, end, link);
-		} else if (h->first < r->first) {
-			h->last = r->first - 1;
-		} else if (h->last > r->last) {
-			h->first = r->last + 1;
-		} else {
-			LIST_REMOVE(h, link);
-			kmem_free(h);
-		}
+		if (h->kind == kind && h->owner == owner && h->last >= r->first &&
+			r->last >= h->first)
+			cut_one(i, h, r, spare);
 	}
 }
 

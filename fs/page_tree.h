@@ -1,5 +1,5 @@
 /*
- * page_tree.h: page index -> frame, for sparse files: a radix tree, as high as the last index needs.
+ * page_tree.h: page index -> frame, for sparse files: a radix tree as high as it needs to be.
  *
  * Holds one reference of each frame it contains. No lock of its own: the owner's guards it.
  */

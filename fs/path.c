@@ -65,6 +65,7 @@ static int follow_text(struct progress *p, struct inode *link)
 	if (link->target)
 		return link->target_bytes ? push_target(p, link->target, link->target_bytes)
 					  : -ENOENT;
+	ASSERT(link->ops && link->ops->readlink);
 	made = kmem_alloc(VFS_PATH_MAX);
 	if (!made)
 		return -ENOMEM;

@@ -176,6 +176,17 @@ static void make_uuid(struct proc_text *t)
 	print_uuid(t, b);
 }
 
+/* No disk and no swap: what the files say then. */
+static void make_empty(struct proc_text *t)
+{
+	(void)t;
+}
+
+static void make_swaps(struct proc_text *t)
+{
+	proc_print(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+}
+
 static void make_boot_id(struct proc_text *t)
 {
 	print_uuid(t, proc_system.boot_id);
@@ -238,6 +249,8 @@ void proc_add_system(void)
 		{ "sys/kernel/random/uuid", make_uuid },
 		{ "sys/vm/swappiness", make_swappiness },
 		{ "vmstat", make_vmstat },
+		{ "diskstats", make_empty },
+		{ "swaps", make_swaps },
 		{ "/sys/devices/system/cpu/online", make_cpu_list },
 		{ "/sys/devices/system/cpu/possible", make_cpu_list },
 		{ "/sys/devices/system/cpu/present", make_cpu_list },

@@ -181,6 +181,7 @@ long vfs_readlink(const struct vfs_at *at, char *buf, size_t size)
 		n = (long)MIN(w.inode->target_bytes, size);
 		memcpy(buf, w.inode->target, (size_t)n);
 	} else if (n == 0) {
+		ASSERT(w.inode->ops && w.inode->ops->readlink);
 		n = w.inode->ops->readlink(w.inode, buf, size);
 	}
 	tree_unlock();
@@ -190,10 +191,10 @@ long vfs_readlink(const struct vfs_at *at, char *buf, size_t size)
 
 int vfs_truncate(const struct vfs_at *at, int64_t bytes)
 {
-	struct inode *i = NULL;
+	struct inode *i;
 	int r = vfs_resolve(at, VFS_FOLLOW, &i);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (inode_is_dir(i))
 		r = -EISDIR;

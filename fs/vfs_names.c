@@ -193,7 +193,7 @@ static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 		r = -ENOTEMPTY;
 	if (r == 0)
 		r = dir_entry_locked(w->dir, w->name, w->len, &e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*gone = dir_take_locked(e);
 	if (remove_dir)

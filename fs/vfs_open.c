@@ -136,7 +136,7 @@ static int open_unnamed(const struct vfs_at *at, uint32_t flags, uint32_t mode, 
 
 	if (r == 0)
 		r = vfs_resolve(at, VFS_FOLLOW, &dir);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!inode_is_dir(dir))
 		r = -ENOTDIR;
@@ -145,7 +145,7 @@ static int open_unnamed(const struct vfs_at *at, uint32_t flags, uint32_t mode, 
 	inode_put(dir);
 	if (r == 0)
 		r = inode_alloc(S_IFREG | (mode & 07777), &i);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = vfs_open_inode(i, flags & ~(uint32_t)O_DIRECTORY, out);
 	inode_put(i);

@@ -47,7 +47,7 @@ static int load_setting(uaddr_t ua, bool absolute, bool real, struct timerfd_set
 
 	if (r == 0)
 		r = linux_load_timespec(ua + TIMESPEC_BYTES, &first);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (first == 0)
 		s->deadline_ns = 0;

@@ -6,7 +6,8 @@
  * it ready: the edge. Spurious notifications are harmless, a missing one hangs a goroutine.
  *
  * Locking: pollq_notify may be called with locks ranked below LOCK_POLLQ held; it takes LOCK_POLLQ
- * and calls each watcher's notify under it, which may take LOCK_EPOLL and wake threads, nothing lower.
+ * and calls each watcher's notify under it, which may take LOCK_EPOLL and wake threads, nothing
+ * lower.
  * pollq_add and pollq_take are called without LOCK_EPOLL.
  */
 #pragma once
