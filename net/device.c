@@ -158,6 +158,7 @@ static err_t transmit(struct net_device *d, struct pbuf *p)
 	struct netdev_tx tx = { .segs = segs };
 	struct pbuf *q;
 
+	ASSERT(p != NULL);
 	for (q = p; q != NULL; q = q->next) {
 		if (q->len == 0)
 			continue;

@@ -65,7 +65,7 @@ static void arm_timer(void)
 	next_ns = MIN(next_ns, device_next_ns_locked());
 	next_ns = MIN(next_ns, config_next_ns_locked());
 	next_ns = MIN(next_ns, ip_guard_next_ns_locked());
-	/* An armed timer that is too early costs one look; moving it on each packet would cost more. */
+	/* An armed timer that is too early costs one look; moving it on each packet, more. */
 	if (next_ns >= net.armed_ns)
 		return;
 	net.armed_ns = next_ns;

@@ -12,6 +12,7 @@
 #include "base/tree.h"
 #include "base/types.h"
 #include "base/units.h"
+#include "fs/file.h"
 #include "kernel/sched/waitq.h"
 #include "kernel/sync/pollq.h"
 #include "net/port.h"
@@ -60,6 +61,11 @@ struct socket {
 	uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
 };
+
+static inline struct socket *socket_of(struct file *f)
+{
+	return f->object; /* when socket_is(f) */
+}
 
 /* ------------------------------------------------------------------ socket.c, for the kinds */
 void socket_init_locked(void);

@@ -141,6 +141,18 @@ int tcp_listen_on(struct socket *s, int backlog)
 	return error;
 }
 
+/* The queue's reference goes to the caller. */
+static struct tcp_socket *take_child(struct tcp_socket *t)
+{
+	struct tcp_socket *child = TAILQ_FIRST(&t->accept_queue);
+
+	if (child == NULL)
+		return NULL;
+	TAILQ_REMOVE(&t->accept_queue, child, accept_link);
+	t->accept_count--;
+	return child;
+}
+
 int tcp_accept_from(struct socket *s, bool nonblock, struct socket **out,
 	struct socket_address *peer)
 {
@@ -153,16 +165,12 @@ int tcp_accept_from(struct socket *s, bool nonblock, struct socket **out,
 	while (error == 0 && child == NULL) {
 		if (t->phase != TCP_LISTENING)
 			error = -EINVAL;
-		else if ((child = TAILQ_FIRST(&t->accept_queue)) != NULL)
-			break;
-		else
+		else if ((child = take_child(t)) == NULL)
 			error = nonblock ? -EAGAIN : socket_wait_locked(s, deadline_ns);
 	}
 	if (child != NULL) {
-		TAILQ_REMOVE(&t->accept_queue, child, accept_link);
-		t->accept_count--;
 		inet_address(peer, child->inet.port.remote_ip, child->inet.port.remote_port);
-		*out = &child->inet.base; /* the queue's reference */
+		*out = &child->inet.base;
 	}
 	net_unlock();
 	return error;
@@ -179,9 +187,7 @@ void tcp_stop_listening_locked(struct tcp_socket *t)
 	t->reset = true;
 	port_release(&t->inet.port);
 	t->inet.port.listening = false;
-	while ((child = TAILQ_FIRST(&t->accept_queue)) != NULL) {
-		TAILQ_REMOVE(&t->accept_queue, child, accept_link);
-		t->accept_count--;
+	while ((child = take_child(t)) != NULL) {
 		child->inet.base.linger_s = 0; /* nobody will ever read: reset */
 		tcp_stop_locked(child);
 		socket_put_locked(&child->inet.base);

@@ -324,7 +324,7 @@ static void run_bucket(uint32_t index, bool slow, uint32_t slow_tick)
 	if (!slow)
 		return;
 	b->wake_slow = SLOW_NEVER; /* settled anew */
-	/* A tick that is run late happens now: pcb->tmr, which it is compared with, may be of now. */
+	/* A late tick happens now: pcb->tmr, with which it is compared, may be of now. */
 	tcp_ticks = table.slow_now - 1; /* tcp_slowtmr counts */
 	tcp_slowtmr();
 	correct_timeouts();

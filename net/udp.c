@@ -56,12 +56,6 @@ static struct udp_socket *udp_of(struct socket *s)
 	return (struct udp_socket *)(void *)s;
 }
 
-static void free_datagram(struct datagram *d)
-{
-	pbuf_free(d->p);
-	kmem_free(d);
-}
-
 /* lwIP hands one over. */
 static void received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *ip,
 	uint16_t port)
@@ -333,10 +327,12 @@ static void describe(const struct udp_socket *u, const struct datagram *d, struc
 	m->tos = d->tos;
 }
 
-static void take_datagram(struct udp_socket *u, struct datagram *d)
+static void drop_datagram(struct udp_socket *u, struct datagram *d)
 {
 	TAILQ_REMOVE(&u->queue, d, link);
 	u->queue_bytes -= d->p->tot_len + (uint64_t)DATAGRAM_COST_BYTES;
+	pbuf_free(d->p);
+	kmem_free(d);
 }
 
 /* In "read": nobody else takes d away while it is copied. */
@@ -354,10 +350,8 @@ static long receive_one(struct udp_socket *u, struct socket_message *m, bool non
 	net_unlock();
 	copied = bytes == 0 ? 0 : socket_copy_chain(m->data, d->p, 0, bytes);
 	net_lock();
-	if ((m->flags & SOCKET_MSG_PEEK) == 0) {
-		take_datagram(u, d);
-		free_datagram(d);
-	}
+	if ((m->flags & SOCKET_MSG_PEEK) == 0)
+		drop_datagram(u, d);
 	return copied == (long)bytes ? copied : -EFAULT;
 }
 
@@ -480,10 +474,8 @@ static void udp_close_file(struct socket *s)
 	net_lock();
 	udp_remove(u->pcb);
 	port_release(&u->inet.port);
-	while ((d = TAILQ_FIRST(&u->queue)) != NULL) {
-		take_datagram(u, d);
-		free_datagram(d);
-	}
+	while ((d = TAILQ_FIRST(&u->queue)) != NULL)
+		drop_datagram(u, d);
 	socket_put_locked(s);
 	net_unlock();
 }

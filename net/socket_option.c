@@ -1,0 +1,149 @@
+/*
+ * socket_option.c: options that every kind of socket has.
+ *
+ * What:       a kind is asked first; what it does not know is looked for here.
+ * Invariants: (1) an option that is answered with success acts, or is only ever reported.
+ * Locking:    LOCK_NET.
+ * Failure:    -ENOPROTOOPT.
+ * Source:     Linux socket(7), net/core/sock.c.
+ */
+#include "base/errno.h"
+#include "fs/file.h"
+#include "net/net_priv.h"
+#include "net/socket_priv.h"
+
+/* Linux's SOCK_MIN_SNDBUF and about its SOCK_MIN_RCVBUF, halved. */
+#define BUFFER_MIN_BYTES 2304u
+
+static uint32_t clamp_buffer(int64_t bytes)
+{
+	return (uint32_t)MIN(MAX(bytes, (int64_t)BUFFER_MIN_BYTES), (int64_t)SOCKET_BUFFER_MAX);
+}
+
+static int set_common(struct socket *s, enum socket_option o, int64_t value)
+{
+	switch (o) {
+	case SOCKET_OPT_REUSEADDR:
+		s->reuse_addr = value != 0;
+		return 0;
+	case SOCKET_OPT_REUSEPORT:
+		s->reuse_port = value != 0;
+		return 0;
+	case SOCKET_OPT_BROADCAST:
+		s->broadcast = value != 0;
+		return 0;
+	case SOCKET_OPT_KEEPALIVE:
+		s->keepalive = value != 0;
+		return 0;
+	case SOCKET_OPT_LINGER:
+		s->linger_s = value;
+		return 0;
+	case SOCKET_OPT_SNDBUF:
+		s->send_buffer_bytes = clamp_buffer(value);
+		return 0;
+	case SOCKET_OPT_RCVBUF:
+		s->receive_buffer_bytes = clamp_buffer(value);
+		return 0;
+	case SOCKET_OPT_SNDTIMEO:
+		s->send_timeout_ns = (uint64_t)value;
+		return 0;
+	case SOCKET_OPT_RCVTIMEO:
+		s->receive_timeout_ns = (uint64_t)value;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_common(struct socket *s, enum socket_option o, int64_t *value)
+{
+	switch (o) {
+	case SOCKET_OPT_REUSEADDR:
+		*value = s->reuse_addr;
+		return 0;
+	case SOCKET_OPT_REUSEPORT:
+		*value = s->reuse_port;
+		return 0;
+	case SOCKET_OPT_BROADCAST:
+		*value = s->broadcast;
+		return 0;
+	case SOCKET_OPT_KEEPALIVE:
+		*value = s->keepalive;
+		return 0;
+	case SOCKET_OPT_LINGER:
+		*value = s->linger_s;
+		return 0;
+	case SOCKET_OPT_SNDBUF:
+		*value = 2 * (int64_t)s->send_buffer_bytes;
+		return 0;
+	case SOCKET_OPT_RCVBUF:
+		*value = 2 * (int64_t)s->receive_buffer_bytes;
+		return 0;
+	case SOCKET_OPT_SNDTIMEO:
+		*value = (int64_t)s->send_timeout_ns;
+		return 0;
+	case SOCKET_OPT_RCVTIMEO:
+		*value = (int64_t)s->receive_timeout_ns;
+		return 0;
+	case SOCKET_OPT_ERROR:
+		*value = -socket_take_error_locked(s);
+		return 0;
+	case SOCKET_OPT_TYPE:
+		*value = s->type;
+		return 0;
+	case SOCKET_OPT_PROTOCOL:
+		*value = s->protocol;
+		return 0;
+	case SOCKET_OPT_DOMAIN:
+		*value = s->family;
+		return 0;
+	case SOCKET_OPT_ACCEPTCONN:
+		*value = 0;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int socket_set_option(struct file *f, enum socket_option option, int64_t value)
+{
+	struct socket *s = socket_of(f);
+	int error = -ENOPROTOOPT;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	net_lock();
+	if (s->ops->set_option_locked != NULL)
+		error = s->ops->set_option_locked(s, option, value);
+	if (error == -ENOPROTOOPT)
+		error = set_common(s, option, value);
+	net_unlock();
+	return error;
+}
+
+int socket_get_option(struct file *f, enum socket_option option, int64_t *value)
+{
+	struct socket *s = socket_of(f);
+	int error = -ENOPROTOOPT;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	net_lock();
+	if (s->ops->get_option_locked != NULL)
+		error = s->ops->get_option_locked(s, option, value);
+	if (error == -ENOPROTOOPT)
+		error = get_common(s, option, value);
+	net_unlock();
+	return error;
+}
+
+int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out)
+{
+	struct socket *s = socket_of(f);
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (s->family != SOCKET_INET || s->type != SOCKET_STREAM)
+		return -EOPNOTSUPP;
+	return tcp_socket_info(s, out);
+}
