@@ -254,7 +254,12 @@ func get(client *http.Client, url string) (string, error) {
 func TestHTTPSServerForTheHost(t *testing.T) {
 	bothSides(t, func(t *testing.T, s side) result {
 		p, addr := s.server(t, "", "serve-tls")
-		cert := p.stderr.bytes()
+		// The two outputs come on ways of their own: this one may be later than "listening".
+		text, err := p.waitLine(p.stderr, "-----END CERTIFICATE-----\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert := []byte(text)
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(cert) {
 			t.Errorf("no certificate: %s", cert)
