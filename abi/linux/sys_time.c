@@ -174,9 +174,7 @@ long sys_clock_nanosleep(const struct sysargs *a)
 	uint64_t ns;
 	int err = linux_clock_kind(sysarg_int(a, 0), &kind);
 
-	if (!err && kind == CLOCK_KIND_THREAD)
-		return -EINVAL;
-	if (!err && kind == CLOCK_KIND_PROCESS)
+	if (!err && (kind == CLOCK_KIND_THREAD || kind == CLOCK_KIND_PROCESS))
 		return -EOPNOTSUPP;
 	if (!err)
 		err = linux_load_timespec(a->arg[2], &ns);
