@@ -5,12 +5,13 @@
 
 #include "base/types.h"
 
+/* clang-format off */
 #define STATS_LIST(X) \
 	X(syscalls) X(syscalls_unknown) X(page_faults) X(page_faults_zero) X(page_faults_file) \
 	X(exceptions) X(interrupts) X(timer_interrupts) X(context_switches) X(threads_created) \
 	X(threads_exited) X(futex_waits) X(futex_wakes) X(signals_delivered) X(net_rx_packets) \
 	X(net_rx_bytes) X(net_rx_dropped) X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
-	X(channel_out_bytes) X(channel_in_bytes) X(tlb_shootdowns) X(pages_zeroed) X(idle_waits)
+	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) X(idle_waits) X(device_errors)
 
 enum stat {
 #define X(name) STAT_##name,
@@ -18,6 +19,7 @@ enum stat {
 #undef X
 	STAT_COUNT
 };
+/* clang-format on */
 
 void stat_add(enum stat s, uint64_t n); /* this CPU's; kernel context */
 static inline void stat_inc(enum stat s)

@@ -217,7 +217,8 @@ static int build_stack(const struct gosolo_image *image, uint64_t *rsp)
 	if (strings_bytes() > ARGS_MAX_BYTES)
 		return -E2BIG;
 	build_auxv(image, &c);
-	vectors_bytes = (1 + options.argc + 1 + options.envc + 1 + start.auxv_words) * sizeof(uint64_t);
+	vectors_bytes = (1 + options.argc + 1 + options.envc + 1 + start.auxv_words) *
+		sizeof(uint64_t);
 	*rsp = ROUND_DOWN(c.at - strings_bytes() - vectors_bytes, 16ul);
 	write_vectors(&c, *rsp);
 	ASSERT(c.at >= *rsp + vectors_bytes);

@@ -19,6 +19,7 @@
 #include "base/errno.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
+#include "kernel/stats.h"
 
 #define MAGIC 0x74726976u /* "virt" */
 #define VERSION_MODERN 2u
@@ -197,6 +198,7 @@ void virtio_fail(struct virtio_device *d, const char *what)
 	if (virtio_is_broken(d))
 		return;
 	virtio_stop(d);
+	stat_inc(STAT_device_errors);
 	log_error("%s: device stopped: %s", d->name, what);
 }
 

@@ -18,9 +18,11 @@ struct netdev_rx {
 	void *data; /* Ethernet header first */
 	uint32_t bytes;
 	bool csum_ok; /* L4 checksum verified, or never crossed a wire */
-	void (*free)(struct netdev_rx *rx); /* any context; LOCK_NETDEV or lower held is not allowed */
+	void (*free)(struct netdev_rx
+			*rx); /* any context; LOCK_NETDEV or lower held is not allowed */
 	void *driver_private[4]; /* the driver's */
-	void *receiver_private[12]; /* the receiver's: room for its own descriptor, such as a pbuf */
+	void *receiver_private
+		[12]; /* the receiver's: room for its own descriptor, such as a pbuf */
 };
 
 struct netdev_seg {

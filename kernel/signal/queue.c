@@ -12,6 +12,7 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 
+#include "base/assert.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/signal/queue_priv.h"
 #include "lib/string.h"
@@ -47,6 +48,8 @@ static bool append(struct signal_info **list, const struct signal_info *info)
 		had = capacity(bigger);
 		memset(bigger + used, 0, (had - used) * sizeof(*bigger)); /* (1) */
 	}
+	if (NEVER(!*list))
+		return false;
 	(*list)[used] = *info;
 	return true;
 }

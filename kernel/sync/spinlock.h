@@ -45,7 +45,10 @@ struct spinlock {
 	uint32_t owner; /* cpu id + 1; debug builds, and reports */
 };
 
-#define SPINLOCK_INIT(r) { 0, 0, (r), 0 }
+#define SPINLOCK_INIT(r) \
+	{ \
+		0, 0, (r), 0 \
+	}
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank);
 void spin_lock(struct spinlock *l);
