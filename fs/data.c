@@ -15,9 +15,11 @@
 #include "fs/data.h"
 
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/inotify.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/sched/sched.h"
@@ -205,8 +207,10 @@ long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool appe
 		if (pieces % RELAX_PAGES == 0)
 			sched_relax();
 	}
-	if (done)
+	if (done) {
 		inode_touch_write(i);
+		inotify_touch(i, IN_MODIFY);
+	}
 	fs_mutex_unlock(&i->data.write_mutex);
 	*end = offset_bytes + done;
 	return done ? (long)done : n;
@@ -278,8 +282,10 @@ int data_truncate(struct inode *i, int64_t bytes)
 		shrink(i, to);
 	else
 		grow_to(i, to);
-	if (r == 0)
+	if (r == 0) {
 		inode_touch_write(i);
+		inotify_touch(i, IN_MODIFY);
+	}
 	fs_mutex_unlock(&i->data.write_mutex);
 	return r;
 }

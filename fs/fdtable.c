@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/inode.h"
 #include "fs/lock.h"
 #include "kernel/mm/kmem.h"
 
@@ -178,6 +179,25 @@ int fdtable_get(int fd, struct file **out)
 	if (slot) {
 		*out = *slot;
 		file_get(*out);
+	}
+	spin_unlock(&fdtable.lock);
+	return slot ? 0 : -EBADF;
+}
+
+int fdtable_get_node(int fd, struct inode **node, struct file **file)
+{
+	struct file **slot;
+
+	*node = NULL;
+	*file = NULL;
+	spin_lock(&fdtable.lock);
+	slot = slot_locked(fd);
+	if (slot && (*slot)->inode) {
+		*node = (*slot)->inode;
+		inode_get(*node);
+	} else if (slot) {
+		*file = *slot;
+		file_get(*file);
 	}
 	spin_unlock(&fdtable.lock);
 	return slot ? 0 : -EBADF;

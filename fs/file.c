@@ -13,11 +13,13 @@
 
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "base/assert.h"
 #include "base/errno.h"
 #include "fs/epoll.h"
 #include "fs/inode.h"
+#include "fs/inotify.h"
 #include "fs/lock.h"
 #include "fs/stat.h"
 #include "kernel/mm/kmem.h"
@@ -60,6 +62,15 @@ bool file_get_live(struct file *f)
 	return false;
 }
 
+static void tell_closed(struct file *f)
+{
+	uint32_t flags = file_flags(f);
+
+	if (!(flags & O_PATH))
+		inotify_touch(f->inode,
+			(flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
+}
+
 void file_put(struct file *f)
 {
 	uint32_t old = atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel);
@@ -68,8 +79,10 @@ void file_put(struct file *f)
 	if (old > 1)
 		return;
 	epoll_file_closed(f);
-	if (f->inode)
+	if (f->inode) {
 		lock_file_closed(f);
+		tell_closed(f);
+	}
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->inode)

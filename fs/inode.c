@@ -9,9 +9,12 @@
  */
 #include "fs/inode.h"
 
+#include <linux/inotify.h>
+
 #include "base/assert.h"
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/inotify.h"
 #include "fs/lock.h"
 #include "fs/pipe.h"
 #include "fs/tree_priv.h"
@@ -33,6 +36,7 @@ int inode_alloc(uint32_t mode, struct inode **out)
 	i->device = VFS_DEVICE_ROOT;
 	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = vfs_now_ns();
 	LIST_INIT(&i->names);
+	LIST_INIT(&i->watches);
 	if (S_ISDIR(mode))
 		dir_init(i);
 	else if (S_ISREG(mode))
@@ -115,6 +119,7 @@ void inode_set_mode(struct inode *i, uint32_t mode)
 	i->mode = (i->mode & S_IFMT) | (mode & 07777);
 	i->ctime_ns = vfs_now_ns();
 	spin_unlock(&i->lock);
+	inotify_touch(i, IN_ATTRIB);
 }
 
 void inode_set_owner(struct inode *i, uint32_t uid, uint32_t gid)
@@ -128,6 +133,7 @@ void inode_set_owner(struct inode *i, uint32_t uid, uint32_t gid)
 		i->mode &= ~(uint32_t)(S_ISUID | S_ISGID);
 	i->ctime_ns = vfs_now_ns();
 	spin_unlock(&i->lock);
+	inotify_touch(i, IN_ATTRIB);
 }
 
 void inode_set_times(struct inode *i, int64_t atime_ns, int64_t mtime_ns)
@@ -139,6 +145,7 @@ void inode_set_times(struct inode *i, int64_t atime_ns, int64_t mtime_ns)
 		i->mtime_ns = mtime_ns;
 	i->ctime_ns = vfs_now_ns();
 	spin_unlock(&i->lock);
+	inotify_touch(i, IN_ATTRIB);
 }
 
 void inode_touch_read(struct inode *i)

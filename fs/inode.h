@@ -17,6 +17,7 @@
 #include "kernel/mm/vm.h"
 
 struct inode;
+struct inotify_watch; /* fs/inotify.c */
 struct lock_list; /* fs/lock.c */
 struct pipe;
 
@@ -103,6 +104,7 @@ struct inode {
 	void *private; /* [I] ops' */
 	struct dir_entry_list names; /* [t] */
 	struct lock_list *locks; /* fs/lock.c's lock */
+	LIST_HEAD(inotify_watches, inotify_watch) watches; /* fs/inotify.c's lock */
 	union {
 		struct inode_dir dir;
 		struct inode_data data;

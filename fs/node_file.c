@@ -10,10 +10,12 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/inotify.h>
 
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/data.h"
+#include "fs/inotify.h"
 #include "fs/tree_priv.h"
 
 static long regular_read(struct file *f, struct uio *u, int64_t offset_bytes)
@@ -31,6 +33,8 @@ static long regular_read(struct file *f, struct uio *u, int64_t offset_bytes)
 	}
 	if (n >= 0 && !(file_flags(f) & O_NOATIME))
 		inode_touch_read(f->inode);
+	if (n > 0)
+		inotify_touch(f->inode, IN_ACCESS);
 	return n;
 }
 

@@ -259,53 +259,64 @@ static const struct inode_ops root_ops = { .readlink = root_readlink };
 
 /* ------------------------------------------------------------------ fd */
 
-static int fd_of(const struct inode *i)
+/* The link's private. A file that was looked at under the tree's lock is put when the link is freed,
+ * without it: it might be the last reference, and closing takes locks. */
+struct fd_link {
+	int fd;
+	struct file *held; /* [t] */
+};
+
+static long file_text(struct file *f, char *buf, size_t size)
 {
-	return (int)(intptr_t)i->private;
+	size_t len = strlen(f->ops->kind);
+	struct file_stat st;
+	char text[64];
+
+	if (f->ops->kind[len - 1] == ':' && file_stat(f, &st) == 0)
+		fmt_snprintf(text, sizeof(text), "%s[%lu]", f->ops->kind, st.inode);
+	else
+		strlcpy(text, f->ops->kind, sizeof(text));
+	return copy_link(buf, size, text);
 }
 
 static long fd_readlink(struct inode *i, char *buf, size_t size)
 {
-	struct file_stat st;
-	struct file *f;
+	struct fd_link *l = i->private;
+	struct inode *node;
 	long n;
-	int r = fdtable_get(fd_of(i), &f);
 
-	if (r < 0)
+	if (l->held)
+		return file_text(l->held, buf, size);
+	if (fdtable_get_node(l->fd, &node, &l->held) < 0)
 		return -ENOENT;
-	if (f->inode) {
-		n = tree_path_locked(f->inode, buf, size);
-	} else {
-		char text[64];
-		size_t len = strlen(f->ops->kind);
-
-		if (f->ops->kind[len - 1] == ':' && file_stat(f, &st) == 0)
-			fmt_snprintf(text, sizeof(text), "%s[%lu]", f->ops->kind, st.inode);
-		else
-			strlcpy(text, f->ops->kind, sizeof(text));
-		n = copy_link(buf, size, text);
-	}
-	file_put(f);
+	if (!node)
+		return file_text(l->held, buf, size);
+	n = tree_path_locked(node, buf, size);
+	inode_put(node);
 	return n;
 }
 
 static int fd_follow(struct inode *i, struct inode **to, struct file **file)
 {
-	struct file *f;
+	const struct fd_link *l = i->private;
 
-	if (fdtable_get(fd_of(i), &f) < 0)
-		return -ENOENT;
-	if (!f->inode) {
-		*file = f;
-		return 0;
-	}
-	*to = f->inode;
-	inode_get(*to);
-	file_put(f);
-	return 0;
+	return fdtable_get_node(l->fd, to, file) < 0 ? -ENOENT : 0;
 }
 
-static const struct inode_ops fd_ops = { .readlink = fd_readlink, .follow = fd_follow };
+static void fd_free(struct inode *i)
+{
+	struct fd_link *l = i->private;
+
+	if (l->held)
+		file_put(l->held);
+	kmem_free(l);
+}
+
+static const struct inode_ops fd_ops = {
+	.readlink = fd_readlink,
+	.follow = fd_follow,
+	.free = fd_free,
+};
 
 static int parse_fd(const char *name, size_t len)
 {
@@ -324,15 +335,22 @@ static int parse_fd(const char *name, size_t len)
 static int fd_dir_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
 	int fd = parse_fd(name, len), r;
+	struct fd_link *l;
 
 	(void)dir;
 	if (fd < 0 || fdtable_get_flags(fd) < 0)
 		return -ENOENT;
+	l = kmem_zalloc(sizeof(*l));
+	if (!l)
+		return -ENOMEM;
 	r = inode_alloc(S_IFLNK | 0700, out);
-	if (r < 0)
+	if (r < 0) {
+		kmem_free(l);
 		return r;
+	}
+	l->fd = fd;
 	(*out)->ops = &fd_ops;
-	(*out)->private = (void *)(intptr_t)fd;
+	(*out)->private = l;
 	(*out)->device = VFS_DEVICE_PROC;
 	(*out)->links = 1;
 	return 0;

@@ -9,8 +9,11 @@
  * Source:     mkdir(2) mknod(2) symlink(2) link(2) unlink(2) rmdir(2) rename(2).
  */
 
+#include <linux/inotify.h>
+
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/inotify.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/kmem.h"
 #include "lib/string.h"
@@ -48,6 +51,7 @@ int tree_make_locked(struct walk *w, uint32_t mode, struct inode **out)
 		return r;
 	}
 	inode_touch_write(w->dir);
+	inotify_name_locked(w->dir, w->name, w->len, i, IN_CREATE, 0);
 	*out = i;
 	return 0;
 }
@@ -139,9 +143,12 @@ static int link_locked(struct inode *i, struct walk *w)
 	if (r < 0)
 		return r;
 	r = dir_add_locked(w->dir, w->name, w->len, i);
-	if (r == 0)
-		inode_touch_write(w->dir);
-	return r;
+	if (r < 0)
+		return r;
+	inode_touch_write(w->dir);
+	inotify_name_locked(w->dir, w->name, w->len, i, IN_CREATE, 0);
+	inotify_self_locked(i, IN_ATTRIB);
+	return 0;
 }
 
 int vfs_link(const struct vfs_at *from, enum vfs_follow follow, const struct vfs_at *to)
@@ -181,6 +188,12 @@ static int check_removable(const struct walk *w, bool remove_dir)
 	return 0;
 }
 
+/* For those who watch a node that lost a name. */
+static void tell_lost_name(struct inode *i)
+{
+	inotify_self_locked(i, i->links == 0 ? IN_DELETE_SELF : IN_ATTRIB);
+}
+
 static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 {
 	struct dir_entry *e;
@@ -199,6 +212,8 @@ static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 	if (remove_dir)
 		dir_remember_parent_locked(*gone, w->dir);
 	inode_touch_write(w->dir);
+	inotify_name_locked(w->dir, w->name, w->len, *gone, IN_DELETE, 0);
+	tell_lost_name(*gone);
 	return 0;
 }
 
@@ -302,6 +317,17 @@ static int exchange_locked(struct walk *from, struct walk *to)
 	return r;
 }
 
+static void tell_moved(struct walk *from, struct walk *to, struct inode *replaced)
+{
+	uint32_t cookie = inotify_next_cookie();
+
+	inotify_name_locked(from->dir, from->name, from->len, from->inode, IN_MOVED_FROM, cookie);
+	inotify_name_locked(to->dir, to->name, to->len, from->inode, IN_MOVED_TO, cookie);
+	inotify_self_locked(from->inode, IN_MOVE_SELF);
+	if (replaced && replaced != from->inode)
+		tell_lost_name(replaced);
+}
+
 int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigned flags)
 {
 	struct walk from, to = { 0 };
@@ -322,6 +348,7 @@ int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigne
 		inode_change_links(from.inode, 0); /* ctime */
 		inode_touch_write(from.dir);
 		inode_touch_write(to.dir);
+		tell_moved(&from, &to, replaced);
 	}
 	tree_unlock();
 	walk_end(&from);

@@ -9,10 +9,12 @@
  * Source:     open(2); Linux fs/namei.c for the order of errors.
  */
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/console.h"
+#include "fs/inotify.h"
 #include "fs/pipe.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/kmem.h"
@@ -96,6 +98,8 @@ int vfs_open_inode(struct inode *i, uint32_t flags, struct file **out)
 		inode_get(i);
 		(*out)->inode = i;
 	}
+	if (r == 0 && !(flags & O_PATH))
+		inotify_touch(i, IN_OPEN);
 	return r;
 }
 
