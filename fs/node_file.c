@@ -188,5 +188,6 @@ int vfs_read_dir(struct file *f, bool (*emit)(const struct dir_item *item, void 
 		f->position_bytes = (int64_t)item.order;
 	}
 	fs_mutex_unlock(&f->position_mutex);
+	inotify_touch(f->inode, IN_ACCESS);
 	return r == -ENOENT ? 0 : r;
 }

@@ -146,8 +146,8 @@ static int link_locked(struct inode *i, struct walk *w)
 	if (r < 0)
 		return r;
 	inode_touch_write(w->dir);
-	inotify_name_locked(w->dir, w->name, w->len, i, IN_CREATE, 0);
 	inotify_self_locked(i, IN_ATTRIB);
+	inotify_name_locked(w->dir, w->name, w->len, i, IN_CREATE, 0);
 	return 0;
 }
 
@@ -188,10 +188,17 @@ static int check_removable(const struct walk *w, bool remove_dir)
 	return 0;
 }
 
-/* For those who watch a node that lost a name. */
+/* For those who watch a node that lost a name: its link count changed. */
 static void tell_lost_name(struct inode *i)
 {
-	inotify_self_locked(i, i->links == 0 ? IN_DELETE_SELF : IN_ATTRIB);
+	if (!inode_is_dir(i))
+		inotify_self_locked(i, IN_ATTRIB);
+}
+
+static void tell_gone(struct inode *i)
+{
+	if (i->links == 0)
+		inotify_self_locked(i, IN_DELETE_SELF);
 }
 
 static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
@@ -212,8 +219,9 @@ static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 	if (remove_dir)
 		dir_remember_parent_locked(*gone, w->dir);
 	inode_touch_write(w->dir);
-	inotify_name_locked(w->dir, w->name, w->len, *gone, IN_DELETE, 0);
 	tell_lost_name(*gone);
+	inotify_name_locked(w->dir, w->name, w->len, *gone, IN_DELETE, 0);
+	tell_gone(*gone);
 	return 0;
 }
 
@@ -324,8 +332,10 @@ static void tell_moved(struct walk *from, struct walk *to, struct inode *replace
 	inotify_name_locked(from->dir, from->name, from->len, from->inode, IN_MOVED_FROM, cookie);
 	inotify_name_locked(to->dir, to->name, to->len, from->inode, IN_MOVED_TO, cookie);
 	inotify_self_locked(from->inode, IN_MOVE_SELF);
-	if (replaced && replaced != from->inode)
-		tell_lost_name(replaced);
+	if (!replaced || replaced == from->inode)
+		return;
+	tell_lost_name(replaced);
+	tell_gone(replaced);
 }
 
 int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigned flags)

@@ -121,14 +121,16 @@ static int check_existing(const struct walk *w, uint32_t flags)
 	return 0;
 }
 
-static int find_or_make_locked(struct walk *w, uint32_t flags, uint32_t mode)
+/* A new file has nothing to truncate: O_TRUNC leaves *flags. */
+static int find_or_make_locked(struct walk *w, uint32_t *flags, uint32_t mode)
 {
 	if (w->inode || w->file)
-		return check_existing(w, flags);
-	if (!(flags & O_CREAT))
+		return check_existing(w, *flags);
+	if (!(*flags & O_CREAT))
 		return -ENOENT;
 	if (w->slash)
 		return -EISDIR;
+	*flags &= ~(uint32_t)O_TRUNC;
 	return tree_make_locked(w, S_IFREG | (mode & 07777), &w->inode);
 }
 
@@ -172,7 +174,7 @@ int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file
 	tree_lock();
 	r = walk_locked(at, exclusive || flags & O_NOFOLLOW ? VFS_NO_FOLLOW : VFS_FOLLOW, &w);
 	if (r == 0)
-		r = find_or_make_locked(&w, flags, mode);
+		r = find_or_make_locked(&w, &flags, mode);
 	tree_unlock();
 	if (r == 0 && w.file)
 		r = reopen(w.file, flags, out);
