@@ -16,6 +16,7 @@
 #include "base/units.h"
 
 #define EPHEMERAL_COUNT (PORT_EPHEMERAL_LAST - PORT_EPHEMERAL_FIRST + 1)
+#define UNUSED_TRIES 32u
 
 void port_table_init(struct port_table *t, uint32_t (*random)(void))
 {
@@ -127,15 +128,25 @@ static bool is_shareable(const struct port_table *t, uint16_t port, uint32_t loc
 int port_bind_for(struct port_table *t, struct port_binding *b, uint32_t local_ip,
 	uint32_t remote_ip, uint16_t remote_port)
 {
-	uint32_t start = t->random(), pass, i;
+	uint32_t start = t->random(), i;
 	uint16_t port;
+	bool good;
 
-	for (pass = 0; pass < 2; pass++) {
-		for (i = 0; i < EPHEMERAL_COUNT; i++) {
-			port = (uint16_t)(PORT_EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
-			if (pass == 0 ? !is_unused(t, port)
-				      : !is_shareable(t, port, local_ip, remote_ip, remote_port))
-				continue;
+	for (i = 0; i < EPHEMERAL_COUNT; i++) {
+		port = (uint16_t)(PORT_EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
+		/* One that nobody has is better, but not worth a long search. */
+		good = i < UNUSED_TRIES ? is_unused(t, port)
+					: is_shareable(t, port, local_ip, remote_ip, remote_port);
+		if (!good || (port == remote_port && local_ip == remote_ip))
+			continue;
+		port_adopt(t, b, local_ip, port);
+		return 0;
+	}
+	/* The first few were only asked whether they are unused. */
+	for (i = 0; i < UNUSED_TRIES; i++) {
+		port = (uint16_t)(PORT_EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
+		if (is_shareable(t, port, local_ip, remote_ip, remote_port) &&
+			(port != remote_port || local_ip != remote_ip)) {
 			port_adopt(t, b, local_ip, port);
 			return 0;
 		}

@@ -18,6 +18,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/fs.h"
+#include "fs/vfs.h"
 #include "host.h"
 #include "kernel/dev/netdev.h"
 #include "kernel/entropy.h"
@@ -345,6 +346,29 @@ void fs_set_resolv(const uint32_t *dns, uint32_t count, const char *search)
 	(void)dns;
 	(void)count;
 	(void)search;
+}
+
+/* No file tree: abstract names only. */
+int vfs_make_node(const struct vfs_at *at, uint32_t mode, uint64_t device, struct inode **out)
+{
+	(void)at;
+	(void)mode;
+	(void)device;
+	(void)out;
+	return -ENOSPC;
+}
+
+int vfs_resolve(const struct vfs_at *at, enum vfs_follow follow, struct inode **out)
+{
+	(void)at;
+	(void)follow;
+	(void)out;
+	return -ENOENT;
+}
+
+void inode_put(struct inode *i)
+{
+	(void)i;
 }
 
 void signal_send_thread(struct thread *t, const struct signal_info *info)

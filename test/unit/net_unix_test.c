@@ -1,0 +1,228 @@
+/* sources: net/net.c net/lwip_port.c net/loopback.c net/device.c net/config.c net/ip_guard.c
+ * net/tcp_table.c net/port.c net/inet.c net/socket.c net/socket_option.c
+ * net/tcp.c net/tcp_listen.c net/tcp_io.c net/tcp_option.c
+ * net/udp.c net/unix.c net/unix_io.c net/netlink.c lib/fmt.c kernel/uio.c kernel/sync/pollq.c
+ * test/unit/shim/host.c test/unit/shim/host_kmem.c test/unit/shim/host_net.c
+ * test/unit/shim/host_lwip.c */
+/*
+ * net_unix_test.c: UNIX sockets with abstract names and in pairs; local ports.
+ *
+ * What:       streams, records, datagrams, ends, full queues; the rules of port.c.
+ * Invariants: (1) nothing is left over at the end.
+ * Locking:    one thread.
+ * Failure:    aborts with the failed check.
+ * Source:     net/socket.h; Linux unix(7).
+ */
+#include <linux/eventpoll.h>
+#include <string.h>
+
+#include "base/errno.h"
+#include "base/units.h"
+#include "host.h"
+#include "host_net.h"
+#include "net/port.h"
+
+#define FLAGS 04002u /* O_RDWR | O_NONBLOCK */
+
+static struct socket_address named(const char *text)
+{
+	struct socket_address a = { .family = SOCKET_UNIX };
+
+	a.path_bytes = 1 + (uint32_t)strlen(text);
+	memcpy(a.path + 1, text, a.path_bytes - 1);
+	return a;
+}
+
+static void make_pair(unsigned type, struct file *p[2])
+{
+	CHECK_EQ(socket_open_pair(SOCKET_UNIX, type, 0, FLAGS, p), 0);
+}
+
+static void test_stream_pair(void)
+{
+	static char block[40000], in[40000];
+	struct file *p[2];
+	uint64_t sent = 0, got = 0;
+	long n;
+
+	make_pair(SOCKET_STREAM, p);
+	CHECK_EQ(host_net_receive(p[0], in, 1, 0), -EAGAIN);
+	CHECK_EQ(host_net_send(p[0], "hello", 5), 5);
+	CHECK_EQ(host_net_send(p[0], "you", 3), 3);
+	CHECK_EQ(host_net_receive(p[1], in, 6, SOCKET_MSG_PEEK), 5);
+	CHECK_EQ(host_net_receive(p[1], in, 6, 0), 6);
+	CHECK(memcmp(in, "helloy", 6) == 0);
+	CHECK_EQ(host_net_receive(p[1], in, 6, 0), 2);
+	while ((n = host_net_send(p[0], block, sizeof(block))) > 0)
+		sent += (uint64_t)n;
+	CHECK(n == -EAGAIN && sent > 100000);
+	CHECK((host_net_poll(p[0]) & EPOLLOUT) == 0);
+	while ((n = host_net_receive(p[1], in, sizeof(in), 0)) > 0)
+		got += (uint64_t)n;
+	CHECK_EQ(got, sent);
+	CHECK((host_net_poll(p[0]) & EPOLLOUT) != 0);
+	CHECK_EQ(host_net_send(p[1], "last", 4), 4);
+	file_put(p[1]);
+	CHECK((host_net_poll(p[0]) & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) ==
+		(EPOLLIN | EPOLLHUP | EPOLLRDHUP));
+	CHECK_EQ(host_net_receive(p[0], in, 10, 0), 4);
+	CHECK_EQ(host_net_receive(p[0], in, 10, 0), 0);
+	CHECK_EQ(host_net_send(p[0], "x", 1), -EPIPE);
+	file_put(p[0]);
+}
+
+static void test_records(void)
+{
+	struct file *p[2];
+	char in[8];
+
+	make_pair(SOCKET_SEQPACKET, p);
+	CHECK_EQ(host_net_send(p[0], "one", 3), 3);
+	CHECK_EQ(host_net_send(p[0], "three", 5), 5);
+	CHECK_EQ(host_net_receive(p[1], in, 8, 0), 3);
+	CHECK_EQ(host_net_receive(p[1], in, 2, 0), 2); /* cut */
+	CHECK_EQ(host_net_receive(p[1], in, 8, 0), -EAGAIN);
+	CHECK_EQ(socket_shut_down(p[0], SOCKET_SHUT_WRITE), 0);
+	CHECK_EQ(host_net_receive(p[1], in, 8, 0), 0);
+	CHECK_EQ(host_net_send(p[1], "back", 4), 4);
+	CHECK_EQ(host_net_receive(p[0], in, 8, 0), 4);
+	file_put(p[0]);
+	file_put(p[1]);
+}
+
+static struct file *open_unix(unsigned type)
+{
+	struct file *f;
+
+	CHECK_EQ(socket_open(SOCKET_UNIX, type, 0, FLAGS, &f), 0);
+	return f;
+}
+
+static void test_listen(void)
+{
+	struct socket_address a = named("service"), peer = { 0 };
+	struct file *l = open_unix(SOCKET_STREAM), *c = open_unix(SOCKET_STREAM),
+		    *d = open_unix(SOCKET_STREAM), *s;
+	char in[8];
+
+	CHECK_EQ(socket_connect(c, &a), -ECONNREFUSED);
+	CHECK_EQ(socket_bind(l, &a), 0);
+	CHECK_EQ(socket_bind(d, &a), -EADDRINUSE);
+	CHECK_EQ(socket_connect(c, &a), -ECONNREFUSED);
+	CHECK_EQ(socket_listen(l, 0), 0);
+	CHECK_EQ(socket_accept(l, FLAGS, &s, &peer), -EAGAIN);
+	CHECK_EQ(socket_connect(c, &a), 0);
+	CHECK_EQ(socket_connect(c, &a), -EISCONN);
+	CHECK_EQ(socket_connect(d, &a), -EAGAIN); /* the queue is full */
+	CHECK((host_net_poll(l) & EPOLLIN) != 0);
+	CHECK_EQ(host_net_send(c, "hi", 2), 2);
+	CHECK_EQ(socket_accept(l, FLAGS, &s, &peer), 0);
+	CHECK_EQ(peer.path_bytes, 0);
+	CHECK_EQ(socket_get_name(c, true, &peer), 0);
+	CHECK(peer.path_bytes == a.path_bytes && memcmp(peer.path, a.path, a.path_bytes) == 0);
+	CHECK_EQ(host_net_receive(s, in, 8, 0), 2);
+	CHECK_EQ(socket_connect(d, &a), 0);
+	CHECK_EQ(host_net_send(s, "unread", 6), 6);
+	file_put(c);
+	CHECK_EQ(host_net_receive(s, in, 8, 0), -ECONNRESET);
+	file_put(s);
+	file_put(l);
+	CHECK_EQ(host_net_receive(d, in, 8, 0), 0);
+	file_put(d);
+}
+
+static void test_datagrams(void)
+{
+	struct socket_address a = named("log"), none = { .family = SOCKET_UNIX };
+	struct file *r = open_unix(SOCKET_DATAGRAM), *s = open_unix(SOCKET_DATAGRAM);
+	char in[8];
+
+	CHECK_EQ(socket_bind(r, &a), 0);
+	CHECK_EQ(socket_bind(s, &none), 0); /* chosen for us */
+	CHECK_EQ(host_net_send(s, "x", 1), -ENOTCONN);
+	CHECK_EQ(socket_connect(s, &a), 0);
+	CHECK_EQ(host_net_send(s, "x", 1), 1);
+	CHECK_EQ(host_net_send(s, "", 0), 0);
+	CHECK_EQ(host_net_receive(r, in, 8, 0), 1);
+	CHECK_EQ(host_net_receive(r, in, 8, 0), 0);
+	CHECK_EQ(host_net_receive(r, in, 8, 0), -EAGAIN);
+	file_put(r);
+	CHECK_EQ(host_net_send(s, "x", 1), -ECONNREFUSED);
+	CHECK_EQ(host_net_send(s, "x", 1), -ENOTCONN);
+	file_put(s);
+}
+
+static uint32_t random_port(void)
+{
+	static uint32_t n;
+
+	return n += 7919;
+}
+
+static struct port_table table;
+
+static void test_port_rules(void)
+{
+	struct port_binding a = { 0 }, b = { 0 }, c = { 0 };
+
+	port_table_init(&table, random_port);
+	CHECK_EQ(port_bind(&table, &a, 0, 80), 0);
+	CHECK_EQ(port_bind(&table, &b, 5, 80), -EADDRINUSE); /* any and one overlap */
+	a.reuse_addr = b.reuse_addr = true;
+	CHECK_EQ(port_bind(&table, &b, 5, 80), 0);
+	a.listening = true;
+	CHECK_EQ(port_check_listen(&table, &b), -EADDRINUSE);
+	a.reuse_port = b.reuse_port = true;
+	CHECK_EQ(port_check_listen(&table, &b), 0);
+	port_release(&a);
+	port_release(&b);
+	a = b = (struct port_binding){ 0 };
+	CHECK_EQ(port_bind(&table, &a, 5, 80), 0);
+	CHECK_EQ(port_bind(&table, &b, 6, 80), 0); /* two addresses */
+	CHECK(port_find(&table, 6, 80, 1, 1) == &b);
+	CHECK(port_find(&table, 7, 80, 1, 1) == NULL);
+	b.remote_ip = 9;
+	b.remote_port = 9;
+	CHECK_EQ(port_bind_for(&table, &c, 5, 9, 9), 0);
+	CHECK(c.local_port >= PORT_EPHEMERAL_FIRST && c.local_port <= PORT_EPHEMERAL_LAST);
+	port_release(&a);
+	port_release(&b);
+	port_release(&c);
+}
+
+/* As many connections to one place as there are ports, as many again to another, and no more. */
+static void test_port_exhaustion(void)
+{
+	enum { MANY = PORT_EPHEMERAL_LAST - PORT_EPHEMERAL_FIRST + 1 };
+	struct port_binding *b = calloc(2 * MANY + 1, sizeof(*b));
+	unsigned i;
+
+	CHECK(b != NULL);
+	for (i = 0; i < 2 * MANY; i++) {
+		CHECK_EQ(port_bind_for(&table, &b[i], 1, 2, i < MANY ? 80 : 81), 0);
+		b[i].remote_ip = 2;
+		b[i].remote_port = i < MANY ? 80 : 81;
+	}
+	CHECK_EQ(port_bind_for(&table, &b[i], 1, 2, 80), -EADDRNOTAVAIL);
+	CHECK_EQ(port_bind(&table, &b[i], 0, 0), -EADDRINUSE);
+	for (i = 0; i < 2 * MANY; i++)
+		port_release(&b[i]);
+	free(b);
+}
+
+int main(void)
+{
+	uint64_t objects;
+
+	host_net_init(false);
+	objects = host_kmem_objects();
+	test_stream_pair();
+	test_records();
+	test_listen();
+	test_datagrams();
+	test_port_rules();
+	test_port_exhaustion();
+	CHECK_EQ(host_kmem_objects(), objects); /* (1) */
+	printf("net_unix_test: ok\n");
+	return 0;
+}
