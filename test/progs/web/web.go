@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -180,6 +181,9 @@ func serveTLSMain(args []string) {
 	fmt.Fprintf(os.Stderr, "%s", text)
 	serve(args[0], func(s *http.Server, l net.Listener) error {
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
+		// A client dials more connections than it needs when the first are slow, and drops some
+		// before their handshake: what the server says of them depends on speed alone.
+		s.ErrorLog = log.New(io.Discard, "", 0)
 		return s.ServeTLS(l, "", "")
 	})
 }
