@@ -276,8 +276,9 @@ func pollersMain(args []string) {
 				_, err := r.Read(b)
 				prog.Check(err == nil && b[0] == byte(j), "pipe %d: byte %d is %d, %v", i, j, b[0], err)
 			}
-			r.Close()
 		}()
+		// Open until the watchers are done: closing would take their edges away.
+		defer r.Close()
 		go func() {
 			defer wg.Done()
 			for j := 0; j < n; j++ {
@@ -297,7 +298,8 @@ func pollersMain(args []string) {
 		go func() {
 			defer watchers.Done()
 			events := make([]syscall.EpollEvent, 4)
-			for !stop.Load() {
+			// Edges wait for whoever asks, so even a late watcher sees some.
+			for !stop.Load() || seen.Load() == 0 {
 				got, err := syscall.EpollWait(set, events, 5)
 				prog.Check(err == nil || err == syscall.EINTR, "epoll_wait: %v", err)
 				seen.Add(int64(max(0, got)))
