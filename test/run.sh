@@ -31,7 +31,8 @@ stage() {
 
 case ${1:-quick} in
 quick)
-	stage "newest Go, 1 CPU" local 1
+	stage "newest Go, 1 and 2 CPUs" local "1 2"
+	stage "newest Go, 4 CPUs" local 4 -run '^(TestPrograms|TestStress)$'
 	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress)$'
 	;;
 full)
