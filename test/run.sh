@@ -1,9 +1,9 @@
 #!/bin/sh
 # run.sh [quick|full|soak|nightly] - boots the machine and compares Go programs there with Linux.
 #
-#   quick    (default; `make test`) the newest Go with every test, then the programs once more with
-#            the oldest Go that is supported
-#   full     also with 2 CPUs, and both releases in every test
+#   quick    (default; `make test`) the newest Go with every test, at 1 and 2 CPUs; then programs and
+#            stress once more at 4 CPUs, and with the oldest Go that is supported
+#   full     both releases in every test
 #   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
 #   nightly  full, and also every release between, 4 CPUs, and q35 beside the default machine
 #
