@@ -14,6 +14,7 @@ import (
 var families = map[string]func(){
 	"memory": memory, "files": files, "pipes": pipes, "epoll": epoll, "futex": futexes,
 	"signals": signals, "time": times, "sockets": sockets, "process": process, "registers": registers,
+	"restart": restart, "alarms": alarms,
 }
 
 func main() {

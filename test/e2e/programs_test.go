@@ -99,6 +99,8 @@ var programs = []struct {
 	{shows: "abi_epoll", job: abi("epoll")},
 	{shows: "abi_futex", job: abi("futex")},
 	{shows: "abi_signals", job: abi("signals")},
+	{shows: "abi_restart", job: abi("restart")},
+	{shows: "abi_alarms", job: abi("alarms")},
 	{shows: "abi_time", job: abi("time")},
 	{shows: "abi_sockets", job: abi("sockets")},
 	{shows: "abi_process", job: abi("process")},
