@@ -2,7 +2,8 @@
  * unix.c: UNIX sockets: names and connections.
  *
  * What:       a name is a node of the file tree, or abstract (begins with NUL). Listeners and
- *             datagram sockets are found by it; a connection joins two sockets as each other's peer.
+ *             datagram sockets are found by it; a connection joins two sockets as each other's
+ *             peer.
  * Invariants: (1) a socket that has a peer holds a reference to it and is on its list of senders.
  *             (2) of a stream's two ends each is the other's peer, until one closes.
  * Locking:    LOCK_NET; the file tree is asked before it is taken. May sleep: accept, connect.

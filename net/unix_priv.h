@@ -48,7 +48,7 @@ static inline struct unix_socket *unix_of(struct socket *s)
 }
 
 /* unix.c */
-/* The socket that a name belongs to, with a reference. -ECONNREFUSED, -ENOENT and others. No lock. */
+/* The socket that a name belongs to, with a reference. No lock. -ECONNREFUSED, -ENOENT … */
 int unix_find(const struct socket_address *a, struct unix_socket **out) must_check;
 void unix_set_peer_locked(struct unix_socket *u, struct unix_socket *peer); /* NULL: none */
 

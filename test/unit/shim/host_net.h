@@ -2,8 +2,8 @@
  * host_net.h: the network core as a host process: virtual time, and a wire that mirrors.
  *
  * The one network device has the address 10.0.0.1. Every other address of 10.0.0.0/8 is the same
- * machine behind a mirror: the wire swaps source and destination of each frame and brings it back, so that
- * one stack plays both ends. (Swapping does not change the checksums.)
+ * machine behind a mirror: the wire swaps source and destination of each frame and brings it back,
+ * so that one stack plays both ends. (Swapping does not change the checksums.)
  */
 #pragma once
 
