@@ -4,7 +4,7 @@
  * Kernel code runs with interrupts off and is not preempted, so a lock is held for a short,
  * bounded time and needs no irq-safe variant. A lock may be taken only while every lock already
  * held by this CPU has a lower rank; enum lock_rank, read downwards, is the lock order.
- * A debug build checks rank, owner and irq state.
+ * A debug build checks rank, owner and irq state, and measures how long each rank is held.
  */
 #pragma once
 
@@ -31,6 +31,7 @@ enum lock_rank {
 	LOCK_ENTROPY, /* kernel/entropy.c */
 	LOCK_TIMER, /* kernel/time/timer.c: timers of one CPU */
 	LOCK_SCHED, /* kernel/sched/sched.c: run queue of one CPU */
+	LOCK_CLOCK, /* kernel/time/clock.c: whoever changes rate or wall-clock time */
 	LOCK_KMEM, /* kernel/mm/kmem.c */
 	LOCK_PMM, /* kernel/mm/pmm.c */
 	LOCK_LOG, /* kernel/log.c: nearly innermost, so that everybody may log */
@@ -58,5 +59,16 @@ bool spin_trylock(struct spinlock *l) must_check;
 void lock_assert_held(const struct spinlock *l);
 /* Before anything that may sleep or touch program memory. */
 void lock_assert_none(void);
-/* panic: from now on no lock is waited for or checked. */
+/* panic: from now on this CPU waits for no lock and nothing is checked; another CPU stops at the next
+ * lock that is held, and when it calls this. */
 void spinlock_ignore_all(void);
+#ifdef GOSOLO_DEBUG
+/* One line per rank that was ever held: the longest hold. Takes no lock of its own. */
+void lock_report(void (*line)(const char *text, void *arg), void *arg);
+#else
+static inline void lock_report(void (*line)(const char *text, void *arg), void *arg)
+{
+	(void)line;
+	(void)arg;
+}
+#endif

@@ -8,7 +8,7 @@
  * Invariants: (1) monotonic time never goes back: a change of rate takes the time reached so far as
  *             its new base. (2) it starts above 0. (3) readers see base and rate of one moment: seq
  *             is odd while they change.
- * Locking:    none for readers; writers run on one CPU at a time (boot, then the boot CPU's timer).
+ * Locking:    none for readers; writers hold clk.lock, LOCK_CLOCK: two at once would leave seq odd.
  * Failure:    none; without any reference 1 GHz is assumed and logged.
  * Source:     Linux vDSO's formula; QEMU hw/intc/apic.c for the counter's 1 GHz.
  */
@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
+#include "kernel/sync/spinlock.h"
 #include "platform/platform.h"
 
 enum {
@@ -31,12 +32,13 @@ enum {
 struct vdso_data vdso_data in_section(".vvar") = { .seq = ATOMIC_VAR_INIT(0) };
 
 static struct {
-	struct vdso_data *data; /* the same page, writable */
-	uint64_t hz;
-	bool refining;
-	uint64_t seen_ns, seen_cycles; /* by the reference, since boot */
-	uint64_t next_refine_ns;
-} clk;
+	struct spinlock lock;
+	struct vdso_data *data; /* [I] the same page, writable */
+	uint64_t hz; /* [lock] */
+	_Atomic bool refining; /* [a] */
+	uint64_t seen_ns, seen_cycles; /* [lock] by the reference, since boot, on any CPU */
+	uint64_t next_refine_ns; /* [lock] */
+} clk = { .lock = SPINLOCK_INIT(LOCK_CLOCK) };
 
 static uint64_t scale(uint64_t cycles, uint64_t mult)
 {
@@ -132,24 +134,33 @@ static uint64_t calibrate(void)
 	return (cycles1 - cycles0) * (lapic_hz / 1000) / (count0 - count1) * 1000;
 }
 
-void clock_sample(uint64_t reference_ns, uint64_t cycles)
+static void sample_locked(uint64_t reference_ns, uint64_t cycles)
 {
-	if (!clk.refining)
-		return;
+	lock_assert_held(&clk.lock);
 	clk.seen_ns += reference_ns;
 	clk.seen_cycles += cycles;
 	if (clk.seen_ns < clk.next_refine_ns)
 		return;
 	set_rate((uint64_t)(clk.seen_cycles * 1000 / (clk.seen_ns / 1000)) * 1000);
 	clk.next_refine_ns *= 2;
-	clk.refining = clk.seen_ns < REFINE_LAST_NS;
+	if (clk.seen_ns >= REFINE_LAST_NS)
+		atomic_store_explicit(&clk.refining, false, memory_order_relaxed);
 	log_debug("clock: TSC refined to %llu kHz over %llu ms",
 		(unsigned long long)(clk.hz / 1000), (unsigned long long)(clk.seen_ns / NS_PER_MS));
 }
 
+void clock_sample(uint64_t reference_ns, uint64_t cycles)
+{
+	if (!clock_wants_samples())
+		return;
+	spin_lock(&clk.lock);
+	sample_locked(reference_ns, cycles);
+	spin_unlock(&clk.lock);
+}
+
 bool clock_wants_samples(void)
 {
-	return clk.refining;
+	return atomic_load_explicit(&clk.refining, memory_order_relaxed);
 }
 
 void clock_init(void)
@@ -188,9 +199,11 @@ void clock_set_real_ns(int64_t now_real_ns)
 	struct vdso_data *d = clk.data;
 	int64_t offset = now_real_ns - (int64_t)clock_now_ns();
 
+	spin_lock(&clk.lock);
 	begin_write(d);
 	d->real_offset_ns = offset;
 	end_write(d);
+	spin_unlock(&clk.lock);
 }
 
 uint64_t clock_tsc_hz(void)

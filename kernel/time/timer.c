@@ -5,8 +5,12 @@
  *             and the end of the slice; when that moves later the hardware is left alone and finds
  *             nothing to do once, which is cheaper than arming it at every cancelled timeout.
  * Invariants: (1) hardware fires at or before the earliest deadline. (2) a callback runs after its
- *             deadline, never before. (3) a timer is in the tree of timer.cpu exactly while armed.
- * Locking:    q.lock, LOCK_TIMER; released around callbacks.
+ *             deadline, never before. (3) a timer is in the tree of timer.cpu exactly while armed;
+ *             timer.cpu changes under the lock of the queue that it leaves. (4) a timer that is armed
+ *             while its callback runs stays with that CPU, which looks again after it: so arming
+ *             never waits for a callback, which may want a lock that the caller holds.
+ * Locking:    q.lock, LOCK_TIMER; released around callbacks. Whoever owns a timer arms it from one
+ *             place at a time; cancelling needs no order.
  * Failure:    none.
  * Source:     none.
  */
@@ -23,6 +27,8 @@ struct timer_queue {
 	struct spinlock lock;
 	struct timer_tree tree; /* [lock] */
 	struct timer *firing; /* [lock] */
+	/* [c] no timer of the tree is due before; others' cancelling leaves it */
+	uint64_t first_ns;
 	uint64_t armed_ns; /* [c] what the hardware waits for; TIME_NEVER_NS: nothing */
 	uint64_t armed_at_cycles; /* [c] */
 	uint32_t armed_count; /* [c] the counter right after arming */
@@ -44,13 +50,14 @@ void timer_setup(void)
 	for (uint32_t i = 0; i < CPUS_MAX; i++) {
 		spinlock_init(&queues[i].lock, LOCK_TIMER);
 		RB_INIT(&queues[i].tree);
+		queues[i].first_ns = TIME_NEVER_NS;
 		queues[i].armed_ns = TIME_NEVER_NS;
 	}
 }
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t))
 {
-	*t = (struct timer){ .fire = fire };
+	*t = (struct timer){ .fire = fire, .cpu = this_cpu()->arch.id };
 }
 
 /* What the counter did since it was armed, for the clock's rate. */
@@ -83,8 +90,7 @@ void timer_program_hardware(void)
 {
 	struct cpu *c = this_cpu();
 	struct timer_queue *q = &queues[c->arch.id];
-	struct timer *first = RB_MIN(timer_tree, &q->tree);
-	uint64_t deadline = first ? first->deadline_ns : TIME_NEVER_NS;
+	uint64_t deadline = q->first_ns; /* not the tree: callers hold LOCK_SCHED */
 
 	if (c->slice_end_ns)
 		deadline = MIN(deadline, c->slice_end_ns);
@@ -92,38 +98,73 @@ void timer_program_hardware(void)
 		arm_hardware(q, deadline);
 }
 
+static struct timer_queue *lock_queue_of(const struct timer *t)
+{
+	for (;;) {
+		uint32_t cpu = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
+
+		spin_lock(&queues[cpu].lock);
+		if (cpu == t->cpu)
+			return &queues[cpu];
+		spin_unlock(&queues[cpu].lock); /* it moved meanwhile */
+	}
+}
+
+static bool take_locked(struct timer_queue *q, struct timer *t)
+{
+	bool was = t->armed;
+
+	lock_assert_held(&q->lock);
+	if (was)
+		RB_REMOVE(timer_tree, &q->tree, t);
+	t->armed = false;
+	return was;
+}
+
+static uint64_t first_locked(struct timer_queue *q)
+{
+	struct timer *first = RB_MIN(timer_tree, &q->tree);
+
+	lock_assert_held(&q->lock);
+	return first ? first->deadline_ns : TIME_NEVER_NS;
+}
+
 void timer_arm(struct timer *t, uint64_t deadline_ns)
 {
-	struct timer_queue *q;
+	struct timer_queue *q = lock_queue_of(t), *own = &queues[this_cpu()->arch.id];
 
-	timer_cancel(t);
-	t->cpu = this_cpu()->arch.id;
-	q = &queues[t->cpu];
-	spin_lock(&q->lock);
+	(void)take_locked(q, t);
+	if (q != own && q->firing != t) { /* (4) */
+		__atomic_store_n(&t->cpu, this_cpu()->arch.id, __ATOMIC_RELAXED); /* (3) */
+		spin_unlock(&q->lock);
+		q = own;
+		spin_lock(&q->lock);
+	}
 	t->deadline_ns = deadline_ns;
 	t->armed = true;
 	RB_INSERT(timer_tree, &q->tree, t);
-	if (deadline_ns < q->armed_ns)
-		arm_hardware(q, deadline_ns);
+	if (q == own) {
+		q->first_ns = MIN(q->first_ns, deadline_ns);
+		if (deadline_ns < q->armed_ns)
+			arm_hardware(q, deadline_ns);
+	}
 	spin_unlock(&q->lock);
 }
 
 bool timer_cancel(struct timer *t)
 {
-	struct timer_queue *q = &queues[t->cpu];
+	struct timer_queue *own = &queues[this_cpu()->arch.id], *q = lock_queue_of(t);
 	bool was;
 
-	spin_lock(&q->lock);
-	while (q->firing == t && t->cpu != this_cpu()->arch.id) {
+	while (q->firing == t && q != own) {
 		spin_unlock(&q->lock);
+		arch_poll_requests(); /* its callback may wait for one who waits for our flush */
 		arch_pause();
-		spin_lock(&q->lock);
+		q = lock_queue_of(t);
 	}
-	was = t->armed;
-	if (was) {
-		RB_REMOVE(timer_tree, &q->tree, t);
-		t->armed = false;
-	}
+	was = take_locked(q, t);
+	if (q == own)
+		q->first_ns = first_locked(q);
 	spin_unlock(&q->lock);
 	return was;
 }
@@ -135,14 +176,14 @@ static void run_due(struct timer_queue *q)
 
 	spin_lock(&q->lock);
 	while ((t = RB_MIN(timer_tree, &q->tree)) && t->deadline_ns <= clock_now_ns()) {
-		RB_REMOVE(timer_tree, &q->tree, t);
-		t->armed = false;
+		(void)take_locked(q, t);
 		q->firing = t;
 		spin_unlock(&q->lock);
 		t->fire(t);
 		spin_lock(&q->lock);
 		q->firing = NULL;
 	}
+	q->first_ns = first_locked(q);
 	spin_unlock(&q->lock);
 }
 

@@ -1,5 +1,6 @@
 /*
- * timer.h: one-shot callbacks at a monotonic time. Tickless: the hardware is armed for the earliest.
+ * timer.h: one-shot callbacks at a monotonic time. Tickless: the hardware is armed for the
+ * earliest.
  */
 #pragma once
 
@@ -10,7 +11,8 @@ struct timer {
 	RB_ENTRY(timer) node; /* [timer lock of its CPU] */
 	uint64_t deadline_ns;
 	void (*fire)(struct
-		timer *t); /* [I] kernel entry context: any lock but LOCK_TIMER or above; no sleep */
+		/* [I] kernel entry context: any lock but LOCK_TIMER or above; no sleep */
+		timer *t);
 	uint32_t cpu;
 	bool armed;
 };
