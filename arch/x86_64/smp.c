@@ -11,7 +11,8 @@
  *             that wait for each other's locks never wait for each other's flushes.
  * Locking:    arch_flush_others: the caller's LOCK_VM, so one shootdown at a time.
  * Failure:    a CPU that does not come up in time, or whose time stamps differ and cannot be adjusted,
- *             is left out: false.
+ *             is left out: false. It is sent INIT once more, so that it does nothing with its stack
+ *             and its structures, which the next CPU gets, should it come up late.
  * Source:     Intel SDM 3A 9.4.4.1, 10.6; 4.10.5 (propagation of paging changes).
  */
 #include <stdatomic.h>
@@ -125,22 +126,39 @@ static bool has_tsc_adjust(void)
 	return cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & CPUID7_EBX_TSC_ADJUST);
 }
 
-bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint64_t tsc_hz,
-	void (*entry)(struct arch_cpu *self))
+/* Back to waiting for a start-up IPI, wherever it is. */
+static void give_up_cpu(struct arch_cpu *c, uint32_t apic_id, uint64_t tsc_hz)
+{
+	lapic_send_init(apic_id);
+	wait_cycles(tsc_hz / 1000000 * INIT_WAIT_US, NULL);
+	smp.online[c->id] = NULL;
+	atomic_store_explicit(&c->online, false, memory_order_relaxed);
+}
+
+/* Puts the start-up code and what it needs to know where the new CPU begins. */
+static bool prepare_start(struct arch_cpu *c, char *stack_top)
 {
 	char *page = phys_to_virt(AP_PAGE);
 	struct ap_mailbox *m = (void *)(page + (ap_start_mailbox - ap_start_begin));
-	uint64_t old_size;
-	paddr_t old;
 
-	ASSERT(c->id < ARCH_CPUS_MAX);
-	smp.entry = entry;
 	atomic_store_explicit(&smp.ping, 0, memory_order_relaxed);
 	atomic_store_explicit(&smp.pong, 0, memory_order_relaxed);
 	memcpy(page, ap_start_begin, (size_t)(ap_start_end - ap_start_begin));
 	*m = (struct ap_mailbox){ paging_root(), (uint64_t)stack_top, (uint64_t)c,
 		(uint64_t)ap_entry };
-	if (paging_map(AP_PAGE, AP_PAGE, PAGING_READ | PAGING_WRITE | PAGING_EXEC))
+	return !paging_map(AP_PAGE, AP_PAGE, PAGING_READ | PAGING_WRITE | PAGING_EXEC);
+}
+
+bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint64_t tsc_hz,
+	void (*entry)(struct arch_cpu *self))
+{
+	uint64_t old_size;
+	paddr_t old;
+	bool good;
+
+	ASSERT(c->id < ARCH_CPUS_MAX);
+	smp.entry = entry;
+	if (!prepare_start(c, stack_top))
 		return false;
 	lapic_send_init(apic_id);
 	wait_cycles(tsc_hz / 1000000 * INIT_WAIT_US, NULL);
@@ -149,11 +167,15 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 		wait_cycles(tsc_hz / 1000 * ONLINE_WAIT_MS, c);
 	}
 	paging_unmap(AP_PAGE, &old, &old_size);
-	if (!atomic_load_explicit(&c->online, memory_order_acquire))
+	good = atomic_load_explicit(&c->online, memory_order_acquire);
+	if (good) {
+		c->tsc_adjust = tsc_offset();
+		good = !c->tsc_adjust || has_tsc_adjust(); /* else time would go back */
+	}
+	if (!good) {
+		give_up_cpu(c, apic_id, tsc_hz);
 		return false;
-	c->tsc_adjust = tsc_offset();
-	if (c->tsc_adjust && !has_tsc_adjust())
-		return false; /* it waits for may_run for ever: time must not go back */
+	}
 	atomic_fetch_add_explicit(&smp.count, 1, memory_order_release);
 	atomic_store_explicit(&c->may_run, true, memory_order_release);
 	paging_flush(AP_PAGE, AP_PAGE + PAGE_SIZE);

@@ -15,7 +15,9 @@
  *             the CPU is held across a switch and released by the thread that arrives: so nobody
  *             takes a thread from a queue before it has left its stack. (3) an unpark is never
  *             lost: it either makes the thread runnable or sets wake_pending. (4) a thread's cpu
- *             changes only while it is WAKING or, by stealing, on the queue, under that queue's lock.
+ *             changes only while it is WAKING, under the queue lock of the CPU that it leaves: so
+ *             who holds the lock of thread.cpu knows that its state stays. (5) a thread that may not
+ *             run where it runs has need_resched set there, and moves on return to the program.
  * Locking:    cpu.rq_lock, LOCK_SCHED, one at a time. Never sleeps with it.
  * Failure:    none.
  * Source:     xv6's hand-off of the lock across the switch.
@@ -62,15 +64,80 @@ static void start_slice(struct cpu *c, uint64_t now_ns, uint64_t least_ns)
 		timer_program_hardware();
 }
 
+static bool may_run_on(const struct thread *t, uint32_t cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
+static uint64_t online_mask(void)
+{
+	return cpu_count >= 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
+}
+
+/* The last CPU if it is idle, else any idle one, else the last one (or the first allowed). */
+static uint32_t choose_cpu(const struct thread *t)
+{
+	uint32_t last = t->cpu, allowed = UINT32_MAX;
+
+	if (torture_is_on())
+		return torture_pick(t->affinity & online_mask());
+	if (may_run_on(t, last)) {
+		if (atomic_load_explicit(&cpus[last].arch.idle, memory_order_relaxed))
+			return last;
+		allowed = last;
+	}
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (!may_run_on(t, i))
+			continue;
+		if (atomic_load_explicit(&cpus[i].arch.idle, memory_order_relaxed))
+			return i;
+		if (allowed == UINT32_MAX)
+			allowed = i;
+	}
+	return allowed == UINT32_MAX ? last : allowed;
+}
+
+/* Caller holds t's queue lock and has taken t off everything: it is on its way to the CPU returned. */
+static struct cpu *send_away_locked(struct thread *t)
+{
+	lock_assert_held(&cpus[t->cpu].rq_lock);
+	t->state = THREAD_WAKING;
+	/* Partner: the look in lock_home. */
+	__atomic_store_n(&t->cpu, choose_cpu(t), __ATOMIC_RELAXED); /* (4) */
+	return &cpus[t->cpu];
+}
+
+/* Queues a thread that is on its way to c. No queue lock held. */
+static void place(struct cpu *c, struct thread *t)
+{
+	spin_lock(&c->rq_lock);
+	while (!may_run_on(t, c->arch.id)) { /* since it was sent here */
+		struct cpu *other = send_away_locked(t);
+
+		spin_unlock(&c->rq_lock);
+		c = other;
+		spin_lock(&c->rq_lock);
+	}
+	enqueue_locked(c, t);
+	if (c == this_cpu())
+		start_slice(c, clock_now_ns(), GRANULE_NS);
+	spin_unlock(&c->rq_lock);
+	if (c != this_cpu())
+		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
+}
+
 static void finish_switch(void)
 {
 	struct cpu *c = this_cpu();
-	struct thread *dead = c->dead;
+	struct thread *dead = c->dead, *moving = c->moving;
 
 	c->dead = NULL;
+	c->moving = NULL;
 	spin_unlock(&c->rq_lock); /* (2) */
 	if (dead)
 		thread_free(dead);
+	if (moving)
+		place(&cpus[moving->cpu], moving);
 }
 
 /* Switches to the next runnable thread, or the idle one. Caller holds rq_lock and has given the
@@ -145,78 +212,51 @@ void sched_park(uint64_t deadline_ns, bool signals)
 		timer_cancel(&t->park_timer);
 }
 
-static bool may_run_on(const struct thread *t, uint32_t cpu)
+/* The CPU that t runs on, waits for or ran on last, locked. */
+static struct cpu *lock_home(const struct thread *t)
 {
-	return t->affinity >> cpu & 1;
-}
+	for (;;) {
+		uint32_t cpu = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
 
-static uint64_t online_mask(void)
-{
-	return cpu_count >= 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
-}
-
-/* The last CPU if it is idle, else any idle one, else the last one (or the first allowed). */
-static uint32_t choose_cpu(const struct thread *t)
-{
-	uint32_t last = t->cpu, allowed = UINT32_MAX;
-
-	if (torture_is_on())
-		return torture_pick(t->affinity & online_mask());
-	if (may_run_on(t, last)) {
-		if (atomic_load_explicit(&cpus[last].arch.idle, memory_order_relaxed))
-			return last;
-		allowed = last;
+		spin_lock(&cpus[cpu].rq_lock);
+		if (cpu == __atomic_load_n(&t->cpu, __ATOMIC_RELAXED))
+			return &cpus[cpu];
+		spin_unlock(&cpus[cpu].rq_lock); /* it moved meanwhile */
 	}
-	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (!may_run_on(t, i))
-			continue;
-		if (atomic_load_explicit(&cpus[i].arch.idle, memory_order_relaxed))
-			return i;
-		if (allowed == UINT32_MAX)
-			allowed = i;
-	}
-	return allowed == UINT32_MAX ? last : allowed;
 }
 
-/* Queues a thread that is on no queue and not running. */
-static void place(struct thread *t)
+/* The CPU that runs t right now, or NULL. */
+static struct cpu *unpark(struct thread *t)
 {
-	struct cpu *c = &cpus[choose_cpu(t)];
+	struct cpu *c = lock_home(t), *running = NULL;
 
-	spin_lock(&c->rq_lock);
-	enqueue_locked(c, t); /* (4) */
-	if (c == this_cpu())
-		start_slice(c, clock_now_ns(), GRANULE_NS);
+	if (t->state != THREAD_PARKED) {
+		t->wake_pending = true; /* (3) */
+		if (t->state == THREAD_RUNNING)
+			running = c;
+		spin_unlock(&c->rq_lock);
+		return running;
+	}
+	running = send_away_locked(t);
 	spin_unlock(&c->rq_lock);
-	if (c != this_cpu())
-		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
+	place(running, t);
+	return NULL;
 }
 
 void sched_unpark(struct thread *t)
 {
-	struct cpu *c;
-
-	for (;;) {
-		c = &cpus[t->cpu];
-		spin_lock(&c->rq_lock);
-		if (c == &cpus[t->cpu])
-			break;
-		spin_unlock(&c->rq_lock); /* it moved meanwhile */
-	}
-	if (t->state != THREAD_PARKED) {
-		t->wake_pending = true; /* (3) */
-		spin_unlock(&c->rq_lock);
-		return;
-	}
-	t->state = THREAD_WAKING;
-	spin_unlock(&c->rq_lock);
-	place(t);
+	(void)unpark(t);
 }
 
 void sched_start(struct thread *t)
 {
-	t->cpu = this_cpu()->arch.id;
-	place(t);
+	struct cpu *c = this_cpu();
+
+	spin_lock(&c->rq_lock);
+	t->cpu = c->arch.id; /* nobody else has it yet, or not for waking it */
+	c = send_away_locked(t);
+	spin_unlock(&this_cpu()->rq_lock);
+	place(c, t);
 }
 
 void sched_yield_cpu(void)
@@ -227,11 +267,15 @@ void sched_yield_cpu(void)
 	if (c->current == c->idle)
 		return;
 	spin_lock(&c->rq_lock);
-	if (!c->runnable_count) {
+	if (!may_run_on(c->current, c->arch.id)) {
+		(void)send_away_locked(c->current); /* (5) */
+		c->moving = c->current;
+	} else if (c->runnable_count) {
+		enqueue_locked(c, c->current);
+	} else {
 		spin_unlock(&c->rq_lock);
 		return;
 	}
-	enqueue_locked(c, c->current);
 	schedule_locked(c);
 }
 
@@ -266,11 +310,11 @@ void sched_exit(void)
 
 void sched_kick(struct thread *t)
 {
-	struct cpu *c = &cpus[t->cpu];
+	/* Partner: sched_park's test of signal_is_deliverable; wake_pending closes the gap. A thread that
+	 * is not running is switched to under the lock that unpark held, and looks after that. */
+	struct cpu *c = unpark(t);
 
-	/* Partner: sched_park's test of signal_is_deliverable; wake_pending closes the gap. */
-	sched_unpark(t);
-	if (c != this_cpu() && c->current == t)
+	if (c && c != this_cpu())
 		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
 }
 
@@ -279,7 +323,9 @@ void kernel_handle_reschedule(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->runnable_count)
+	if (c->current != c->idle && !may_run_on(c->current, c->arch.id))
+		c->need_resched = true; /* (5) */
+	else if (c->runnable_count)
 		start_slice(c, clock_now_ns(), GRANULE_NS);
 }
 
@@ -292,9 +338,27 @@ void sched_interrupt_others(void)
 
 int sched_set_affinity(struct thread *t, uint64_t mask)
 {
-	if (!(mask & online_mask()))
+	struct cpu *c, *to = NULL;
+	bool running;
+
+	mask &= online_mask();
+	if (!mask)
 		return -EINVAL;
-	t->affinity = mask & online_mask();
+	c = lock_home(t);
+	t->affinity = mask;
+	running = t->state == THREAD_RUNNING;
+	if (t->state == THREAD_RUNNABLE && !may_run_on(t, c->arch.id)) {
+		TAILQ_REMOVE(&c->runnable, t, run_link);
+		c->runnable_count--;
+		to = send_away_locked(t);
+	}
+	spin_unlock(&c->rq_lock);
+	if (to)
+		place(to, t);
+	else if (running && c != this_cpu())
+		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
+	else if (running && !may_run_on(t, c->arch.id))
+		c->need_resched = true; /* (5) */
 	return 0;
 }
 

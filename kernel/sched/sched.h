@@ -11,9 +11,11 @@ void sched_adopt_idle(struct thread *idle); /* the same for another CPU, on it *
 /* First thing on a new thread's stack: completes the switch to it. */
 void sched_first_run(void);
 /* Sleeps until unparked, until deadline_ns, or (signals) until a signal is deliverable. Consumes a
- * wake that came before. Spurious returns are allowed: callers test their condition. No lock held. */
+ * wake that came before. Spurious returns are allowed: callers test their condition. No lock
+ * held. */
 void sched_park(uint64_t deadline_ns, bool signals);
-/* Makes t run again; remembered when it is not parked yet. Any lock below LOCK_SCHED may be held. */
+/* Makes t run again; remembered when it is not parked yet. Any lock below LOCK_SCHED may be
+ * held. */
 void sched_unpark(struct thread *t);
 /* Lets other runnable threads of this CPU go first. No lock held. */
 void sched_yield_cpu(void);
