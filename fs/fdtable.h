@@ -16,8 +16,9 @@ int fdtable_install_at(struct file *f, uint32_t fd,
 	bool close_on_exec) must_check; /* dup2: old one is closed */
 /* The file with a reference for the caller; -EBADF. */
 int fdtable_get(int fd, struct file **out) must_check;
-/* What is behind fd: the node of the tree, or, when it has none, the file; with a reference, the other
- * is NULL. So nobody who holds the tree's lock gets the last reference of a file that has a node. */
+/* What is behind fd: the node of the tree, or, when it has none, the file; with a reference, the
+ * other is NULL. So nobody who holds the tree's lock gets the last reference of a file that has a
+ * node. */
 int fdtable_get_node(int fd, struct inode **node, struct file **file) must_check;
 int fdtable_close(int fd) must_check; /* -EBADF */
 /* dup2, dup3: new_fd refers to old_fd's file; what was open there is closed. -EBADF, -ENOMEM. */

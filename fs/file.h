@@ -52,10 +52,10 @@ struct file {
 	void *object; /* [I] what is behind: a socket, a pipe, an inode … */
 	int64_t position_bytes; /* [f] */
 	struct spinlock lock; /* LOCK_FS */
-	struct epoll_items
-		*epoll_items; /* fs/epoll.c: registrations of this description; NULL: none */
-	struct inode
-		*inode; /* [I] its node in the tree, with a reference; NULL: pipes, sockets … */
+	/* fs/epoll.c: registrations of this description; NULL: none */
+	struct epoll_items *epoll_items;
+	/* [I] its node in the tree, with a reference; NULL: pipes, sockets … */
+	struct inode *inode;
 	struct fs_mutex position_mutex; /* held over a read or write at position_bytes */
 };
 

@@ -259,8 +259,8 @@ static const struct inode_ops root_ops = { .readlink = root_readlink };
 
 /* ------------------------------------------------------------------ fd */
 
-/* The link's private. A file that was looked at under the tree's lock is put when the link is freed,
- * without it: it might be the last reference, and closing takes locks. */
+/* The link's private. A file that was looked at under the tree's lock is put when the link is
+ * freed, without it: it might be the last reference, and closing takes locks. */
 struct fd_link {
 	int fd;
 	struct file *held; /* [t] */

@@ -27,8 +27,8 @@ typedef uint64_t gosolo_gva_t; /* guest virtual address */
 #define GOSOLO_DEFAULTS_MAX 2048u
 
 struct gosolo_segment {
-	gosolo_gva_t
-		vaddr; /* page aligned for every segment but where Go's linker says otherwise */
+	/* page aligned for every segment but where Go's linker says otherwise */
+	gosolo_gva_t vaddr;
 	uint64_t file_bytes; /* present in the image at vaddr (guest physical = virtual) */
 	uint64_t mem_bytes; /* >= file_bytes; what lies beyond is zero */
 	uint32_t flags; /* PF_X 1, PF_W 2, PF_R 4 */

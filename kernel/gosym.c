@@ -1,8 +1,8 @@
 /*
  * gosym.c: names of Go functions, for reports.
  *
- * What:       the table that Go's own tracebacks use lies in the image: sorted pairs of a function's
- *             offset in the text and where its description lies, which names it.
+ * What:       the table that Go's own tracebacks use lies in the image: sorted pairs of a
+ *             function's offset in the text and where its description lies, which names it.
  * Invariants: (1) no read outside the table.
  * Locking:    none; read-only data.
  * Failure:    false.

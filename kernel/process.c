@@ -46,7 +46,8 @@ static noreturn_fn void finish(enum gosolo_exit_kind kind, uint32_t value)
 {
 	if (atomic_exchange_explicit(&process.ending, true, memory_order_acq_rel)) /* (1) */
 		process_wait_for_end();
-	sched_interrupt_others(); /* whoever runs the program now comes to kernel_return_to_program */
+	/* whoever runs the program now comes to kernel_return_to_program */
+	sched_interrupt_others();
 	hostchan_finish(kind, value, "");
 	platform_reset();
 }

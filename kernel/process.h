@@ -9,7 +9,8 @@
 #define PROCESS_PID 1
 #define PROCESS_PPID 0
 
-/* Ends the program: output is drained, the exit record sent, the machine reset. Any thread; may sleep. */
+/* Ends the program: output is drained, the exit record sent, the machine reset. Any thread; may
+ * sleep. */
 noreturn_fn void process_exit(int code);
 noreturn_fn void process_exit_signal(int signo);
 /* Once true no thread may return to the program: it waits for the end instead. */

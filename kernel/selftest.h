@@ -1,5 +1,6 @@
 /*
- * selftest.h: failures on purpose, so that tests can see the reports (selftest= on the command line).
+ * selftest.h: failures on purpose, so that tests can see the reports (selftest= on the command
+ * line).
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * trap.c: what faults of the program mean, and the last step before it runs again.
  *
- * What:       a page fault is filled by the mapping it hits; everything else becomes the signal that
- *             Linux would send.
+ * What:       a page fault is filled by the mapping it hits; everything else becomes the signal
+ *             that Linux would send.
  * Invariants: (1) the program never resumes while a switch is due or a signal is deliverable.
  * Locking:    none held on entry; may sleep (filling a page, delivering a signal).
  * Failure:    no memory for a page: panic_no_memory.

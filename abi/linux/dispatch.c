@@ -3,10 +3,10 @@
  *
  * What:       finds the handler by number, counts, traces, puts the result where the program looks
  *             for it. A call that a signal interrupted is restarted or ended here.
- * Invariants: (1) only RAX changes, and what SYSCALL itself changes, unless the call's meaning is to
- *             change registers. (2) ERESTARTSYS and ERESTARTNOHAND never reach the program: a result
- *             of that kind leaves signal_work set, so signal_deliver comes before the return. (3) a
- *             frame is restarted at most once: its number is forgotten then.
+ * Invariants: (1) only RAX changes, and what SYSCALL itself changes, unless the call's meaning is
+ *             to change registers. (2) ERESTARTSYS and ERESTARTNOHAND never reach the program: a
+ *             result of that kind leaves signal_work set, so signal_deliver comes before the
+ *             return. (3) a frame is restarted at most once: its number is forgotten then.
  * Locking:    none.
  * Failure:    -ENOSYS for what is not in the table, logged once per number.
  * Source:     Linux arch/x86/entry (conventions), signal(7) on interrupted calls.

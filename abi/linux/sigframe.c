@@ -1,8 +1,8 @@
 /*
  * sigframe.c: entering a handler, and coming back.
  *
- * What:       the interrupted registers, mask and vector state go to the program's stack, where Linux
- *             would put them; rt_sigreturn loads them again.
+ * What:       the interrupted registers, mask and vector state go to the program's stack, where
+ *             Linux would put them; rt_sigreturn loads them again.
  *
  *               higher   interrupted stack, or the altstack's top
  *                        vector state (XSAVE, standard format), 64-byte aligned, then MAGIC2
@@ -14,7 +14,8 @@
  *             begins with initial vector state, as on Linux.
  * Locking:    none; the frame is the program's memory, so this may sleep.
  * Failure:    -EFAULT: no room for the frame, or a frame that is not good.
- * Source:     Linux arch/x86/kernel/signal.c and fpu/signal.c as the ABI shows them; Intel SDM 1 13.4.
+ * Source:     Linux arch/x86/kernel/signal.c and fpu/signal.c as the ABI shows them; Intel SDM 1
+ *             13.4.
  */
 #include "abi/linux/sigframe_priv.h"
 
@@ -253,7 +254,8 @@ int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 
 /* ------------------------------------------------------------------ coming back */
 
-/* The program's own description of the area: its length, or 0 when only the first 512 bytes count. */
+/* The program's own description of the area: its length, or 0 when only the first 512 bytes
+ * count. */
 static size_t extended_bytes(const struct _fpx_sw_bytes *sw, uint64_t from, size_t bytes)
 {
 	uint32_t magic2;

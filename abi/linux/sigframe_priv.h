@@ -1,7 +1,8 @@
 /*
  * sigframe_priv.h: the signal frame on the program's stack, as Linux on x86-64 lays it out.
  *
- * Source: Linux arch/x86/include/asm/sigframe.h by way of the ABI: asm/sigcontext.h, asm/ucontext.h,
+ * Source: Linux arch/x86/include/asm/sigframe.h by way of the ABI: asm/sigcontext.h,
+ *         asm/ucontext.h,
  * asm/siginfo.h (linux-libc-dev). Go reads uc_mcontext at 40 of the ucontext.
  */
 #pragma once
@@ -48,7 +49,7 @@ struct signal_info;
 bool altstack_holds(const struct thread *t, uint64_t sp);
 /* As sigaltstack(2) with a new stack: -EPERM while on it, -EINVAL, -ENOMEM. */
 int altstack_set(struct thread *t, const stack_t *st, uint64_t sp);
-/* Loads the registers, mask, altstack and vector state of the frame below tf's stack pointer. -EFAULT:
- * it is not one that may be loaded; tf is unchanged. */
+/* Loads the registers, mask, altstack and vector state of the frame below tf's stack pointer.
+ * -EFAULT: it is not one that may be loaded; tf is unchanged. */
 int sigframe_load(struct trapframe *tf);
 void siginfo_to_linux(siginfo_t *out, const struct signal_info *in);

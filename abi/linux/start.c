@@ -1,17 +1,17 @@
 /*
  * start.c: the program's start: its mappings, its first stack, its first registers.
  *
- * What:       the loader has put the file-backed pages of every segment where they belong. Here they
- *             become mappings, what lies beyond them becomes demand-zero memory, and the first stack
- *             is written as execve would:
+ * What:       the loader has put the file-backed pages of every segment where they belong. Here
+ *             they become mappings, what lies beyond them becomes demand-zero memory, and the first
+ *             stack is written as execve would:
  *
  *               top   strings, 16 random bytes, platform name
  *                     auxiliary vector, environment, argv, argc     <- RSP, 16-aligned
  *                     … demand-zero down to STACK_BYTES
  *
- * Invariants: (1) the tail of a segment's last file page is zero when the program sees it: no loader
- *             is trusted. (2) AT_RANDOM's halves are not zero and can be written: Go 1.24 rejects the
- *             one and every Go does the other.
+ * Invariants: (1) the tail of a segment's last file page is zero when the program sees it: no
+ *             loader is trusted. (2) AT_RANDOM's halves are not zero and can be written: Go 1.24
+ *             rejects the one and every Go does the other.
  * Locking:    none; boot.
  * Failure:    -ENOMEM, -E2BIG.
  * Source:     System V AMD64 ABI 3.4.1; getauxval(3); Go runtime/os_linux.go sysargs, sysauxv.

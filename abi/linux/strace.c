@@ -1,8 +1,9 @@
 /*
  * strace.c: system calls as they happen, into the log.
  *
- * What:       one line per call when it is over: thread, name, arguments by the kinds of syscalls.def,
- *             result, time. What arguments point at is looked at then, too; it is what the call left.
+ * What:       one line per call when it is over: thread, name, arguments by the kinds of
+ *             syscalls.def, result, time. What arguments point at is looked at then, too; it is
+ *             what the call left.
  * Invariants: (1) tracing changes nothing that the program sees but time: memory is only read.
  * Locking:    none; looking at memory may sleep.
  * Failure:    what can't be read is shown as an address.

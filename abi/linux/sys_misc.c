@@ -1,12 +1,13 @@
 /*
  * sys_misc.c: who and where the program is: identity, limits, usage, names, randomness.
  *
- * What:       one process, number 1, of user 0, that is its own session and group; nothing of that can
- *             change. What would need another user, another process or another kernel says so.
+ * What:       one process, number 1, of user 0, that is its own session and group; nothing of that
+ *             can change. What would need another user, another process or another kernel says so.
  * Invariants: (1) no call answers success for a change that is not made.
  * Locking:    none.
  * Failure:    -EPERM for changes that this machine cannot make, -EINVAL for what it does not know.
- * Source:     section 2 of the manual, call by call; go-linux ABI: uname must parse as 5.3 or later.
+ * Source:     section 2 of the manual, call by call; go-linux ABI: uname must parse as 5.3 or
+ *             later.
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>

@@ -2,9 +2,9 @@
  * sys_signal.c: system calls on signals.
  *
  * What:       decodes Linux's structures and goes to kernel/signal; frames are sigframe.c's.
- * Invariants: (1) a call that changes the mask for its own duration leaves the old one in saved_mask
- *             with restore_mask set, so that a handler runs under the temporary one and returns to
- *             the old one.
+ * Invariants: (1) a call that changes the mask for its own duration leaves the old one in
+ *             saved_mask with restore_mask set, so that a handler runs under the temporary one and
+ *             returns to the old one.
  * Locking:    none; may sleep.
  * Failure:    -errno as documented in section 2 of the manual.
  * Source:     sigaction(2), sigprocmask(2), sigsuspend(2), sigwaitinfo(2), kill(2), tgkill(2).
@@ -202,8 +202,8 @@ long sys_kill(const struct sysargs *a)
 
 	if (signo && !is_signal(signo))
 		return -EINVAL;
-	/* 0: the process group, which is this process alone. -1: all others, of which there are none; it
-	 * is the group's number too, but Linux takes it as "all". */
+	/* 0: the process group, which is this process alone. -1: all others, of which there are
+	 * none; it is the group's number too, but Linux takes it as "all". */
 	if (pid != PROCESS_PID && pid != 0)
 		return -ESRCH;
 	if (signo)

@@ -1,10 +1,11 @@
 /*
  * sys_thread.c: system calls on threads: made, ended, placed, waiting.
  *
- * What:       clone makes threads of the one process, exactly in the form that Go and C libraries use;
- *             another process cannot be made.
- * Invariants: (1) exit touches no program memory but clear_tid_ua: Go has freed the stack. (2) a thread
- *             that is going blocks all signals first, so that none is offered to it any more.
+ * What:       clone makes threads of the one process, exactly in the form that Go and C libraries
+ *             use; another process cannot be made.
+ * Invariants: (1) exit touches no program memory but clear_tid_ua: Go has freed the stack. (2) a
+ *             thread that is going blocks all signals first, so that none is offered to it any
+ *             more.
  * Locking:    none held; LOCK_THREADS inside thread_find.
  * Failure:    -ENOSYS for a new process: os/exec reports it cleanly.
  * Source:     clone(2), futex(2), sched_setaffinity(2), arch_prctl(2); Go runtime/os_linux.go.
@@ -203,7 +204,8 @@ static long wait(const struct sysargs *a, uint32_t bitset)
 	if (!bitset)
 		return -EINVAL;
 	err = futex_wait(a->arg[0], (uint32_t)a->arg[2], deadline, bitset);
-	/* With a time limit a restart would begin it again: Linux, too, gives EINTR after a handler. */
+	/* With a time limit a restart would begin it again: Linux, too, gives EINTR after a
+	 * handler. */
 	return err == -ERESTARTSYS && deadline != TIME_NEVER_NS ? -EINTR : err;
 }
 

@@ -1,19 +1,20 @@
 /*
  * sys_timer.c: timers that send signals: timer_create and setitimer.
  *
- * What:       each timer counts on a clock: monotonic time, or CPU time of the process or of a thread.
- *             CPU time has no alarm of its own: a kernel timer looks again when the limit could be
- *             reached at the earliest, until it is.
+ * What:       each timer counts on a clock: monotonic time, or CPU time of the process or of a
+ *             thread. CPU time has no alarm of its own: a kernel timer looks again when the limit
+ *             could be reached at the earliest, until it is.
  *
  *               idle -> armed [set]   armed -> armed [fire: too early, or periodic]
  *               armed -> idle [fire: one shot; set; the thread whose time counts is gone]
  *
  * Invariants: (1) system calls hold timers.mutex; after they have cancelled the kernel timer the
  *             fields are theirs alone, else they are the callback's. (2) never early.
- * Locking:    timers.mutex (sleeps). The callback takes LOCK_THREADS and LOCK_SIGNAL, not the mutex.
+ * Locking:    timers.mutex (sleeps). The callback takes LOCK_THREADS and LOCK_SIGNAL, not the
+ *             mutex.
  * Failure:    -EAGAIN: too many timers, or no memory.
- * Source:     timer_create(2), setitimer(2); Go runtime/os_linux.go setThreadCPUProfiler: SIGPROF must
- *             come with SI_TIMER from the one and SI_KERNEL from the other.
+ * Source:     timer_create(2), setitimer(2); Go runtime/os_linux.go setThreadCPUProfiler: SIGPROF
+ *             must come with SI_TIMER from the one and SI_KERNEL from the other.
  */
 #include <linux/time.h>
 #include <linux/time_types.h>

@@ -1,8 +1,8 @@
 /*
  * time.c: Linux's time structures, and nanoseconds.
  *
- * What:       conversions that refuse what Linux refuses and saturate what would overflow: Go sleeps
- *             for years. And the one sleep that all sleeping calls share.
+ * What:       conversions that refuse what Linux refuses and saturate what would overflow: Go
+ *             sleeps for years. And the one sleep that all sleeping calls share.
  * Invariants: (1) a sleep never ends early but by a signal.
  * Locking:    none held; all but the conversions of numbers may sleep.
  * Failure:    -EFAULT, -EINVAL, -EINTR.

@@ -6,7 +6,8 @@
 #include "base/compiler.h"
 #include "base/types.h"
 
-/* struct timespec at ua. -EFAULT; -EINVAL: negative, or tv_nsec out of range. Far values saturate. */
+/* struct timespec at ua. -EFAULT; -EINVAL: negative, or tv_nsec out of range. Far values
+ * saturate. */
 int linux_load_timespec(uaddr_t ua, uint64_t *ns) must_check;
 int linux_store_timespec(uaddr_t ua, uint64_t ns) must_check;
 /* struct timeval at ua; same errors. */

@@ -1,9 +1,10 @@
 /*
- * lapic.c: the local interrupt controller: end of interrupt, one-shot timer, messages to other CPUs.
+ * lapic.c: the local interrupt controller: end of interrupt, one-shot timer, messages to other
+ * CPUs.
  *
  * What:       the same few registers through x2APIC MSRs where the CPU has them, else through
- *             memory. The timer counts down at a rate that emulators define (1 GHz in QEMU's TCG and
- *             in KVM) or, where there is a TSC deadline, compares with the time stamp counter.
+ *             memory. The timer counts down at a rate that emulators define (1 GHz in QEMU's TCG
+ *             and in KVM) or, where there is a TSC deadline, compares with the time stamp counter.
  * Invariants: (1) the timer never fires early: delays are rounded up. A delay beyond the counter's
  *             range fires early in hardware; kernel/time re-arms it.
  * Locking:    none; every CPU has its own.

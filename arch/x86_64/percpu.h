@@ -16,8 +16,8 @@
 /* First member of struct cpu (kernel/sched/cpu.h); GS base points here. */
 struct arch_cpu {
 	struct arch_cpu *self; /* [I] */
-	uint64_t
-		kstack_top; /* [c] kernel stack of the running thread: where entries build their frame */
+	/* [c] kernel stack of the running thread: where entries build their frame */
+	uint64_t kstack_top;
 	uint64_t scratch; /* [c] program RSP while a call's entry switches stacks */
 	uint32_t id; /* [I] 0 … cpu_count-1 */
 	uint32_t apic_id; /* [I] */

@@ -13,13 +13,15 @@
 enum hostchan_stream { HOSTCHAN_STDIN, HOSTCHAN_STDOUT, HOSTCHAN_STDERR, HOSTCHAN_STREAMS };
 
 struct hostchan_ops {
-	/* Bytes moved (> 0), 0 at the end of input, -EAGAIN when nonblock, -ERESTARTSYS. May sleep. */
+	/* Bytes moved (> 0), 0 at the end of input, -EAGAIN when nonblock, -ERESTARTSYS. May
+	 * sleep. */
 	long (*read)(struct uio *u, bool nonblock);
 	long (*write)(enum hostchan_stream s, struct uio *u, bool nonblock);
 	uint32_t (*poll)(enum hostchan_stream s); /* EPOLLIN, EPOLLOUT, EPOLLHUP */
 	/* One control message; waits for room; -EIO when the device is broken. Kernel context. */
 	int (*send)(uint16_t type, const void *payload, uint32_t bytes);
-	/* Until the device has taken all output; polls the device, may run with everything else dead. */
+	/* Until the device has taken all output; polls the device, may run with everything else
+	 * dead. */
 	void (*drain)(void);
 	/* Output without sleeping, interrupts or locks: for panic. */
 	void (*panic_write)(enum hostchan_stream s, const void *data, uint32_t bytes);
@@ -35,7 +37,8 @@ bool hostchan_is_connected(void);
 int hostchan_send(uint16_t type, const void *payload, uint32_t bytes);
 void hostchan_drain(void);
 void hostchan_window_size(uint16_t *rows, uint16_t *columns); /* 0, 0: unknown */
-/* Driver: a control message arrived (interrupt context): SIGNAL, TIME, WINSIZE are acted on here. */
+/* Driver: a control message arrived (interrupt context): SIGNAL, TIME, WINSIZE are acted on
+ * here. */
 void hostchan_received(uint16_t type, const void *payload, uint32_t bytes);
 void hostchan_init(void);
 /* Last words: statistics if asked, exit record, drain. Returns; the caller resets the machine. */

@@ -3,8 +3,8 @@
  *
  * What:       see queue_priv.h. A standard signal that is already pending stays one; real-time
  *             signals queue up.
- * Invariants: (1) entries are dense: the first free slot ends the list. (2) an entry's bit is set in
- *             the pending set; a bit without entry means no details.
+ * Invariants: (1) entries are dense: the first free slot ends the list. (2) an entry's bit is set
+ *             in the pending set; a bit without entry means no details.
  * Locking:    LOCK_SIGNAL, the caller's; LOCK_KMEM inside.
  * Failure:    no memory, or QUEUE_MAX entries: the signal is pending without details.
  * Source:     signal(7), timer_getoverrun(2).

@@ -7,12 +7,13 @@
  *               pending -> chosen thread: signal_work, kick -> signal_deliver -> handler or the end
  *
  * Invariants: (1) whoever makes a signal deliverable sets signal_work of a thread that may take it,
- *             after the pending bit, then kicks it; only the thread itself clears signal_work, under
- *             the lock. (2) a process-wide signal whose chosen thread comes to block it is offered
- *             to another one. (3) an ignored signal is pending only where it is blocked. (4) a thread
- *             found by thread_find is marked and kicked inside the callback: it may be gone after.
- * Locking:    signals.lock, LOCK_SIGNAL; LOCK_THREADS, LOCK_SCHED and LOCK_KMEM inside. Sending works
- *             in any context with lower-ranked locks held; signal_deliver may sleep.
+ *             after the pending bit, then kicks it; only the thread itself clears signal_work,
+ *             under the lock. (2) a process-wide signal whose chosen thread comes to block it is
+ *             offered to another one. (3) an ignored signal is pending only where it is blocked.
+ *             (4) a thread found by thread_find is marked and kicked inside the callback: it may be
+ *             gone after.
+ * Locking:    signals.lock, LOCK_SIGNAL; LOCK_THREADS, LOCK_SCHED and LOCK_KMEM inside. Sending
+ *             works in any context with lower-ranked locks held; signal_deliver may sleep.
  * Failure:    without memory a signal comes without its details; a fault then ends the process.
  * Source:     Linux kernel/signal.c as documented in signal(7), sigaction(2), sigpending(2).
  */
@@ -222,8 +223,8 @@ bool signal_is_deliverable(const struct thread *t)
 {
 	uint64_t set;
 
-	/* Partner: offer_locked. No lock: callers hold locks of any rank, and a signal that comes during
-	 * this look kicks t afterwards. */
+	/* Partner: offer_locked. No lock: callers hold locks of any rank, and a signal that comes
+	 * during this look kicks t afterwards. */
 	if (!atomic_load_explicit(&t->signal_work, memory_order_acquire))
 		return false;
 	set = __atomic_load_n(&t->sigpending, __ATOMIC_RELAXED) |
@@ -306,8 +307,8 @@ void signal_send_fault(const struct signal_info *info)
 	fatal = (t->sigmask & bit) || signals.actions[info->signo - 1].handler == HANDLER_IGNORE;
 	if (!fatal) {
 		signal_queue_drop(&t->sigpending, t->siginfo, info->signo);
-		/* Without its address and code the program would take it for another's signal and repeat
-		 * the fault for ever. */
+		/* Without its address and code the program would take it for another's signal and
+		 * repeat the fault for ever. */
 		fatal = !signal_queue_add(&t->sigpending, &t->siginfo, info);
 		offer_locked(t);
 	}
@@ -320,7 +321,8 @@ void signal_send_fault(const struct signal_info *info)
 static int first_of(uint64_t set)
 {
 	if (set & SYNCHRONOUS)
-		set &= SYNCHRONOUS; /* the fault's frame must be the one that shows the faulting instruction */
+		/* the fault's frame must be the one that shows the faulting instruction */
+		set &= SYNCHRONOUS;
 	return set ? __builtin_ctzll(set) + 1 : 0;
 }
 

@@ -51,7 +51,8 @@ int signal_take_set(uint64_t set, struct signal_info *info);
 /* Delivers what is deliverable to the current thread (default actions may end the process). Called
  * on return to the program. */
 void signal_deliver(struct trapframe *tf);
-/* Upcall, abi/linux/sigframe.c: builds the frame for info, redirects tf to the handler. -EFAULT when the stack is bad. */
+/* Upcall, abi/linux/sigframe.c: builds the frame for info, redirects tf to the handler. -EFAULT
+ * when the stack is bad. */
 int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 	const struct signal_action *act, uint64_t mask_to_save) must_check;
 /* Upcall, abi/linux/dispatch.c: before a handler runs or none does: an interrupted call in tf is

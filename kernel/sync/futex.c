@@ -1,19 +1,19 @@
 /*
  * futex.c: wait queues keyed by a program address.
  *
- * What:       a waiter lies on its thread's kernel stack, linked into the bucket of its address. The
- *             word is compared under the bucket's lock, so that a wake-up between the comparison and
- *             the sleep finds the waiter. A requeue takes waiters off one bucket and puts them on
- *             another, never holding both locks: meanwhile they are in transit.
+ * What:       a waiter lies on its thread's kernel stack, linked into the bucket of its address.
+ *             The word is compared under the bucket's lock, so that a wake-up between the
+ *             comparison and the sleep finds the waiter. A requeue takes waiters off one bucket and
+ *             puts them on another, never holding both locks: meanwhile they are in transit.
  *
  *               QUEUED  -> WOKEN    [wake]         QUEUED  -> TRANSIT  [requeue, detach]
  *               QUEUED  -> gone     [time, signal] TRANSIT -> QUEUED   [requeue, attach]
  *
- * Invariants: (1) waiter.state changes under the lock of waiter.bucket; TRANSIT is set under the old
- *             bucket's lock and ends under the new one's, and bucket changes with it. (2) a waiter
- *             returns only after it has taken its bucket's lock once more: so the waker's use of it,
- *             under that lock, is over. (3) while bucket.incoming is not 0 a waker of that bucket
- *             that is not satisfied waits: no wake-up misses a waiter in transit.
+ * Invariants: (1) waiter.state changes under the lock of waiter.bucket; TRANSIT is set under the
+ *             old bucket's lock and ends under the new one's, and bucket changes with it. (2) a
+ *             waiter returns only after it has taken its bucket's lock once more: so the waker's
+ *             use of it, under that lock, is over. (3) while bucket.incoming is not 0 a waker of
+ *             that bucket that is not satisfied waits: no wake-up misses a waiter in transit.
  * Locking:    bucket.lock, LOCK_FUTEX, one at a time. LOCK_SCHED inside. futex_wait sleeps; waking
  *             works in any context.
  * Failure:    as in the header; no allocation.

@@ -15,6 +15,7 @@ void futex_init(void);
 int futex_wait(uaddr_t addr, uint32_t expected, uint64_t deadline_ns, uint32_t bitset) must_check;
 /* Wakes up to count waiters; returns how many. */
 long futex_wake(uaddr_t addr, uint32_t count, uint32_t bitset);
-/* Wakes wake_count, moves up to requeue_count to addr2. -EAGAIN when check and *addr != expected. */
+/* Wakes wake_count, moves up to requeue_count to addr2. -EAGAIN when check and *addr !=
+ * expected. */
 long futex_requeue(uaddr_t addr, uint32_t wake_count, uint32_t requeue_count, uaddr_t addr2,
 	bool check, uint32_t expected) must_check;

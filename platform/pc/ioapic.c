@@ -1,8 +1,8 @@
 /*
  * ioapic.c: routes interrupt lines to vectors of the boot CPU.
  *
- * What:       one controller at its usual address. Lines are level-triggered, active high, as QEMU's
- *             virtio-mmio devices drive them.
+ * What:       one controller at its usual address. Lines are level-triggered, active high, as
+ *             QEMU's virtio-mmio devices drive them.
  * Invariants: (1) a line is masked until it is routed.
  * Locking:    none: boot only.
  * Failure:    -ENOENT for a line that the controller does not have.

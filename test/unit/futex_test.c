@@ -2,8 +2,8 @@
 /*
  * futex_test.c: the futex code under real threads.
  *
- * What:       kernel/sync/futex.c with park and unpark over condition variables: results one by one,
- *             then mutexes, ping-pong and requeues for many rounds, with parks that end for no
+ * What:       kernel/sync/futex.c with park and unpark over condition variables: results one by
+ *             one, then mutexes, ping-pong and requeues for many rounds, with parks that end for no
  *             reason and pages that vanish between the two looks at a word.
  * Invariants: (1) a lost wake-up hangs the test: an alarm ends it then.
  * Locking:    spin locks as the kernel's; each thread's parking place has a mutex.
@@ -272,7 +272,8 @@ static void *count(void *arg)
 	return NULL;
 }
 
-/* ------------------------------------------------------------------ ping-pong: every wake-up counts */
+/* ------------------------------------------------------------------ ping-pong: every wake-up
+ * counts */
 static _Atomic uint32_t turn;
 
 static void *play(void *arg)
@@ -290,7 +291,8 @@ static void *play(void *arg)
 	return NULL;
 }
 
-/* ------------------------------------------------------------------ requeue: as a condition variable */
+/* ------------------------------------------------------------------ requeue: as a condition
+ * variable */
 static _Atomic uint32_t condition, gate, passed, finished;
 
 static void *wait_for_condition(void *arg)
@@ -301,7 +303,8 @@ static void *wait_for_condition(void *arg)
 	for (unsigned i = 0; i < ROUNDS / 10; i++) {
 		uint32_t seen = atomic_load(&condition);
 
-		/* 0 comes only from a wake, directly or after having been moved to the gate. Some time out. */
+		/* 0 comes only from a wake, directly or after having been moved to the gate. Some
+		 * time out. */
 		if (!futex_wait(at(&condition), seen, clock_now_ns() + (i % 3) * 10 * NS_PER_MS,
 			    UINT32_MAX))
 			atomic_fetch_add(&passed, 1);

@@ -1,8 +1,8 @@
 /*
  * vdso.c: time without a system call: code of the kernel's that runs as the program's.
  *
- * What:       a shared object of its own, linked by vdso.ld, embedded in the kernel by vdso_blob.S. It
- *             reads the clock's parameters from the page before it.
+ * What:       a shared object of its own, linked by vdso.ld, embedded in the kernel by vdso_blob.S.
+ *             It reads the clock's parameters from the page before it.
  * Invariants: (1) base, rate and offset used together are of one moment: seq was even and the same
  *             before and after. (2) the counter is read after seq and before the second look at
  *             it. (3) no stack frame to speak of: gettimeofday runs on goroutine stacks.

@@ -1,9 +1,9 @@
 /*
  * vdso_abi.h: the functions of the vDSO, as programs find them by name (vdso(7)).
  *
- * They may run anywhere the program runs: any stack, any moment, several at once. They use no vector
- * registers (Go relies on XMM15), keep no state, and never fault but on the program's own pointers.
- * Results are those of the system calls of the same name.
+ * They may run anywhere the program runs: any stack, any moment, several at once. They use no
+ * vector registers (Go relies on XMM15), keep no state, and never fault but on the program's own
+ * pointers. Results are those of the system calls of the same name.
  */
 #pragma once
 
