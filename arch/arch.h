@@ -55,7 +55,8 @@ void kernel_handle_exception(struct trapframe *tf); /* kernel/trap.c: program's 
 void kernel_handle_irq(uint32_t vector); /* kernel/irq.c */
 void kernel_handle_timer(void); /* kernel/time/timer.c */
 void kernel_handle_reschedule(void); /* kernel/sched/sched.c: another CPU asks */
-/* kernel/trap.c. Last step of every return to the program: switches threads and delivers signals. */
+/* kernel/trap.c. Last step of every return to the program: switches threads and delivers
+ * signals. */
 void kernel_return_to_program(struct trapframe *tf);
 noreturn_fn void kernel_panic_trap(struct trapframe *tf, const char *what); /* kernel/panic.c */
 
@@ -94,6 +95,7 @@ noreturn_fn void arch_enter_program(struct trapframe *tf);
 
 uint64_t arch_cycles(void); /* the time stamp counter, not ordered against other instructions */
 bool arch_random_u64(uint64_t *out); /* RDSEED, else RDRAND; false when there is neither */
+bool arch_is_virtual(void); /* under a hypervisor or emulator, which may stop a CPU for any time */
 uint32_t arch_hwcap(void); /* AT_HWCAP: CPUID.1:EDX */
 
 static inline void arch_out8(uint16_t port, uint8_t v)
@@ -112,7 +114,8 @@ static inline uint8_t arch_in8(uint16_t port)
 struct arch_thread {
 	uint64_t ksp; /* saved kernel stack pointer while not running */
 	uint64_t fs_base; /* program's TLS; reloaded at every switch */
-	void *fpu; /* vector state, arch_fpu_bytes() long, 64-byte aligned; NULL: kernel-only thread */
+	/* vector state, arch_fpu_bytes() long, 64-byte aligned; NULL: kernel-only thread */
+	void *fpu;
 	uint32_t fpu_cpu; /* CPU that last loaded it */
 	bool fpu_live; /* area holds state worth restoring */
 };

@@ -95,10 +95,10 @@ static noreturn_fn void report(const struct trapframe *tf, const char *what)
 	struct thread *t = this_cpu()->current;
 	unsigned threads_left = THREADS_REPORTED;
 
+	spinlock_ignore_all(); /* a second CPU's panic ends here: the first one's report goes on */
 	if (panicking)
 		platform_reset(); /* (1) */
 	panicking = true;
-	spinlock_ignore_all();
 	log_error("kernel fault: %s", what);
 	log_error("gosolo %s, program %s (%s), cpu %u, thread %d, up %llu ms", GOSOLO_VERSION,
 		gosolo_image.program, gosolo_image.go_version, this_cpu()->arch.id, t ? t->tid : 0,

@@ -198,6 +198,11 @@ bool cpu_has_fsgsbase(void)
 	return cpu.fsgsbase;
 }
 
+bool arch_is_virtual(void)
+{
+	return cpuid(1, 0).ecx >> 31;
+}
+
 uint32_t arch_hwcap(void)
 {
 	return cpu.hwcap;

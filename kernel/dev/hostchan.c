@@ -251,6 +251,7 @@ static void report_all(void)
 		report_value(&r, name, stat_sum((enum stat)i),
 			strstr(name, "_bytes") ? "bytes" : "count");
 	}
+	lock_report(report_line, &r);
 	report_value(&r, "memory_total", pmm_total_pages() * PAGE_SIZE, "bytes");
 	report_value(&r, "memory_free", pmm_free_pages() * PAGE_SIZE, "bytes");
 	report_value(&r, "kernel_heap", kmem_used_bytes(), "bytes");

@@ -1,57 +1,36 @@
 /*
- * spinlock.c: ticket locks, with rank checks in debug builds.
+ * spinlock.c: ticket locks. Debug builds check their use: lockcheck.c.
  *
  * What:       first come, first served, so that no CPU starves. A waiting CPU has interrupts
  *             off, and so looks itself for what other CPUs ask of it.
- * Invariants: (1) ranks of the locks a CPU holds ascend. (2) interrupts are off while one is held.
+ * Invariants: (1) after spinlock_ignore_all only the CPU that called it goes on past a lock that is
+ *             held; the others stop when they come to one.
  * Locking:    this is it.
- * Failure:    a broken invariant is a panic in debug builds.
+ * Failure:    none.
  * Source:     none.
  */
 #include "kernel/sync/spinlock.h"
 
 #include "base/assert.h"
 #include "kernel/sched/cpu.h"
+#include "kernel/sync/lockcheck_priv.h"
 
-static bool ignored; /* set by panic, never cleared */
+static struct {
+	_Atomic uint32_t ignored_by; /* [a] set by panic, never cleared: its cpu id + 1 */
+} spinlock;
 
-#ifdef GOSOLO_DEBUG
-static void check_acquire(const struct spinlock *l)
+static bool are_ignored(void)
 {
-	struct cpu *c = this_cpu();
-
-	if (ignored)
-		return;
-	ASSERT(!arch_irqs_enabled()); /* (2) */
-	ASSERT(l->rank > LOCK_NONE && l->rank < LOCK_RANKS);
-	ASSERT(c->locks_held < ARRAY_LEN(c->lock_stack));
-	if (c->locks_held)
-		ASSERT(c->lock_stack[c->locks_held - 1]->rank < l->rank); /* (1) */
-	c->lock_stack[c->locks_held++] = l;
+	return unlikely(atomic_load_explicit(&spinlock.ignored_by, memory_order_relaxed) != 0);
 }
 
-static void check_release(const struct spinlock *l)
+/* Whoever else waits for a lock of a machine that panics stops here, so that the report is whole. */
+static void stop_others(void)
 {
-	struct cpu *c = this_cpu();
-	uint32_t i = c->locks_held;
-
-	if (ignored)
-		return;
-	while (i > 0 && c->lock_stack[i - 1] != l)
-		i--;
-	ASSERT(i > 0);
-	for (; i < c->locks_held; i++)
-		c->lock_stack[i - 1] = c->lock_stack[i];
-	c->locks_held--;
+	if (atomic_load_explicit(&spinlock.ignored_by, memory_order_relaxed) !=
+		this_cpu()->arch.id + 1)
+		arch_halt_forever();
 }
-#else
-static void check_acquire(const struct spinlock *l unused_arg)
-{
-}
-static void check_release(const struct spinlock *l unused_arg)
-{
-}
-#endif
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank)
 {
@@ -65,16 +44,21 @@ void spin_lock(struct spinlock *l)
 {
 	uint32_t ticket;
 
-	check_acquire(l);
+	if (!are_ignored())
+		lockcheck_acquire(l);
 	ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
 	/* Acquire pairs with the release in spin_unlock. */
 	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket) {
-		if (unlikely(ignored))
+		if (are_ignored()) {
+			stop_others();
 			break;
+		}
 		arch_poll_requests();
 		arch_pause();
 	}
 	l->owner = this_cpu()->arch.id + 1;
+	if (!are_ignored())
+		lockcheck_acquired();
 }
 
 bool spin_trylock(struct spinlock *l)
@@ -84,14 +68,18 @@ bool spin_trylock(struct spinlock *l)
 	if (!atomic_compare_exchange_strong_explicit(&l->next, &serving, serving + 1,
 		    memory_order_acquire, memory_order_relaxed))
 		return false;
-	check_acquire(l);
 	l->owner = this_cpu()->arch.id + 1;
+	if (!are_ignored()) {
+		lockcheck_acquire(l);
+		lockcheck_acquired();
+	}
 	return true;
 }
 
 void spin_unlock(struct spinlock *l)
 {
-	check_release(l);
+	if (!are_ignored())
+		lockcheck_release(l, (uint64_t)__builtin_return_address(0));
 	l->owner = 0;
 	atomic_store_explicit(&l->serving,
 		atomic_load_explicit(&l->serving, memory_order_relaxed) + 1, memory_order_release);
@@ -99,15 +87,21 @@ void spin_unlock(struct spinlock *l)
 
 void spinlock_ignore_all(void)
 {
-	ignored = true;
+	uint32_t none = 0;
+
+	/* The first CPU wins; another one that panics too stops. */
+	if (!atomic_compare_exchange_strong_explicit(&spinlock.ignored_by, &none,
+		    this_cpu()->arch.id + 1, memory_order_relaxed, memory_order_relaxed))
+		stop_others();
 }
 
 void lock_assert_held(const struct spinlock *l)
 {
-	DASSERT(ignored || l->owner == this_cpu()->arch.id + 1);
+	DASSERT(are_ignored() || l->owner == this_cpu()->arch.id + 1);
 }
 
 void lock_assert_none(void)
 {
-	DASSERT(ignored || this_cpu()->locks_held == 0);
+	if (!are_ignored())
+		lockcheck_none_held();
 }
