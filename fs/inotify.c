@@ -263,8 +263,8 @@ static struct queued_event *take_event_locked(struct inotify_queue *q, uint64_t 
 	struct queued_event *e = TAILQ_FIRST(&q->events);
 
 	lock_assert_held(&inotify.lock);
-	*error = e ? -EINVAL : -EAGAIN;
-	if (!e && q->lost) {
+	*error = e || q->lost ? -EINVAL : -EAGAIN;
+	if (!e && q->lost && room >= sizeof(e->event)) {
 		e = kmem_zalloc(sizeof(*e));
 		q->lost = !e;
 		if (e)

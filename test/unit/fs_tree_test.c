@@ -15,12 +15,14 @@
  * Source:     fs/vfs.h; path_resolution(7), rename(2), unlink(2).
  */
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 #include <string.h>
 
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/data.h"
 #include "fs/fdtable.h"
+#include "fs/inotify.h"
 #include "fs/lock.h"
 #include "fs/vfs.h"
 #include "gosolo_abi.h"
@@ -382,6 +384,74 @@ static void test_descriptors(void)
 	CHECK_EQ(fdtable_next(0), -1);
 }
 
+/* ------------------------------------------------------------------ inotify */
+
+/* The masks of the events that are there, as one number each, until none is left. */
+static unsigned read_events(struct file *f, uint32_t *masks, unsigned room)
+{
+	static char buf[4096];
+	unsigned n = 0;
+	long got;
+
+	while ((got = host_fs_read(f, buf, sizeof(buf))) > 0) {
+		for (char *at = buf; at < buf + got;) {
+			struct inotify_event *e = (void *)at;
+
+			CHECK(n < room);
+			masks[n++] = e->mask;
+			at += sizeof(*e) + e->len;
+		}
+	}
+	CHECK_EQ(got, -EAGAIN);
+	return n;
+}
+
+static void test_inotify(void)
+{
+	static uint32_t masks[20000];
+	struct file *f, *file;
+	struct inode *dir;
+	int error;
+
+	CHECK_EQ(vfs_make_dirs("/i/d", 0755), 0);
+	CHECK_EQ(vfs_resolve(AT("/i"), VFS_FOLLOW, &dir), 0);
+	CHECK_EQ(inotify_create(O_NONBLOCK, &f), 0);
+	CHECK_EQ(inotify_add(f, dir, IN_ALL_EVENTS), 1);
+	CHECK_EQ(inotify_add(f, dir, IN_ALL_EVENTS & ~(uint32_t)IN_OPEN), 1);
+	file = host_fs_open("/i/f", O_RDWR | O_CREAT, &error);
+	for (int i = 0; i < 3; i++) /* the same three times is told once */
+		CHECK_EQ(host_fs_write(file, "x", 1), 1);
+	file_put(file);
+	CHECK_EQ(vfs_rename(AT("/i/f"), AT("/i/d/f"), 0), 0);
+	CHECK_EQ(vfs_unlink(AT("/i/d/f"), false), 0);
+	CHECK_EQ(vfs_unlink(AT("/i/d"), true), 0);
+	CHECK_EQ(read_events(f, masks, 20000), 5);
+	CHECK(masks[0] == IN_CREATE && masks[1] == IN_MODIFY && masks[2] == IN_CLOSE_WRITE);
+	CHECK(masks[3] == IN_MOVED_FROM && masks[4] == (IN_DELETE | IN_ISDIR));
+	for (int i = 0; i < 9000; i++) {
+		make_file("/i/g", "");
+		CHECK_EQ(vfs_unlink(AT("/i/g"), false), 0);
+	}
+	CHECK_EQ(read_events(f, masks, 20000), 16385);
+	CHECK_EQ(masks[16384], IN_Q_OVERFLOW);
+	CHECK_EQ(vfs_unlink(AT("/i"), true), 0);
+	inode_put(dir);
+	CHECK_EQ(read_events(f, masks, 20000), 2);
+	CHECK(masks[0] == IN_DELETE_SELF && masks[1] == IN_IGNORED);
+	CHECK_EQ(inotify_remove(f, 1), -EINVAL);
+	CHECK_EQ(vfs_make_dirs("/i", 0755), 0);
+	CHECK_EQ(vfs_resolve(AT("/i"), VFS_FOLLOW, &dir), 0);
+	CHECK_EQ(inotify_add(f, dir, IN_CREATE), 2);
+	inode_put(dir);
+	CHECK_EQ(vfs_unlink(AT("/i"), true), 0);
+	CHECK_EQ(vfs_make_dirs("/i", 0755), 0);
+	CHECK_EQ(vfs_resolve(AT("/i"), VFS_FOLLOW, &dir), 0);
+	CHECK_EQ(inotify_add(f, dir, IN_CREATE), 3);
+	inode_put(dir);
+	file_put(f); /* with a watch and an event left */
+	CHECK_EQ(vfs_unlink(AT("/i"), true), 0);
+}
+
 /* ------------------------------------------------------------------ the archive's files */
 
 static void test_archive(void)
@@ -441,6 +511,7 @@ int main(void)
 		test_failing();
 		test_locks();
 		test_descriptors();
+		test_inotify();
 		if (round > 0)
 			CHECK_EQ(host_kmem_objects(),
 				objects); /* (1); chunks of descriptors stay */
