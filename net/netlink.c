@@ -120,7 +120,9 @@ static void add_attribute(struct answer *a, uint16_t type, const void *data, uin
 
 static void name_of(const struct netif *netif, char name[8])
 {
-	strlcpy(name, netif == loopback_netif() ? "lo" : "eth0", 8);
+	const char *text = netif == loopback_netif() ? "lo" : "eth0";
+
+	memcpy(name, text, strlen(text) + 1);
 }
 
 static void add_link(struct answer *a, const struct nlmsghdr *request, uint32_t port,
