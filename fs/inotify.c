@@ -329,7 +329,7 @@ static uint32_t inotify_poll(struct file *f)
 	uint32_t events;
 
 	spin_lock(&inotify.lock);
-	events = TAILQ_EMPTY(&q->events) ? 0 : EPOLLIN | EPOLLRDNORM;
+	events = TAILQ_EMPTY(&q->events) && !q->lost ? 0 : EPOLLIN | EPOLLRDNORM;
 	spin_unlock(&inotify.lock);
 	return events;
 }
