@@ -186,6 +186,12 @@ static void make_limits(struct proc_text *t)
 			rows[i].units);
 }
 
+/* As in a machine whose only control group is the root: no limits. */
+static void make_cgroup(struct proc_text *t)
+{
+	proc_print(t, "0::/\n");
+}
+
 static void make_mountinfo(struct proc_text *t)
 {
 	proc_print(t, "21 1 0:21 / / rw,relatime - ramfs ramfs rw\n");
@@ -398,6 +404,7 @@ static void add_files(void)
 		{ "1/stat", make_stat },
 		{ "1/status", make_status },
 		{ "1/limits", make_limits },
+		{ "1/cgroup", make_cgroup },
 		{ "1/mountinfo", make_mountinfo },
 		{ "1/mounts", make_mounts },
 		{ "1/io", make_io },
