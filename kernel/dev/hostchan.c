@@ -240,11 +240,20 @@ static void report_value(struct report *r, const char *name, uint64_t value, con
 	report_line(line, r);
 }
 
+static void (*more_report)(void (*line)(const char *text, void *arg), void *arg); /* [I] */
+
+void hostchan_set_report(void (*report)(void (*line)(const char *text, void *arg), void *arg))
+{
+	more_report = report;
+}
+
 static void report_all(void)
 {
 	struct report r = { .bytes = 0 };
 
 	boot_report(report_line, &r);
+	if (more_report)
+		more_report(report_line, &r);
 	for (int i = 0; i < STAT_COUNT; i++) {
 		const char *name = stat_name((enum stat)i);
 

@@ -43,3 +43,5 @@ void hostchan_received(uint16_t type, const void *payload, uint32_t bytes);
 void hostchan_init(void);
 /* Last words: statistics if asked, exit record, drain. Returns; the caller resets the machine. */
 void hostchan_finish(enum gosolo_exit_kind kind, uint32_t value, const char *text);
+/* Boot: what a room above adds to the statistics, line by line. */
+void hostchan_set_report(void (*report)(void (*line)(const char *text, void *arg), void *arg));
