@@ -115,7 +115,8 @@ func registersMain(args []string) {
 		}
 	}()
 	sent := 0
-	for end := time.Now().Add(time.Duration(prog.Int(args, 0, 1500)) * time.Millisecond); time.Now().Before(end); {
+	end := time.Now().Add(time.Duration(prog.Int(args, 0, 1500)) * time.Millisecond)
+	for time.Now().Before(end) || sent < 100 { // on a busy host this thread's turns are rare
 		for _, tid := range tids {
 			_, _, e := syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(os.Getpid()), uintptr(tid), uintptr(syscall.SIGURG))
 			prog.Check(e == 0, "tgkill: %v", e)
@@ -125,6 +126,5 @@ func registersMain(args []string) {
 	}
 	stop.Store(true)
 	wg.Wait()
-	prog.Check(sent > 30, "only %d signals were sent", sent)
 	fmt.Println("registers held")
 }

@@ -20,6 +20,8 @@ func main() {
 	prog.Main(map[string]func([]string){
 		"futex": futexMain, "memory": memoryMain, "threads": threadsMain,
 		"channels": channelsMain, "timers": timersMain, "pollers": pollersMain,
+		"pages": pagesMain, "affinity": affinityMain, "signals": signalsMain,
+		"sleepers": sleepersMain, "cpus": cpusMain,
 	})
 }
 
