@@ -5,11 +5,12 @@
 #            stress once more at 4 CPUs, and with the oldest Go that is supported
 #   full     both releases in every test
 #   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
-#   nightly  full, and also every release between, 4 CPUs, and q35 beside the default machine
+#   nightly  full, and also every release between, with 4 CPUs too
 #
 # Prints go test's own output. OUT is the folder of the build (default build). Parameters of
 # test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one that
-# tools/check-go.sh finds; an older one comes through GOTOOLCHAIN and is skipped, saying so, when it cannot be had.
+# tools/check-go.sh finds; an older one comes through GOTOOLCHAIN and is skipped, saying so, when it
+# cannot be had.
 set -u
 cd "$(dirname "$0")/e2e" || exit 1
 go_folder=$(../../tools/check-go.sh) || exit 1
@@ -43,7 +44,6 @@ soak)
 	;;
 nightly)
 	stage "every Go, 1, 2 and 4 CPUs" "local $oldest go1.22.12 go1.23.12 go1.24.13 go1.25.7" "1 2 4"
-	GOSOLO_MACHINE=q35 stage "newest and oldest Go on q35" "local $oldest" "1 2"
 	;;
 *)
 	echo "usage: test/run.sh [quick|full|soak|nightly]" >&2
