@@ -161,15 +161,16 @@ int proc_make_node(const char *path, uint32_t mode, const struct inode_ops *ops,
 	const char *last = strrchr(path, '/');
 	char dir[PATH_BYTES];
 	struct inode *i;
-	int r;
+	int r = vfs_make_special(path, mode, 0, ops, private, &i);
 
+	if (r != -ENOENT)
+		return r;
+	/* The first one in its directory. */
 	ASSERT(last && (size_t)(last - path) < sizeof(dir));
 	memcpy(dir, path, (size_t)(last - path));
 	dir[last - path] = 0;
-	r = dir[0] ? vfs_make_dirs(dir, 0555) : 0;
-	if (r == 0)
-		r = vfs_make_special(path, mode, 0, ops, private, &i);
-	return r;
+	r = vfs_make_dirs(dir, 0555);
+	return r ? r : vfs_make_special(path, mode, 0, ops, private, &i);
 }
 
 int proc_register_at(const char *path, proc_generator *generate)
