@@ -29,6 +29,8 @@ enum host_net_fate { HOST_NET_DELIVER, HOST_NET_LOSE, HOST_NET_TWICE, HOST_NET_L
 extern enum host_net_fate (*host_net_fate)(const uint8_t *frame, uint32_t bytes);
 /* A frame from outside, as it is. */
 void host_net_inject(const void *frame, uint32_t bytes);
+/* The same, with checksums that the device says are good. */
+void host_net_inject_trusted(const void *frame, uint32_t bytes);
 unsigned long host_net_buffers(void); /* received buffers that were not given back */
 
 /* What others do while a call sleeps; NULL or false: time passes. */
