@@ -236,6 +236,18 @@ static int unix_listen(struct socket *s, int backlog)
 	return error;
 }
 
+/* The queue's reference goes to the caller. */
+static struct unix_socket *take_child(struct unix_socket *u)
+{
+	struct unix_socket *child = TAILQ_FIRST(&u->accept_queue);
+
+	if (child == NULL)
+		return NULL;
+	TAILQ_REMOVE(&u->accept_queue, child, accept_link);
+	u->accept_count--;
+	return child;
+}
+
 static int unix_accept(struct socket *s, bool nonblock, struct socket **out,
 	struct socket_address *peer)
 {
@@ -245,19 +257,17 @@ static int unix_accept(struct socket *s, bool nonblock, struct socket **out,
 
 	net_lock();
 	deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
-	while (error == 0 && (child = TAILQ_FIRST(&u->accept_queue)) == NULL) {
+	while (error == 0 && (child = take_child(u)) == NULL) {
 		if (u->phase != UNIX_LISTENING)
 			error = -EINVAL;
 		else
 			error = nonblock ? -EAGAIN : socket_wait_locked(s, deadline_ns);
 	}
 	if (error == 0) {
-		TAILQ_REMOVE(&u->accept_queue, child, accept_link);
-		u->accept_count--;
 		peer->family = SOCKET_UNIX;
 		if (child->peer != NULL)
 			*peer = child->peer->name;
-		*out = &child->base; /* the queue's reference */
+		*out = &child->base;
 		waitq_wake_all(&s->waitq); /* those who wait to connect */
 	}
 	net_unlock();
@@ -377,8 +387,7 @@ static void close_locked(struct unix_socket *u)
 {
 	struct unix_socket *child;
 
-	while ((child = TAILQ_FIRST(&u->accept_queue)) != NULL) {
-		TAILQ_REMOVE(&u->accept_queue, child, accept_link);
+	while ((child = take_child(u)) != NULL) {
 		leave_senders(child);
 		unix_set_peer_locked(child, NULL);
 		unix_drop_messages_locked(child);

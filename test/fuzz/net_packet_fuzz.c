@@ -6,8 +6,8 @@
 /*
  * net_packet_fuzz.c: whatever comes from a wire, the network core lives.
  *
- * What:       a listener, a UDP socket and a fresh connection; the input is a list of frames, raw or
- *             with a good IP header in front, of which some meet the connection.
+ * What:       a listener, a UDP socket and a fresh connection; the input is a list of frames, raw
+ *             or with a good IP header in front, of which some meet the connection.
  * Invariants: (1) no fault, no failed claim, nothing left over after the last connection is gone.
  * Locking:    one thread.
  * Failure:    ASan, UBSan, or a failed check.
