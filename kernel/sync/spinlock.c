@@ -1,19 +1,25 @@
 /*
- * spinlock.c: ticket locks. Debug builds check their use: lockcheck.c.
+ * spinlock.c: locks that are waited for by spinning. Debug builds check their use: lockcheck.c.
  *
- * What:       first come, first served, so that no CPU starves. A waiting CPU has interrupts
- *             off, and so looks itself for what other CPUs ask of it.
+ * What:       who finds a lock free takes it. There is no order among those who wait: a hypervisor
+ *             stops CPUs at any time, and a lock that must go to a CPU that is stopped is a lock that
+ *             nobody has (docs/tricks.md). A waiting CPU has interrupts off, and so looks itself for
+ *             what other CPUs ask of it.
  * Invariants: (1) after spinlock_ignore_all only the CPU that called it goes on past a lock that is
  *             held; the others stop when they come to one.
  * Locking:    this is it.
  * Failure:    none.
- * Source:     none.
+ * Source:     Linux's virt_spin_lock, for the same reason.
  */
 #include "kernel/sync/spinlock.h"
 
 #include "base/assert.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sync/lockcheck_priv.h"
+
+/* Emulators leave their loop at each PAUSE and take locks of their own: far longer than most of ours
+ * are held. */
+enum { SPINS_BEFORE_PAUSE = 100 };
 
 static struct {
 	_Atomic uint32_t ignored_by; /* [a] set by panic, never cleared: its cpu id + 1 */
@@ -34,41 +40,49 @@ static void stop_others(void)
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank)
 {
-	atomic_init(&l->next, 0);
-	atomic_init(&l->serving, 0);
+	atomic_init(&l->owner, 0);
 	l->rank = rank;
-	l->owner = 0;
+}
+
+/* Acquire pairs with the release in spin_unlock. */
+static bool take(struct spinlock *l)
+{
+	uint32_t nobody = 0;
+
+	return atomic_compare_exchange_strong_explicit(&l->owner, &nobody, this_cpu()->arch.id + 1,
+		memory_order_acquire, memory_order_relaxed);
+}
+
+static void wait_until_free(const struct spinlock *l)
+{
+	for (uint32_t n = 0; atomic_load_explicit(&l->owner, memory_order_relaxed); n++) {
+		if (are_ignored()) {
+			stop_others();
+			return;
+		}
+		arch_poll_requests();
+		if (n >= SPINS_BEFORE_PAUSE)
+			arch_pause();
+	}
 }
 
 void spin_lock(struct spinlock *l)
 {
-	uint32_t ticket;
-
 	if (!are_ignored())
 		lockcheck_acquire(l);
-	ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-	/* Acquire pairs with the release in spin_unlock. */
-	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket) {
-		if (are_ignored()) {
-			stop_others();
-			break;
-		}
-		arch_poll_requests();
-		arch_pause();
+	while (unlikely(!take(l))) {
+		wait_until_free(l);
+		if (are_ignored())
+			break; /* (1) */
 	}
-	l->owner = this_cpu()->arch.id + 1;
 	if (!are_ignored())
 		lockcheck_acquired();
 }
 
 bool spin_trylock(struct spinlock *l)
 {
-	uint32_t serving = atomic_load_explicit(&l->serving, memory_order_relaxed);
-
-	if (!atomic_compare_exchange_strong_explicit(&l->next, &serving, serving + 1,
-		    memory_order_acquire, memory_order_relaxed))
+	if (!take(l))
 		return false;
-	l->owner = this_cpu()->arch.id + 1;
 	if (!are_ignored()) {
 		lockcheck_acquire(l);
 		lockcheck_acquired();
@@ -80,9 +94,7 @@ void spin_unlock(struct spinlock *l)
 {
 	if (!are_ignored())
 		lockcheck_release(l, (uint64_t)__builtin_return_address(0));
-	l->owner = 0;
-	atomic_store_explicit(&l->serving,
-		atomic_load_explicit(&l->serving, memory_order_relaxed) + 1, memory_order_release);
+	atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
 void spinlock_ignore_all(void)
@@ -97,7 +109,8 @@ void spinlock_ignore_all(void)
 
 void lock_assert_held(const struct spinlock *l)
 {
-	DASSERT(are_ignored() || l->owner == this_cpu()->arch.id + 1);
+	DASSERT(are_ignored() ||
+		atomic_load_explicit(&l->owner, memory_order_relaxed) == this_cpu()->arch.id + 1);
 }
 
 void lock_assert_none(void)

@@ -40,15 +40,13 @@ enum lock_rank {
 };
 
 struct spinlock {
-	_Atomic uint32_t next; /* ticket to take */
-	_Atomic uint32_t serving; /* ticket that holds the lock */
+	_Atomic uint32_t owner; /* [a] id + 1 of the CPU that holds it; 0: free */
 	uint32_t rank; /* [I] enum lock_rank */
-	uint32_t owner; /* cpu id + 1; debug builds, and reports */
 };
 
 #define SPINLOCK_INIT(r) \
 	{ \
-		0, 0, (r), 0 \
+		0, (r) \
 	}
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank);

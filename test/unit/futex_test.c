@@ -73,10 +73,8 @@ void spinlock_init(struct spinlock *l, enum lock_rank rank)
 
 void spin_lock(struct spinlock *l)
 {
-	uint32_t ticket = atomic_fetch_add(&l->next, 1);
-
 	CHECK(self->cpu.locks_held == 0);
-	while (atomic_load(&l->serving) != ticket)
+	while (atomic_exchange(&l->owner, 1))
 		sched_yield();
 	self->cpu.locks_held = 1;
 }
@@ -84,12 +82,12 @@ void spin_lock(struct spinlock *l)
 void spin_unlock(struct spinlock *l)
 {
 	self->cpu.locks_held = 0;
-	atomic_fetch_add(&l->serving, 1);
+	atomic_store(&l->owner, 0);
 }
 
 void lock_assert_held(const struct spinlock *l)
 {
-	CHECK(atomic_load(&l->next) != atomic_load(&l->serving));
+	CHECK(atomic_load(&l->owner) != 0);
 }
 
 void stat_add(enum stat s unused_arg, uint64_t n unused_arg)

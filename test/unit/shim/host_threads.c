@@ -35,10 +35,8 @@ struct arch_cpu *host_cpu_self(void)
 
 void spin_lock(struct spinlock *l)
 {
-	uint32_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-
 	CHECK(self.count == 0 || self.held[self.count - 1]->rank < l->rank); /* (1) */
-	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket)
+	while (atomic_exchange_explicit(&l->owner, 1, memory_order_acquire))
 		sched_yield();
 	self.held[self.count++] = l;
 }
@@ -48,7 +46,7 @@ void spin_unlock(struct spinlock *l)
 	CHECK(self.count > 0 && self.held[self.count - 1] == l);
 	host_check_unlock(l);
 	self.count--;
-	atomic_fetch_add_explicit(&l->serving, 1, memory_order_release);
+	atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
 bool host_holds(enum lock_rank rank)
