@@ -1,13 +1,13 @@
 /*
  * lockcheck.c: what a debug build checks at every lock, and how long each kind of lock was held.
  *
- * What:       every CPU keeps a stack of the locks it holds, with the cycle at which it got each. The
- *             longest hold of each rank, and who released it, is part of the statistics. A hold
+ * What:       every CPU keeps a stack of the locks it holds, with the cycle at which it got each.
+ *             The longest hold of each rank, and who released it, is part of the statistics. A hold
  *             above the bound is logged, later, when the CPU holds no lock.
  * Invariants: (1) ranks of the locks a CPU holds ascend. (2) interrupts are off while one is held.
  * Locking:    none: each CPU has its own; a report is a moment's view.
- * Failure:    a broken invariant is a panic. A hypervisor may stop a CPU for any time while it holds
- *             a lock, so there the bound is one that no host reaches.
+ * Failure:    a broken invariant is a panic. A hypervisor may stop a CPU for any time while it
+ *             holds a lock, so there the bound is one that no host reaches.
  * Source:     none.
  */
 #include "kernel/sync/lockcheck_priv.h"

@@ -2,9 +2,9 @@
  * clock.c: monotonic and wall-clock time from the time stamp counter.
  *
  * What:       time is a base plus cycles since then, times a rate. The rate comes from the command
- *             line, from the hypervisor, or from a short look at the local APIC's counter, whose rate
- *             emulators define; that first estimate is refined while the machine runs (clock_sample),
- *             by changing the rate from now on, so that time never jumps.
+ *             line, from the hypervisor, or from a short look at the local APIC's counter, whose
+ *             rate emulators define; that first estimate is refined while the machine runs
+ *             (clock_sample), by changing the rate from now on, so that time never jumps.
  * Invariants: (1) monotonic time never goes back: a change of rate takes the time reached so far as
  *             its new base. (2) it starts above 0. (3) readers see base and rate of one moment: seq
  *             is odd while they change.

@@ -6,9 +6,9 @@
  *             nothing to do once, which is cheaper than arming it at every cancelled timeout.
  * Invariants: (1) hardware fires at or before the earliest deadline. (2) a callback runs after its
  *             deadline, never before. (3) a timer is in the tree of timer.cpu exactly while armed;
- *             timer.cpu changes under the lock of the queue that it leaves. (4) a timer that is armed
- *             while its callback runs stays with that CPU, which looks again after it: so arming
- *             never waits for a callback, which may want a lock that the caller holds.
+ *             timer.cpu changes under the lock of the queue that it leaves. (4) a timer that is
+ *             armed while its callback runs stays with that CPU, which looks again after it: so
+ *             arming never waits for a callback, which may want a lock that the caller holds.
  * Locking:    q.lock, LOCK_TIMER; released around callbacks. Whoever owns a timer arms it from one
  *             place at a time; cancelling needs no order.
  * Failure:    none.
