@@ -225,6 +225,7 @@ uint32_t lapic_count_read(void);
 /* Use the TSC deadline instead of the counter, where the CPU has it. hz: rate of the TSC. */
 bool lapic_timer_use_tsc(uint64_t tsc_hz);
 void lapic_send_ipi(uint32_t apic_id, uint32_t vector);
+bool lapic_can_reach(uint32_t apic_id); /* its id fits the way we address messages */
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint32_t page);
 

@@ -40,6 +40,9 @@ enum {
 	ICR_ASSERT = 1 << 14,
 };
 
+#define XAPIC_BROADCAST 0xffu /* also the first id that needs more than 8 bits */
+#define X2APIC_BROADCAST UINT32_MAX
+
 #define APIC_BASE_X2APIC (3ull << 10)
 #define CPUID1_ECX_X2APIC (1u << 21)
 #define CPUID1_ECX_TSC_DEADLINE (1u << 24)
@@ -175,6 +178,11 @@ void lapic_timer_stop(void)
 		msr_write(MSR_TSC_DEADLINE, 0);
 	else
 		reg_write(REG_TIMER_INITIAL, 0);
+}
+
+bool lapic_can_reach(uint32_t apic_id)
+{
+	return apic_id < (lapic.regs ? XAPIC_BROADCAST : X2APIC_BROADCAST);
 }
 
 static void send(uint32_t apic_id, uint32_t command)

@@ -158,7 +158,7 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 
 	ASSERT(c->id < ARCH_CPUS_MAX);
 	smp.entry = entry;
-	if (!prepare_start(c, stack_top))
+	if (!lapic_can_reach(apic_id) || !prepare_start(c, stack_top))
 		return false;
 	lapic_send_init(apic_id);
 	wait_cycles(tsc_hz / 1000000 * INIT_WAIT_US, NULL);

@@ -14,7 +14,9 @@
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
+#include "kernel/options.h"
 #include "kernel/sched/sched.h"
+#include "kernel/selftest.h"
 #include "kernel/time/clock.h"
 #include "platform/platform.h"
 
@@ -36,11 +38,16 @@ static bool start_one(struct cpu *c, uint32_t id, uint32_t apic_id)
 	c->arch.apic_id = apic_id;
 	c->arch.tables = kmem_zalloc(arch_cpu_tables_bytes());
 	c->idle = kmem_zalloc(sizeof(*c->idle));
-	if (stack == PFN_NONE || !c->arch.tables || !c->idle)
-		return false;
-	return arch_start_cpu(&c->arch, apic_id,
-		(char *)pfn_to_virt(stack) + (PAGE_SIZE << IDLE_STACK_ORDER), clock_tsc_hz(),
-		secondary_main);
+	if (stack != PFN_NONE && c->arch.tables && c->idle &&
+		arch_start_cpu(&c->arch, apic_id,
+			(char *)pfn_to_virt(stack) + (PAGE_SIZE << IDLE_STACK_ORDER),
+			clock_tsc_hz(), secondary_main))
+		return true;
+	kmem_free(c->arch.tables);
+	kmem_free(c->idle);
+	if (stack != PFN_NONE)
+		pmm_free(stack, IDLE_STACK_ORDER);
+	return false;
 }
 
 void smp_start_cpus(void)
@@ -48,8 +55,9 @@ void smp_start_cpus(void)
 	uint32_t apic_ids[CPUS_MAX];
 	uint32_t n = platform_find_cpus(apic_ids, CPUS_MAX);
 
+	n = selftest_add_cpu(options.selftest, apic_ids, n, CPUS_MAX);
 	arch_smp_init(&cpus[0].arch);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && cpu_count < CPUS_MAX; i++) {
 		if (apic_ids[i] == cpus[0].arch.apic_id)
 			continue;
 		if (start_one(&cpus[cpu_count], cpu_count, apic_ids[i]))
