@@ -154,9 +154,9 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 jobs = --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
-CHECKS := $(addprefix check-,checkers layers comments headers format build symbols analysis rebuild docs)
+CHECKS := $(addprefix check-,checkers layers comments headers format models build symbols analysis rebuild docs)
 .PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick \
-	fuzz nightly gdb size docs install clean help
+	fuzz nightly soak gdb size docs install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
@@ -171,11 +171,11 @@ unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
 
-check: ## comments, layers, symbols, headers, format, gcc and clang, analyzers, same bytes again
+check: ## comments, layers, symbols, headers, format, models, gcc and clang, analyzers, same bytes again
 	@tools/install-deps.sh build check && for c in $(CHECKS); do $(MAKE) $(jobs) $$c || failed=1; done; exit $$failed
 check-build:
 	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) $(jobs) $$v all || exit; done
-check-layers check-format check-comments check-checkers: ; @V=$(V) tools/$@.sh
+check-layers check-format check-comments check-checkers check-models: ; @V=$(V) tools/$@.sh
 check-symbols: kernel
 	@tools/check-symbols.sh $(ROOM_OBJS)
 check-rebuild: all
@@ -185,8 +185,8 @@ check-headers: $(K)/third-party.ok
 check-analysis: $(K)/third-party.ok
 	@V=$(V) tools/check-analysis.sh $(KFLAGS) -- $(CLI_FLAGS)
 
-bench bench-quick fuzz nightly: all ## measurements; the long jobs
-	@$(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
+bench bench-quick fuzz nightly soak: all ## measurements; the long jobs
+	@$(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly soak,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
 gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
 	@tools/install-deps.sh gdb && $(go) exec env OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
 size: kernel; @size $(ROOM_OBJS) $(K)/kernel.elf ## what is how big

@@ -26,6 +26,7 @@ check    clang            cmd:clang                              the second comp
 check    clang-format     cmd:clang-format                       the format check
 check    clang-tidy       cmd:clang-tidy                         analysis
 check    cppcheck         cmd:cppcheck                           analysis
+check    spin             cmd:spin                               models of hand-offs between CPUs
 gdb      gdb              cmd:gdb                                debugging the machine
 '
 
