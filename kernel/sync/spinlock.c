@@ -2,9 +2,9 @@
  * spinlock.c: locks that are waited for by spinning. Debug builds check their use: lockcheck.c.
  *
  * What:       who finds a lock free takes it. There is no order among those who wait: a hypervisor
- *             stops CPUs at any time, and a lock that must go to a CPU that is stopped is a lock that
- *             nobody has (docs/tricks.md). A waiting CPU has interrupts off, and so looks itself for
- *             what other CPUs ask of it.
+ *             stops CPUs at any time, and a lock that must go to a CPU that is stopped is a lock
+ *             that nobody has (docs/tricks.md). A waiting CPU has interrupts off, and so looks
+ *             itself for what other CPUs ask of it.
  * Invariants: (1) after spinlock_ignore_all only the CPU that called it goes on past a lock that is
  *             held; the others stop when they come to one.
  * Locking:    this is it.
@@ -17,8 +17,8 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/sync/lockcheck_priv.h"
 
-/* Emulators leave their loop at each PAUSE and take locks of their own: far longer than most of ours
- * are held. */
+/* Emulators leave their loop at each PAUSE and take locks of their own: far longer than most of
+ * ours are held. */
 enum { SPINS_BEFORE_PAUSE = 100 };
 
 static struct {
@@ -30,7 +30,8 @@ static bool are_ignored(void)
 	return unlikely(atomic_load_explicit(&spinlock.ignored_by, memory_order_relaxed) != 0);
 }
 
-/* Whoever else waits for a lock of a machine that panics stops here, so that the report is whole. */
+/* Whoever else waits for a lock of a machine that panics stops here, so that the report is
+ * whole. */
 static void stop_others(void)
 {
 	if (atomic_load_explicit(&spinlock.ignored_by, memory_order_relaxed) !=

@@ -57,8 +57,8 @@ bool spin_trylock(struct spinlock *l) must_check;
 void lock_assert_held(const struct spinlock *l);
 /* Before anything that may sleep or touch program memory. */
 void lock_assert_none(void);
-/* panic: from now on this CPU waits for no lock and nothing is checked; another CPU stops at the next
- * lock that is held, and when it calls this. */
+/* panic: from now on this CPU waits for no lock and nothing is checked; another CPU stops at the
+ * next lock that is held, and when it calls this. */
 void spinlock_ignore_all(void);
 #ifdef GOSOLO_DEBUG
 /* One line per rank that was ever held: the longest hold. Takes no lock of its own. */
