@@ -46,7 +46,7 @@ static struct tx_chunk *pin_chunk(struct tcp_socket *t, uint64_t bytes)
 	struct tx_chunk *c = last_chunk(t);
 	uint32_t room;
 
-	if (c == NULL || chunk_room(c) < MIN(bytes, 512u)) {
+	if (c == NULL || chunk_room(c) < MIN(bytes, 4096u)) {
 		room = bytes <= CHUNK_SMALL_BYTES ? CHUNK_SMALL_BYTES : CHUNK_LARGE_BYTES;
 		c = kmem_alloc(sizeof(*c) + room);
 		if (c == NULL)
@@ -212,6 +212,9 @@ static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t 
 		return -ENOBUFS;
 	to = c->data + c->filled_bytes;
 	bytes = MIN(bytes, MIN((uint64_t)chunk_room(c), m->data->left_bytes));
+	/* More will follow: whole segments only, so that no small one is sent in the middle. */
+	if (bytes < m->data->left_bytes && bytes > t->pcb->mss)
+		bytes -= bytes % t->pcb->mss;
 	net_unlock();
 	copied = uio_copy_from(m->data, to, bytes);
 	net_lock();
