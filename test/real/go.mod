@@ -1,0 +1,3 @@
+module gosolo/real
+
+go 1.22

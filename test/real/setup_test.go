@@ -1,0 +1,148 @@
+// Package real runs programs that others wrote, unmodified and at pinned versions, first on this
+// Linux and then in the machine, and holds the same conversation with both.
+//
+// Parameters of the environment: OUT, the folder of the build (default build; what is built here
+// goes to $OUT/real and stays there); GOSOLO, the command (default $OUT/gosolo); GOSOLO_CPUS
+// (default "1 2"); REAL_FLAGS, more flags of `gosolo run`.
+package real
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// module is a main package and the version of its module that is built.
+type module struct{ name, main, version string }
+
+// modules are built as dependencies of an empty module: `go install main@version` refuses a module
+// with replace directives (etcd), and for the others chooses the same versions.
+var modules = []module{
+	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22"},
+}
+
+// archive is a program that comes as a binary in an npm package; the hash is that of its .tgz.
+type archive struct{ name, spec, sha256, member string }
+
+var archives = []archive{{
+	"esbuild", "@esbuild/linux-x64@0.28.2",
+	"9573bb2233aab0f9ea7647d5cca9726113cc1768de61d66b17267f4db84488f6", "package/bin/esbuild",
+}}
+
+func setting(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+func outFolder() string {
+	out, err := filepath.Abs(setting("OUT", "../../build"))
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+func gosolo() string { return setting("GOSOLO", filepath.Join(outFolder(), "gosolo")) }
+
+// program returns the path of a program, which is built or fetched when it is not there yet.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	for _, m := range modules {
+		if m.name == name {
+			return buildModule(t, m)
+		}
+	}
+	for _, a := range archives {
+		if a.name == name {
+			return fetchArchive(t, a)
+		}
+	}
+	t.Fatalf("no program %s in the tables", name)
+	return ""
+}
+
+func buildModule(t *testing.T, m module) string {
+	t.Helper()
+	binary := filepath.Join(outFolder(), "real", m.name+"-"+m.version)
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"mod", "init", "real"},
+		{"get", m.main + "@" + m.version},
+		{"build", "-trimpath", "-o", binary, m.main},
+	} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOWORK=off", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return binary
+}
+
+func fetchArchive(t *testing.T, a archive) string {
+	t.Helper()
+	binary := filepath.Join(outFolder(), "real", a.name+"-"+a.sha256[:12])
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	cmd := exec.Command("npm", "pack", "--silent", a.spec)
+	cmd.Dir = t.TempDir()
+	name, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("npm pack %s: %v", a.spec, err)
+	}
+	data, err := os.ReadFile(filepath.Join(cmd.Dir, strings.TrimSpace(string(name))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != a.sha256 {
+		t.Fatalf("%s: SHA-256 is %s, want %s", a.spec, got, a.sha256)
+	}
+	if err := extract(data, a.member, binary); err != nil {
+		t.Fatalf("%s: %v", a.spec, err)
+	}
+	return binary
+}
+
+// extract writes one member of a .tgz; the file appears under its name only when it is whole.
+func extract(data []byte, member, file string) error {
+	unzipped, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	r := tar.NewReader(unzipped)
+	for {
+		h, err := r.Next()
+		if err != nil {
+			return fmt.Errorf("%s: %w", member, err)
+		}
+		if h.Name != member {
+			continue
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file+".new", content, 0o755); err != nil {
+			return err
+		}
+		return os.Rename(file+".new", file)
+	}
+}
