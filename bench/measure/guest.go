@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,10 +16,11 @@ import (
 
 // options is what a measurement may ask of a guest.
 type options struct {
-	memory int    // MiB
-	cpus   int    // 0: one
-	port   int    // of the host, forwarded to the guest's 8080; 0: no network
-	count  string // file for the plugin's counts; "": run at full speed
+	memory int      // MiB
+	cpus   int      // 0: one
+	port   int      // of the host, forwarded to the guest's 8080; 0: no network
+	count  string   // file for the plugin's counts; "": run at full speed
+	args   []string // the program's
 }
 
 // command makes the words that start a guest.
@@ -40,7 +42,7 @@ func oursRun(image string) command {
 				args = append(args, "--vmm-arg", a)
 			}
 		}
-		return append(args, in(image))
+		return append(append(args, in(image)), o.args...)
 	}
 }
 
@@ -62,7 +64,7 @@ func linuxRun(initramfs string, isInit bool) command {
 		}
 		args := microvm(accel, o, in("vmlinux"))
 		args = append(args, "-global", "virtio-mmio.force-legacy=false", "-initrd", in(initramfs),
-			"-append", linuxArgs+" tsc_early_khz="+strconv.Itoa(khz))
+			"-append", linuxArgs+" tsc_early_khz="+strconv.Itoa(khz)+" -- "+strings.Join(o.args, " "))
 		if !isInit {
 			args = append(args, "-netdev", fmt.Sprintf("user,id=n0,hostfwd=tcp:127.0.0.1:%d-10.0.2.15:8080", o.port),
 				"-device", "virtio-net-device,netdev=n0")
@@ -146,6 +148,40 @@ func launch(argv []string, text string) (*guest, chan time.Duration) {
 		close(g.ended)
 	}()
 	return g, seen
+}
+
+// hostCPU is the CPU time that the guest's process and those that it started have taken.
+func (g *guest) hostCPU() time.Duration {
+	const perSecond = 100 // USER_HZ
+	type process struct{ parent, ticks int }
+	all := map[int]process{}
+	names, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		text := string(b)
+		f := strings.Fields(text[strings.LastIndex(text, ")")+1:]) // the name may hold anything
+		if len(f) < 13 {
+			continue
+		}
+		pid, _ := strconv.Atoi(strings.Split(name, "/")[2])
+		parent, _ := strconv.Atoi(f[1])
+		user, _ := strconv.Atoi(f[11])
+		system, _ := strconv.Atoi(f[12])
+		all[pid] = process{parent, user + system}
+	}
+	sum := 0
+	for pid, p := range all {
+		for up := pid; up > 1; up = all[up].parent {
+			if up == g.cmd.Process.Pid {
+				sum += p.ticks
+				break
+			}
+		}
+	}
+	return time.Duration(sum) * time.Second / perSecond
 }
 
 // kill ends the guest and whatever it started, and waits for the end.

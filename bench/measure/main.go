@@ -3,6 +3,8 @@
 //
 //	name  ours  linux  ratio  bar  ok|MISS
 //
+// With -cpus it measures what CPUs, threads and calls cost instead: parallel.go.
+//
 // Both run on QEMU's microvm under TCG, so that rows compare on any machine. Wall times are taken
 // in turns (floor, Linux, ours, floor, ...), so that a change of the host's load meets all alike.
 // The exit code is 1 when a bar is missed. bench/quick.sh builds what this needs.
@@ -14,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 var (
@@ -22,7 +25,7 @@ var (
 	kernel = flag.String("kernel", "", "our kernel.elf")
 	runs   = flag.Int("n", 7, "boots per wall time; the median is printed")
 	pack   = flag.String("initramfs", "", "only write this initramfs, from NAME=FILE arguments")
-	micro  = flag.Int("micro", 0, "only run micro, on that many CPUs")
+	cpus   = flag.String("cpus", "", "only measure what CPUs are for, with each of these numbers of them")
 	unpack = flag.String("vmlinux", "", "only write this vmlinux, from a bzImage")
 )
 
@@ -31,29 +34,46 @@ type row struct {
 	name        string
 	ours, linux float64 // negative: not measured
 	unit        string
-	ratioBar    float64 // on ours/linux
-	oursBar     float64 // on ours
+	ratioBar    float64 // ours/linux is at most that
+	oursBar     float64 // ours is at most that
+	ratioLeast  float64 // ours/linux is at least that
+	oursLeast   float64 // ours is at least that
 }
 
-func (r row) bar() string {
-	switch {
-	case r.ratioBar > 0:
-		return "ratio<=" + number(r.ratioBar)
-	case r.oursBar > 0:
-		return "ours<=" + number(r.oursBar)
+func (r row) ratio() float64 {
+	if r.ours < 0 || r.linux <= 0 {
+		return -1
 	}
-	return "-"
+	return r.ours / r.linux
+}
+
+// bars lists the bars of a row, each with what is held to it.
+func (r row) bars() (text string, met bool) {
+	met = true
+	for _, b := range []struct {
+		what  string
+		value float64
+		sign  string
+		bar   float64
+	}{{"ratio", r.ratio(), "<=", r.ratioBar}, {"ratio", r.ratio(), ">=", r.ratioLeast},
+		{"ours", r.ours, "<=", r.oursBar}, {"ours", r.ours, ">=", r.oursLeast}} {
+		if b.bar == 0 {
+			continue
+		}
+		text += " " + b.what + b.sign + number(b.bar)
+		met = met && b.value >= 0 && (b.value == b.bar || (b.value < b.bar) == (b.sign == "<="))
+	}
+	return strings.TrimSpace(text), met
 }
 
 func (r row) verdict() string {
-	switch {
-	case r.bar() == "-":
+	switch text, met := r.bars(); {
+	case text == "":
 		return "-"
-	case r.ours < 0 || r.ratioBar > 0 && (r.linux <= 0 || r.ours/r.linux > r.ratioBar) ||
-		r.oursBar > 0 && r.ours > r.oursBar:
-		return "MISS"
+	case met:
+		return "ok"
 	}
-	return "ok"
+	return "MISS"
 }
 
 func number(v float64) string {
@@ -66,14 +86,18 @@ func number(v float64) string {
 	return fmt.Sprintf("%.4g", v)
 }
 
-const columns = "%-28s %12s %12s %8s  %-14s %s\n"
+const columns = "%-34s %12s %12s %8s  %-22s %s\n"
 
 func (r row) print() {
 	ratio := "-"
-	if r.ours >= 0 && r.linux > 0 {
-		ratio = fmt.Sprintf("%.4f", r.ours/r.linux)
+	if v := r.ratio(); v >= 0 {
+		ratio = fmt.Sprintf("%.4f", v)
 	}
-	fmt.Printf(columns, r.name+"_"+r.unit, number(r.ours), number(r.linux), ratio, r.bar(), r.verdict())
+	bars, _ := r.bars()
+	if bars == "" {
+		bars = "-"
+	}
+	fmt.Printf(columns, r.name+"_"+r.unit, number(r.ours), number(r.linux), ratio, bars, r.verdict())
 }
 
 func fail(v ...any) {
@@ -92,43 +116,56 @@ func main() {
 		err = writeInitramfs(*pack, flag.Args())
 	case *unpack != "":
 		err = writeVmlinux(*unpack, flag.Arg(0))
-	case *micro > 0:
-		measureMicro(*micro)
+	case *cpus != "":
+		measureParallel(strings.Fields(*cpus))
 	default:
-		measureAll()
+		measureQuick()
 	}
 	if err != nil {
 		fail(err)
 	}
 }
 
-func measureAll() {
+// rows prints rows as they come, and remembers whether one missed its bar.
+type rows struct{ missed bool }
+
+func newRows() *rows {
 	fmt.Printf(columns, "name", "ours", "linux", "ratio", "bar", "verdict")
-	missed := false
-	add := func(rows ...row) {
-		for _, r := range rows {
-			r.print()
-			missed = missed || r.verdict() == "MISS"
-		}
+	return &rows{}
+}
+
+func (t *rows) add(list ...row) {
+	for _, r := range list {
+		r.print()
+		t.missed = t.missed || r.verdict() == "MISS"
 	}
+}
+
+// end is the end of the program.
+func (t *rows) end() {
+	if t.missed {
+		os.Exit(1)
+	}
+}
+
+func measureQuick() {
+	t := newRows()
 	floor, linux, ours := firstLine()
-	add(row{name: "qemu_floor", unit: "ms", ours: floor, linux: floor},
+	t.add(row{name: "qemu_floor", unit: "ms", ours: floor, linux: floor},
 		row{name: "first_line", unit: "ms", ours: ours, linux: linux, ratioBar: 0.25},
 		row{name: "first_line_above_floor", unit: "ms", ours: above(ours, floor), linux: above(linux, floor)})
 	oursMain, oursLine := instructions(oursRun("hello.image"))
 	linuxMain, linuxLine := instructions(linuxRun("hello.cpio", true))
-	add(row{name: "instructions_to_main", unit: "M", ours: oursMain, linux: linuxMain},
+	t.add(row{name: "instructions_to_main", unit: "M", ours: oursMain, linux: linuxMain},
 		row{name: "instructions_to_line", unit: "M", ours: oursLine, linux: linuxLine, ratioBar: 1. / 50})
-	add(row{name: "httpd_least_memory", unit: "MiB", ours: leastMemory(oursRun("httpd.image")),
+	t.add(row{name: "httpd_least_memory", unit: "MiB", ours: leastMemory(oursRun("httpd.image")),
 		linux: leastMemory(linuxRun("httpd.cpio", false)), oursBar: 48})
-	add(row{name: fmt.Sprintf("pack_%d_MB", size(in("large"))/1_000_000), unit: "s", ours: packing(), linux: -1, oursBar: 0.2})
+	t.add(row{name: fmt.Sprintf("pack_%d_MB", size(in("large"))/1_000_000), unit: "s", ours: packing(), linux: -1, oursBar: 0.2})
 	oursFile, oursMemory := loaded(*kernel)
 	linuxFile, linuxMemory := loaded(in("vmlinux"))
-	add(row{name: "kernel_loaded", unit: "bytes", ours: oursFile, linux: linuxFile, oursBar: 1 << 20},
+	t.add(row{name: "kernel_loaded", unit: "bytes", ours: oursFile, linux: linuxFile, oursBar: 1 << 20},
 		row{name: "kernel_loaded_and_bss", unit: "bytes", ours: oursMemory, linux: linuxMemory})
-	if missed {
-		os.Exit(1)
-	}
+	t.end()
 }
 
 func above(v, floor float64) float64 {
