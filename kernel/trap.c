@@ -111,6 +111,7 @@ void kernel_return_to_program(struct trapframe *tf)
 	struct thread *t = thread_current();
 
 	lock_assert_none();
+	sched_send_kicks();
 	if (unlikely(process_is_ending()))
 		process_wait_for_end();
 	for (;;) { /* (1): each of the two may cause the other */

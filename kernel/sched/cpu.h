@@ -4,6 +4,7 @@
 #pragma once
 
 #include "arch/arch.h"
+#include "base/assert.h"
 #include "base/tree.h"
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
@@ -27,12 +28,15 @@ struct cpu {
 	uint32_t locks_held; /* [c] debug builds */
 	const struct spinlock *lock_stack[8]; /* [c] debug builds */
 	uint64_t stats[STAT_COUNT]; /* [c] */
+	uint64_t kicks; /* [c] bit per CPU that was given a thread and is still to be interrupted */
 };
 
 static inline struct cpu *this_cpu(void)
 {
 	return (struct cpu *)arch_cpu_self();
 }
+
+STATIC_ASSERT(CPUS_MAX <= 64, "sets of CPUs are 64 bits");
 
 extern struct cpu cpus[CPUS_MAX];
 extern uint32_t cpu_count; /* [I] after bring-up */

@@ -18,6 +18,9 @@
  *             changes only while it is WAKING, under the queue lock of the CPU that it leaves: so
  *             who holds the lock of thread.cpu knows that its state stays. (5) a thread that may not
  *             run where it runs has need_resched set there, and moves on return to the program.
+ *             (6) a CPU that a thread was queued on is interrupted only when this one has let go of its
+ *             locks: a waker's locks are what the woken thread takes first. Nothing returns to the
+ *             program, switches, idles or opens a window before it has sent its kicks.
  * Locking:    cpu.rq_lock, LOCK_SCHED, one at a time. Never sleeps with it.
  * Failure:    none.
  * Source:     xv6's hand-off of the lock across the switch.
@@ -123,7 +126,24 @@ static void place(struct cpu *c, struct thread *t)
 		start_slice(c, clock_now_ns(), GRANULE_NS);
 	spin_unlock(&c->rq_lock);
 	if (c != this_cpu())
-		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
+		this_cpu()->kicks |= 1ull << c->arch.id; /* (6) */
+}
+
+void sched_send_kicks(void)
+{
+	struct cpu *self = this_cpu();
+	uint64_t kicks = self->kicks;
+
+	if (likely(!kicks))
+		return;
+	self->kicks = 0;
+	for (; kicks; kicks &= kicks - 1) {
+		struct cpu *c = &cpus[__builtin_ctzll(kicks)];
+
+		/* A hint is enough: we have queued there, so 0 says that the thread was taken. */
+		if (c->runnable_count)
+			lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
+	}
 }
 
 static void finish_switch(void)
@@ -138,6 +158,7 @@ static void finish_switch(void)
 		thread_free(dead);
 	if (moving)
 		place(&cpus[moving->cpu], moving);
+	sched_send_kicks(); /* (6) */
 }
 
 /* Switches to the next runnable thread, or the idle one. Caller holds rq_lock and has given the
@@ -194,6 +215,7 @@ void sched_park(uint64_t deadline_ns, bool signals)
 
 	lock_assert_none();
 	ASSERT(t != c->idle);
+	sched_send_kicks(); /* (6) before the switch, which takes its time */
 	if (signals && signal_is_deliverable(t))
 		return;
 	if (deadline_ns != TIME_NEVER_NS) {
@@ -283,6 +305,7 @@ void sched_relax(void)
 {
 	lock_assert_none();
 	arch_irq_window();
+	sched_send_kicks(); /* (6) */
 	sched_return_to_program();
 }
 
@@ -419,6 +442,7 @@ void sched_idle_loop(void)
 
 	arch_set_idle(true);
 	for (;;) {
+		sched_send_kicks(); /* (6) */
 		if (run_something(c))
 			continue;
 		stat_inc(STAT_idle_waits);

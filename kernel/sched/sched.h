@@ -19,6 +19,9 @@ void sched_park(uint64_t deadline_ns, bool signals);
 void sched_unpark(struct thread *t);
 /* Lets other runnable threads of this CPU go first. No lock held. */
 void sched_yield_cpu(void);
+/* Interrupts the CPUs that threads were queued on since the last call. Any context, better without
+ * locks; the scheduler and the return to the program do it, so nobody else needs to. */
+void sched_send_kicks(void);
 /* In long operations: takes interrupts, and yields when the slice is over. No lock held. */
 void sched_relax(void);
 /* Puts a new thread on a run queue. */
