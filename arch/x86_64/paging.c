@@ -324,7 +324,7 @@ void paging_prune(uint64_t start, uint64_t end)
 		return;
 	/* CPUs may cache entries of these tables (SDM 3A 4.10.3): flush before they are reused. */
 	flush_self();
-	arch_flush_others();
+	arch_flush_others(true);
 	while (empty) {
 		uint64_t *next = (uint64_t *)*empty;
 
@@ -341,7 +341,7 @@ void paging_flush(uint64_t start, uint64_t end)
 	else
 		for (uint64_t va = start; va < end; va += PAGE_SIZE)
 			__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
-	arch_flush_others();
+	arch_flush_others(false);
 }
 
 void *arch_map_device(paddr_t pa, size_t bytes)

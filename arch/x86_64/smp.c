@@ -214,7 +214,13 @@ void arch_set_idle(bool idle)
 		arch_poll_requests();
 }
 
-void arch_flush_others(void)
+/* Not worth an interrupt: c flushes by itself before it runs the program. */
+static bool may_stay_stale(struct arch_cpu *c, bool tables)
+{
+	return !tables && atomic_load_explicit(&c->idle, memory_order_seq_cst);
+}
+
+void arch_flush_others(bool tables)
 {
 	struct arch_cpu *self = arch_cpu_self();
 	uint32_t n = atomic_load_explicit(&smp.count, memory_order_acquire);
@@ -226,7 +232,7 @@ void arch_flush_others(void)
 		if (c == self)
 			continue;
 		atomic_fetch_add_explicit(&c->tlb_requested, 1, memory_order_seq_cst);
-		if (atomic_load_explicit(&c->idle, memory_order_seq_cst))
+		if (may_stay_stale(c, tables))
 			continue;
 		lapic_send_ipi(c->apic_id, VECTOR_TLB);
 		waiting |= 1ull << i;
@@ -234,8 +240,7 @@ void arch_flush_others(void)
 	for (uint32_t i = 0; i < n; i++) {
 		if (!(waiting >> i & 1))
 			continue;
-		while (is_stale(smp.online[i]) &&
-			!atomic_load_explicit(&smp.online[i]->idle, memory_order_seq_cst)) {
+		while (is_stale(smp.online[i]) && !may_stay_stale(smp.online[i], tables)) {
 			arch_poll_requests(); /* (2) */
 			arch_pause();
 		}
