@@ -26,6 +26,7 @@ type module struct{ name, main, version string }
 // modules are built as dependencies of an empty module: `go install main@version` refuses a module
 // with replace directives (etcd), and for the others chooses the same versions.
 var modules = []module{
+	{"caddy", "github.com/caddyserver/caddy/v2/cmd/caddy", "v2.8.4"},
 	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22"},
 }
 
