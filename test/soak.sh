@@ -18,7 +18,7 @@ work=$OUT/soak
 steps=$work/steps
 limit=${SOAK_SECONDS:-3600}
 rounds=10 # of the sizes below
-sizes='futex:100000 memory:200 pages:200 threads:10000 channels:500 timers:60 sleepers:200
+sizes='futex:100000 memory:60 pages:60 threads:10000 channels:500 timers:60 sleepers:200
 	pollers:200 affinity:200 signals:200'
 
 mkdir -p "$work" && touch "$steps" || exit 1
