@@ -27,6 +27,7 @@ type module struct{ name, main, version string }
 // with replace directives (etcd), and for the others chooses the same versions.
 var modules = []module{
 	{"caddy", "github.com/caddyserver/caddy/v2/cmd/caddy", "v2.8.4"},
+	{"etcd", "go.etcd.io/etcd/server/v3", "v3.5.21"},
 	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22"},
 }
 
