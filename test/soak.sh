@@ -55,7 +55,7 @@ report() {
 	echo
 	echo "Written by \`make soak\`: $(date -u +%F), commit $(git -C "$root" rev-parse --short HEAD)," \
 		"$(nproc) host CPUs, $("$gosolo" version | head -n 1)."
-	echo "$(wc -l <"$steps") runs, $(grep -c ' failed$' "$steps") failed, $(seconds_used) seconds."
+	echo "$(wc -l <"$steps") runs, $(grep -c ' failed$' "$steps") failed, $(seconds_used) seconds (at most $limit)."
 	echo
 	echo "| program | CPUs | kernel | runs | loops | failed | seconds |"
 	echo "|---|---|---|---|---|---|---|"
