@@ -134,7 +134,9 @@ func launch(argv []string, text string) (*guest, chan time.Duration) {
 	g.cmd = exec.Command(argv[0], argv[1:]...)
 	g.cmd.Stdout, g.cmd.Stderr = g, &g.errors
 	g.cmd.WaitDelay = time.Second
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// A session of its own, as gosolo gives to its QEMU: where the host's scheduler shares the CPU out
+	// to sessions (autogroup), neither guest then has more than the other.
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	g.started = time.Now()
 	if err := g.cmd.Start(); err != nil {
 		fail(err)
