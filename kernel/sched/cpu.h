@@ -19,7 +19,7 @@ struct cpu {
 	struct thread *current; /* [c] */
 	struct thread *idle; /* [I] */
 	struct thread *dead; /* [rq_lock] left its stack in the switch under way; freed after it */
-	struct thread *moving; /* [rq_lock] left its stack likewise, to be queued on another CPU after it */
+	struct thread *moving; /* [rq_lock] left its stack likewise; goes to another CPU */
 	bool need_resched; /* [c] looked at on return to the program */
 	struct spinlock rq_lock; /* LOCK_SCHED */
 	struct run_list runnable; /* [rq_lock] */

@@ -3,24 +3,24 @@
  *
  * What:       one queue of runnable threads per CPU, first in first out. A thread runs until it
  *             parks, or, when others wait for the CPU, until its slice is over. A woken thread goes
- *             to the CPU it ran on last if that is idle, else to an idle one, else it waits where it
- *             was and shortens the running thread's slice to a granule. An idle CPU takes threads
- *             from the queues of others before it halts.
+ *             to the CPU it ran on last if that is idle, else to an idle one, else it waits where
+ *             it was and shortens the running thread's slice to a granule. An idle CPU takes
+ *             threads from the queues of others before it halts.
  *
  *               RUNNABLE -> RUNNING   [schedule]        RUNNING -> PARKED    [sched_park]
  *               RUNNING  -> RUNNABLE  [yield, slice]    PARKED  -> WAKING    [sched_unpark]
  *               RUNNING  -> DEAD      [sched_exit]      WAKING  -> RUNNABLE  [place]
  *
- * Invariants: (1) a thread is on exactly one queue while RUNNABLE, on none else. (2) the queue lock of
- *             the CPU is held across a switch and released by the thread that arrives: so nobody
+ * Invariants: (1) a thread is on exactly one queue while RUNNABLE, on none else. (2) the queue lock
+ *             of the CPU is held across a switch and released by the thread that arrives: so nobody
  *             takes a thread from a queue before it has left its stack. (3) an unpark is never
  *             lost: it either makes the thread runnable or sets wake_pending. (4) a thread's cpu
  *             changes only while it is WAKING, under the queue lock of the CPU that it leaves: so
- *             who holds the lock of thread.cpu knows that its state stays. (5) a thread that may not
- *             run where it runs has need_resched set there, and moves on return to the program.
- *             (6) a CPU that a thread was queued on is interrupted only when this one has let go of its
- *             locks: a waker's locks are what the woken thread takes first. Nothing returns to the
- *             program, switches, idles or opens a window before it has sent its kicks.
+ *             who holds the lock of thread.cpu knows that its state stays. (5) a thread that may
+ *             not run where it runs has need_resched set there, and moves on return to the program.
+ *             (6) a CPU that a thread was queued on is interrupted only when this one has let go of
+ *             its locks: a waker's locks are what the woken thread takes first. Nothing returns to
+ *             the program, switches, idles or opens a window before it has sent its kicks.
  * Locking:    cpu.rq_lock, LOCK_SCHED, one at a time. Never sleeps with it.
  * Failure:    none.
  * Source:     xv6's hand-off of the lock across the switch.
@@ -100,7 +100,7 @@ static uint32_t choose_cpu(const struct thread *t)
 	return allowed == UINT32_MAX ? last : allowed;
 }
 
-/* Caller holds t's queue lock and has taken t off everything: it is on its way to the CPU returned. */
+/* Caller holds t's queue lock and has taken t off everything: it goes to the CPU returned. */
 static struct cpu *send_away_locked(struct thread *t)
 {
 	lock_assert_held(&cpus[t->cpu].rq_lock);
@@ -333,8 +333,9 @@ void sched_exit(void)
 
 void sched_kick(struct thread *t)
 {
-	/* Partner: sched_park's test of signal_is_deliverable; wake_pending closes the gap. A thread that
-	 * is not running is switched to under the lock that unpark held, and looks after that. */
+	/* Partner: sched_park's test of signal_is_deliverable; wake_pending closes the gap. A
+	 * thread that is not running is switched to under the lock that unpark held, and looks
+	 * after. */
 	struct cpu *c = unpark(t);
 
 	if (c && c != this_cpu())
