@@ -4,15 +4,15 @@
  * What:       one CPU after the other is started by INIT and start-up IPIs at a page below 1 MiB.
  *             Shootdown: requests to a CPU are counted, and it is interrupted unless it is idle; an
  *             idle one looks at the count before it runs anything of the program again.
- * Invariants: (1) a CPU that may hold stale translations has answered fewer requests than were made.
- *             It answers up to the count it read before it flushed, never more: a request may come
- *             in between. test/models/shootdown.pml checks this hand-off.
+ * Invariants: (1) a CPU that may hold stale translations has answered fewer requests than were
+ *             made. It answers up to the count it read before it flushed, never more: a request may
+ *             come in between. test/models/shootdown.pml checks this hand-off.
  *             (2) a CPU that waits with interrupts off answers by arch_poll_requests, so two CPUs
  *             that wait for each other's locks never wait for each other's flushes.
  * Locking:    arch_flush_others: the caller's LOCK_VM, so one shootdown at a time.
- * Failure:    a CPU that does not come up in time, or whose time stamps differ and cannot be adjusted,
- *             is left out: false. It is sent INIT once more, so that it does nothing with its stack
- *             and its structures, which the next CPU gets, should it come up late.
+ * Failure:    a CPU that does not come up in time, or whose time stamps differ and cannot be
+ *             adjusted, is left out: false. It is sent INIT once more, so that it does nothing with
+ *             its stack and its structures, which the next CPU gets, should it come up late.
  * Source:     Intel SDM 3A 9.4.4.1, 10.6; 4.10.5 (propagation of paging changes).
  */
 #include <stdatomic.h>
@@ -207,8 +207,8 @@ void arch_poll_requests(void)
 
 void arch_set_idle(bool idle)
 {
-	/* Sequentially consistent with tlb_requested in arch_flush_others: either we see the request
-	 * now, or the other CPU sees that we are not idle and interrupts us. */
+	/* Sequentially consistent with tlb_requested in arch_flush_others: either we see the
+	 * request now, or the other CPU sees that we are not idle and interrupts us. */
 	atomic_store_explicit(&arch_cpu_self()->idle, idle, memory_order_seq_cst);
 	if (!idle)
 		arch_poll_requests();
