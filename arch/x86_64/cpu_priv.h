@@ -29,8 +29,9 @@ void fpu_save(struct arch_thread *t);
 void fpu_load(struct arch_thread *t);
 
 uint64_t paging_root(void); /* physical address of the root table: CR3 */
-/* Whole TLB of every other CPU; returns when none is stale, but for idle ones, which flush when they
- * leave. tables: page tables are going to be freed: idle ones, too, whose speculation might walk them. */
+/* Whole TLB of every other CPU; returns when none is stale, but for idle ones, which flush when
+ * they leave. tables: page tables are going to be freed: idle ones, too, whose speculation might
+ * walk them. */
 void arch_flush_others(bool tables);
 
 /* boot/linker.ld */
