@@ -159,9 +159,11 @@ func pipesMain([]string) {
 	_, err = r.Read(make([]byte, 1))
 	fmt.Println("deadline", errors.Is(err, os.ErrDeadlineExceeded))
 	prog.Must(r.SetReadDeadline(time.Time{}))
-	time.AfterFunc(50*time.Millisecond, func() { r.Close() })
+	closed := make(chan error)
+	time.AfterFunc(50*time.Millisecond, func() { closed <- r.Close() })
 	_, err = r.Read(make([]byte, 1))
 	fmt.Println("closed while reading", errors.Is(err, os.ErrClosed))
+	prog.Must(<-closed) // Read ends before Close does, and the descriptor goes with the later one
 	_, err = w.Write([]byte("x"))
 	fmt.Println("no reader", errors.Is(err, syscall.EPIPE))
 
