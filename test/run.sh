@@ -34,7 +34,7 @@ case ${1:-quick} in
 quick)
 	stage "newest Go, 1 and 2 CPUs" local "1 2"
 	stage "newest Go, 4 CPUs" local 4 -run '^(TestPrograms|TestStress)$'
-	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress)$'
+	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress|TestConformance)$'
 	;;
 full)
 	stage "newest and oldest Go, 1 and 2 CPUs" "local $oldest" "1 2"

@@ -125,7 +125,7 @@ func buildPrograms(release string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, module := range []string{"test/progs", "test/abi"} {
+	for _, module := range []string{"test/progs", "test/abi", "test/conformance"} {
 		cmd := goCommand(release, "build", "-trimpath", "-o", dir+"/", "./...")
 		cmd.Dir = fromRoot(module)
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// call makes a system call: its result, and its error or 0. Pointers are kept alive by the caller.
+func call(number uintptr, args ...uintptr) (uintptr, syscall.Errno) {
+	var a [6]uintptr
+	copy(a[:], args)
+	r, _, e := syscall.Syscall6(number, a[0], a[1], a[2], a[3], a[4], a[5])
+	return r, e
+}
+
+func ptr[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
+// at makes a pointer from an address that a call gave.
+func at(addr uintptr) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
+
+// bytesAt is the memory at an address that a call gave.
+func bytesAt(addr, length uintptr) []byte { return unsafe.Slice(at(addr), length) }
+
+// badPointer is an address where nothing ever is.
+const badPointer = 0x7eadbeef0000
+
+const page = 4096

@@ -1,0 +1,4 @@
+package main
+
+// Clocks: what time it is.
+var clockChecks = []check{}

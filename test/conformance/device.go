@@ -1,0 +1,4 @@
+package main
+
+// Devices and terminals.
+var deviceChecks = []check{}

@@ -1,0 +1,4 @@
+package main
+
+// Directories: reading them, and names that move.
+var directoryChecks = []check{}

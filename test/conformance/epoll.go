@@ -1,0 +1,4 @@
+package main
+
+// Epoll, poll and select.
+var epollChecks = []check{}

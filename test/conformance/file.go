@@ -1,0 +1,4 @@
+package main
+
+// Files: open, read, write, names, attributes, permissions.
+var fileChecks = []check{}

@@ -1,0 +1,4 @@
+package main
+
+// Futexes: waiting on a word of memory.
+var futexChecks = []check{}

@@ -1,0 +1,3 @@
+module gosolo/conformance
+
+go 1.22

@@ -1,0 +1,4 @@
+package main
+
+// IPv6 and sockets for both families.
+var ipv6Checks = []check{}

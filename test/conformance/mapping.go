@@ -1,0 +1,4 @@
+package main
+
+// Mappings of files: shared with read and write, private, and past the end.
+var mappingChecks = []check{}

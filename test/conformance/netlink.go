@@ -1,0 +1,4 @@
+package main
+
+// Netlink and the list of interfaces.
+var netlinkChecks = []check{}

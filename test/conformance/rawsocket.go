@@ -1,0 +1,4 @@
+package main
+
+// Raw and packet sockets.
+var rawsocketChecks = []check{}

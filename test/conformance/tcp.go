@@ -1,0 +1,4 @@
+package main
+
+// TCP: connections, their ends and their errors.
+var tcpChecks = []check{}

@@ -1,0 +1,4 @@
+package main
+
+// Timers and sleeps: when something happens.
+var timerChecks = []check{}

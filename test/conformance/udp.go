@@ -1,0 +1,4 @@
+package main
+
+// UDP: datagrams and the errors that come back.
+var udpChecks = []check{}
