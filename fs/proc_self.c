@@ -16,6 +16,7 @@
 #include "fs/fdtable.h"
 #include "fs/proc_priv.h"
 #include "fs/tree_priv.h"
+#include "kernel/cred.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/vm.h"
@@ -145,6 +146,30 @@ static void make_stat(struct proc_text *t)
 		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
+/* Of the thread that asks: it is the one that may read its groups. */
+static void print_cred(struct proc_text *t)
+{
+	const struct cred *c = cred_current();
+
+	proc_print(t, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
+	proc_print(t, "Gid:\t%u\t%u\t%u\t%u\nFDSize:\t256\nGroups:\t", c->gid, c->egid, c->sgid,
+		c->fsgid);
+	for (uint32_t i = 0; i < cred_group_count(); i++)
+		proc_print(t, "%u ", cred_group(i));
+	proc_print(t, "\n");
+}
+
+static void print_capabilities(struct proc_text *t)
+{
+	const struct cred *c = cred_current();
+
+	proc_print(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n",
+		(unsigned long long)c->inheritable, (unsigned long long)c->permitted,
+		(unsigned long long)c->effective);
+	proc_print(t, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%u\n",
+		(unsigned long long)c->bounding, (unsigned long long)c->ambient, c->no_new_privs);
+}
+
 static void make_status(struct proc_text *t)
 {
 	struct vm_stats s;
@@ -153,12 +178,13 @@ static void make_status(struct proc_text *t)
 	proc_print(t, "Name:\t%.15s\nUmask:\t0022\nState:\tR (running)\n", program_name());
 	proc_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", PROCESS_PID,
 		PROCESS_PID, PROCESS_PPID);
-	proc_print(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t256\nGroups:\t0\n");
+	print_cred(t);
 	proc_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", s.reserved_bytes / KIB,
 		s.reserved_bytes / KIB);
 	proc_print(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", s.resident_pages * 4,
 		s.resident_pages * 4);
 	proc_print(t, "VmSwap:\t       0 kB\nThreads:\t%u\n", thread_count());
+	print_capabilities(t);
 	proc_print(t, "Cpus_allowed_list:\t0-%u\nMems_allowed_list:\t0\n", cpu_count - 1);
 	proc_print(t, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
 }

@@ -1,15 +1,14 @@
 /*
  * sys_misc.c: who and where the program is: identity, limits, usage, names, randomness.
  *
- * What:       one process, number 1, of user 0, that is its own session and group; nothing of that
- *             can change. What would need another user, another process or another kernel says so.
+ * What:       one process, number 1, that is its own session and group; that cannot change. What
+ *             would need another process or another kernel says so.
  * Invariants: (1) no call answers success for a change that is not made.
  * Locking:    none.
  * Failure:    -EPERM for changes that this machine cannot make, -EINVAL for what it does not know.
  * Source:     section 2 of the manual, call by call; go-linux ABI: uname must parse as 5.3 or
  *             later.
  */
-#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/random.h>
 #include <linux/resource.h>
@@ -18,6 +17,7 @@
 #include <linux/time_types.h>
 #include <linux/utsname.h>
 
+#include "abi/linux/cred_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
 #include "base/units.h"
@@ -64,131 +64,6 @@ long sys_getsid(const struct sysargs *a)
 	return is_self(sysarg_int(a, 0)) ? PROCESS_PID : -ESRCH;
 }
 
-long sys_getuid(const struct sysargs *a unused_arg)
-{
-	return 0;
-}
-
-long sys_getgid(const struct sysargs *a unused_arg)
-{
-	return 0;
-}
-
-long sys_geteuid(const struct sysargs *a unused_arg)
-{
-	return 0;
-}
-
-long sys_getegid(const struct sysargs *a unused_arg)
-{
-	return 0;
-}
-
-long sys_getgroups(const struct sysargs *a)
-{
-	return sysarg_int(a, 0) < 0 ? -EINVAL : 0;
-}
-
-long sys_setgroups(const struct sysargs *a)
-{
-	return sysarg_int(a, 0) == 0 ? 0 : -EPERM;
-}
-
-/* (1) User and group 0 stay what they are; -1 means "as it is" where it is allowed. */
-static long stay_root(const struct sysargs *a, unsigned ids, bool minus_one)
-{
-	for (unsigned i = 0; i < ids; i++)
-		if (sysarg_int(a, i) != 0 && !(minus_one && sysarg_int(a, i) == -1))
-			return -EPERM;
-	return 0;
-}
-
-long sys_setuid(const struct sysargs *a)
-{
-	return stay_root(a, 1, false);
-}
-
-long sys_setgid(const struct sysargs *a)
-{
-	return stay_root(a, 1, false);
-}
-
-long sys_setreuid(const struct sysargs *a)
-{
-	return stay_root(a, 2, true);
-}
-
-long sys_setregid(const struct sysargs *a)
-{
-	return stay_root(a, 2, true);
-}
-
-long sys_setresuid(const struct sysargs *a)
-{
-	return stay_root(a, 3, true);
-}
-
-long sys_setresgid(const struct sysargs *a)
-{
-	return stay_root(a, 3, true);
-}
-
-static long store_three_roots(const struct sysargs *a)
-{
-	for (unsigned i = 0; i < 3; i++)
-		if (user_store_u32(a->arg[i], 0))
-			return -EFAULT;
-	return 0;
-}
-
-long sys_getresuid(const struct sysargs *a)
-{
-	return store_three_roots(a);
-}
-
-long sys_getresgid(const struct sysargs *a)
-{
-	return store_three_roots(a);
-}
-
-/* These answer with the old one and have no error: the change is refused by not making it. */
-long sys_setfsuid(const struct sysargs *a unused_arg)
-{
-	return 0;
-}
-
-long sys_setfsgid(const struct sysargs *a unused_arg)
-{
-	return 0;
-}
-
-#define ALL_CAPABILITIES ((1ull << (CAP_LAST_CAP + 1)) - 1)
-
-long sys_capget(const struct sysargs *a)
-{
-	struct __user_cap_header_struct header;
-	struct __user_cap_data_struct data[2];
-	unsigned words = 2;
-
-	if (user_copy_in(&header, a->arg[0], sizeof(header)))
-		return -EFAULT;
-	if (header.version == _LINUX_CAPABILITY_VERSION_1)
-		words = 1;
-	else if (header.version != _LINUX_CAPABILITY_VERSION_2 &&
-		header.version != _LINUX_CAPABILITY_VERSION_3) {
-		if (user_store_u32(a->arg[0], _LINUX_CAPABILITY_VERSION_3))
-			return -EFAULT;
-		return a->arg[1] ? -EINVAL : 0;
-	}
-	if (!is_self(header.pid))
-		return -ESRCH;
-	for (unsigned i = 0; i < words; i++) {
-		data[i].effective = data[i].permitted = (uint32_t)(ALL_CAPABILITIES >> 32 * i);
-		data[i].inheritable = 0;
-	}
-	return a->arg[1] ? user_copy_out(a->arg[1], data, words * sizeof(data[0])) : 0;
-}
-
 /* ------------------------------------------------------------------ names */
 long sys_uname(const struct sysargs *a)
 {
@@ -225,21 +100,11 @@ long sys_prctl(const struct sysargs *a)
 	case PR_GET_NAME:
 		return user_copy_out(a->arg[1], thread_current()->name,
 			sizeof(thread_current()->name));
-	case PR_SET_KEEPCAPS:
-		if (a->arg[1] > 1)
-			return -EINVAL;
-		thread_current()->keep_caps = a->arg[1];
-		return 0;
-	case PR_GET_KEEPCAPS:
-		return thread_current()->keep_caps;
 	case PR_GET_DUMPABLE: /* there are no core dumps and no tracers */
 	case PR_GET_SECCOMP:
-	case PR_GET_NO_NEW_PRIVS:
 		return 0;
-	case PR_CAPBSET_READ:
-		return a->arg[1] <= CAP_LAST_CAP ? 1 : -EINVAL;
 	default: /* PR_SET_VMA among them: Go then stops naming its mappings */
-		return -EINVAL;
+		return linux_prctl_cred(a);
 	}
 }
 

@@ -95,6 +95,7 @@ void thread_free(struct thread *t)
 		pmm_free(virt_to_phys(t->kstack) >> PAGE_SHIFT, KSTACK_ORDER);
 	kmem_free(t->arch.fpu);
 	kmem_free(t->siginfo);
+	cred_put(&t->cred);
 	kmem_free(t);
 }
 
@@ -117,6 +118,7 @@ static struct thread *alloc(bool program)
 	t->kstack_canary = (uint64_t *)(void *)t->kstack;
 	*t->kstack_canary = KSTACK_CANARY;
 	t->affinity = UINT64_MAX;
+	cred_init(&t->cred);
 	return t;
 }
 
@@ -183,7 +185,7 @@ int thread_clone(const struct thread_start *start, int32_t *tid)
 	t->clear_tid_ua = start->clear_tid_ua;
 	t->affinity = self->affinity;
 	memcpy(t->name, self->name, sizeof(t->name));
-	t->keep_caps = self->keep_caps;
+	cred_clone(&t->cred, &self->cred);
 	list(t);
 	err = store_tids(start, t->tid);
 	if (err) {

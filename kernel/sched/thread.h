@@ -10,6 +10,7 @@
 
 #include "arch/arch.h"
 #include "base/tree.h"
+#include "kernel/cred.h"
 #include "kernel/sched/waitq.h"
 #include "kernel/time/timer.h"
 
@@ -38,7 +39,7 @@ struct thread {
 	uint64_t cpu_time_ns; /* [t] up to the last switch */
 	uint64_t switched_in_ns; /* [t] */
 	char name[16]; /* [t] PR_SET_NAME */
-	bool keep_caps; /* [t] PR_SET_KEEPCAPS: told back, for there are no other users to become */
+	struct cred cred; /* [t] whom it acts as */
 
 	/* signals: kernel/signal */
 	uint64_t sigmask; /* [g] bit n-1: signal n is blocked */

@@ -39,6 +39,7 @@ var groups = []struct {
 	{"timer", timerChecks},
 	{"signal", signalChecks},
 	{"start", startChecks},
+	{"users", userChecks},
 	{"file", fileChecks},
 	{"directory", directoryChecks},
 	{"lock", lockChecks},
