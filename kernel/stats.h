@@ -11,7 +11,8 @@
 	X(exceptions) X(interrupts) X(timer_interrupts) X(context_switches) X(threads_created) \
 	X(threads_exited) X(futex_waits) X(futex_wakes) X(signals_delivered) X(net_rx_packets) \
 	X(net_rx_bytes) X(net_rx_dropped) X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
-	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) X(idle_waits) X(device_errors)
+	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) X(idle_waits) X(device_errors) \
+	X(net_lock_holds) X(net_lock_hold_ns) X(net_lock_hold_max_ns)
 
 enum stat {
 #define X(name) STAT_##name,
@@ -26,5 +27,9 @@ static inline void stat_inc(enum stat s)
 {
 	stat_add(s, 1);
 }
-uint64_t stat_sum(enum stat s); /* over all CPUs; a moment's view */
+/* For a counter whose name has "_max_": keeps the largest value there was. Kernel context. */
+void stat_raise(enum stat s, uint64_t value);
+/* Over all CPUs, the sum or the largest; a moment's view. */
+uint64_t stat_sum(enum stat s);
+const char *stat_unit(enum stat s); /* "bytes", "ns" or "count": what its name says */
 const char *stat_name(enum stat s);

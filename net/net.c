@@ -4,6 +4,7 @@
  * What:       everything that happens in the network happens between net_lock and net_unlock:
  *             system calls, received frames, one timer. Leaving delivers what was looped back,
  *             arms the timer for the earliest need of any protocol, and kicks each device once.
+ *             How often and how long the lock is held is counted: the statistics show it.
  * Invariants: (1) lwIP runs only under the lock, and never re-enters itself: looped packets wait
  *             for loopback_drain_locked. (2) When the lock is free, the timer is armed for the
  *             earliest need or earlier, or nothing is pending. So an idle machine is never woken.
@@ -18,6 +19,7 @@
 
 #include "base/errno.h"
 #include "base/units.h"
+#include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
@@ -31,6 +33,7 @@ static struct {
 	struct timer timer; /* [n] */
 	uint64_t armed_ns; /* [n] TIME_NEVER_NS: not armed */
 	uint64_t now_ns; /* [n] */
+	uint64_t held_since_ns; /* [n] */
 } net = { .lock = SPINLOCK_INIT(LOCK_NET), .armed_ns = TIME_NEVER_NS };
 
 static void fire(struct timer *t);
@@ -51,10 +54,26 @@ static void sync_clock(void)
 	tcp_table_sync_locked(net.now_ns);
 }
 
+/* The lock was just taken, or is about to be let go of. */
+static void begin_hold(void)
+{
+	sync_clock();
+	net.held_since_ns = net.now_ns;
+}
+
+static void end_hold(void)
+{
+	uint64_t held_ns = clock_now_ns() - net.held_since_ns;
+
+	stat_inc(STAT_net_lock_holds);
+	stat_add(STAT_net_lock_hold_ns, held_ns);
+	stat_raise(STAT_net_lock_hold_max_ns, held_ns);
+}
+
 void net_lock(void)
 {
 	spin_lock(&net.lock);
-	sync_clock();
+	begin_hold();
 }
 
 static void arm_timer(void)
@@ -99,12 +118,14 @@ void net_unlock(void)
 
 	settle();
 	dead = socket_take_dead_locked();
+	end_hold();
 	spin_unlock(&net.lock);
 	free_sockets(dead);
 }
 
 void net_unlock_batch(void)
 {
+	end_hold();
 	spin_unlock(&net.lock);
 }
 
@@ -115,8 +136,9 @@ int net_wait_locked(struct waitq *q, uint64_t deadline_ns, unsigned flags)
 	lock_assert_held(&net.lock);
 	if (settle())
 		return 0;
+	end_hold();
 	error = waitq_wait(q, &net.lock, deadline_ns, flags);
-	sync_clock();
+	begin_hold();
 	return error;
 }
 
@@ -170,7 +192,7 @@ void net_init(void)
 {
 	timer_init(&net.timer, fire);
 	spin_lock(&net.lock);
-	net.now_ns = clock_now_ns();
+	net.now_ns = net.held_since_ns = clock_now_ns();
 	lwip_port_init();
 	tcp_table_init_locked(net.now_ns);
 	socket_init_locked();

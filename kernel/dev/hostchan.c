@@ -255,10 +255,9 @@ static void report_all(void)
 	if (more_report)
 		more_report(report_line, &r);
 	for (int i = 0; i < STAT_COUNT; i++) {
-		const char *name = stat_name((enum stat)i);
+		enum stat s = (enum stat)i;
 
-		report_value(&r, name, stat_sum((enum stat)i),
-			strstr(name, "_bytes") ? "bytes" : "count");
+		report_value(&r, stat_name(s), stat_sum(s), stat_unit(s));
 	}
 	lock_report(report_line, &r);
 	report_value(&r, "memory_total", pmm_total_pages() * PAGE_SIZE, "bytes");

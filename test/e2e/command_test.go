@@ -183,6 +183,27 @@ func TestStats(t *testing.T) {
 	}
 }
 
+// TestNetLockHoldTime: a release kernel tells how often and how long the network core's lock was held.
+func TestNetLockHoldTime(t *testing.T) {
+	c := firstConfig(t)
+	r := command(t, "run", "--stats", "-c", "2", program(c.release, "web"), "localhost")
+	ends(t, r, 0, "[127.0.0.1] <nil>\nhello <nil>\n")
+	value := func(name, unit string) (v uint64) {
+		for _, line := range strings.Split(string(r.stderr), "\n") {
+			if n, _ := fmt.Sscanf(line, name+" %d "+unit, &v); n == 1 {
+				return v
+			}
+		}
+		t.Errorf("no %s in %s", name, r.report())
+		return 0
+	}
+	holds, total, longest := value("net_lock_holds", "count"), value("net_lock_hold_ns", "ns"), value("net_lock_hold_max_ns", "ns")
+	t.Logf("%d holds, %d ns in all, %d ns at most", holds, total, longest)
+	if holds < 20 || longest == 0 || longest > total || total > holds*longest {
+		t.Errorf("%d holds, %d ns in all, %d ns at most: that cannot be", holds, total, longest)
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	c := firstConfig(t)
 	r := command(t, "run", "--dry-run", "-m", "99M", program(c.release, "hello"))

@@ -121,6 +121,12 @@ weak void stat_add(enum stat s, uint64_t n)
 	(void)n;
 }
 
+weak void stat_raise(enum stat s, uint64_t value)
+{
+	(void)s;
+	(void)value;
+}
+
 /* ------------------------------------------------------------------ locks */
 weak void spinlock_init(struct spinlock *l, enum lock_rank rank)
 {

@@ -90,6 +90,12 @@ const char *stat_name(enum stat s)
 	return "counter_bytes";
 }
 
+const char *stat_unit(enum stat s)
+{
+	(void)s;
+	return "bytes";
+}
+
 size_t strlcpy(char *restrict dst, const char *restrict src, size_t size)
 {
 	snprintf(dst, size, "%s", src);
