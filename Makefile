@@ -103,11 +103,20 @@ $(K)/obj/third-party/bearssl/%.o: $(K)/third-party.ok Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(THIRD_FLAGS) -c $(BEARSSL)/src/$*.c -o $@
 
-# max-page-size: an image's file offset is its address less 2 MiB, in every segment.
-$(K)/kernel.elf: boot/linker.ld $(ROOM_OBJS) Makefile
+# max-page-size: an image's file offset is its address less 2 MiB, in every segment. Linked twice:
+# the second time with the table of functions that the first one gave, which must not move any.
+LINK = $(LD) -nostdlib -static -no-pie -T boot/linker.ld --gc-sections --build-id=none \
+	-z noexecstack -z max-page-size=0x200000
+functions = nm -n --defined-only $(1) | sed '/kernel_text_end/q'
+$(K)/unnamed.elf: boot/linker.ld $(ROOM_OBJS) Makefile
+	$(Q)$(LINK) -o $@ $(ROOM_OBJS)
+$(K)/symbols.o: $(K)/unnamed.elf tools/kernel-symbols.sh
+	$(Q)tools/kernel-symbols.sh $< >$(K)/symbols.S && $(CC) -c $(K)/symbols.S -o $@
+$(K)/kernel.elf: $(K)/symbols.o
 	$(if $(V),,@echo "  ld   $@")
-	$(Q)$(LD) -nostdlib -static -no-pie -T boot/linker.ld --gc-sections --build-id=none \
-		-z noexecstack -z max-page-size=0x200000 -Map $(K)/kernel.map -o $@ $(ROOM_OBJS)
+	$(Q)$(LINK) -Map $(K)/kernel.map -o $@.new $(ROOM_OBJS) $<
+	$(Q)[ "$$($(call functions,$(K)/unnamed.elf))" = "$$($(call functions,$@.new))" ]
+	$(Q)mv $@.new $@
 
 # ---- vDSO: a shared object of its own, embedded by abi/linux/vdso/vdso_blob.S
 VDSO_OBJS := $(VDSO_SRCS:%.c=$(K)/vdso/%.o)

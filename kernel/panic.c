@@ -15,6 +15,7 @@
 #include "kernel/dev/hostchan.h"
 #include "kernel/gosym.h"
 #include "kernel/image.h"
+#include "kernel/ksym.h"
 #include "kernel/log.h"
 #include "kernel/sched/thread.h"
 #include "kernel/time/clock.h"
@@ -40,16 +41,19 @@ static void report_registers(const struct trapframe *tf)
 #undef U
 }
 
-static void report_address(uint64_t pc)
+/* pc: of an instruction; is_return: what a call left on the stack, so the call is before it, maybe
+ * in another function. mark: how sure the frame is. */
+static void report_address(uint64_t pc, bool is_return, const char *mark)
 {
 	char name[96];
-	uint64_t offset;
+	uint64_t offset, at = pc - is_return;
 
-	if (gosym_find(pc, name, sizeof(name), &offset))
-		log_error("  %#llx %s+%#llx", (unsigned long long)pc, name,
-			(unsigned long long)offset);
+	if (ksym_find(at, name, sizeof(name), &offset) ||
+		gosym_find(at, name, sizeof(name), &offset))
+		log_error("  %s%#llx %s+%#llx", mark, (unsigned long long)pc, name,
+			(unsigned long long)offset + is_return);
 	else
-		log_error("  %#llx", (unsigned long long)pc);
+		log_error("  %s%#llx", mark, (unsigned long long)pc);
 }
 
 static bool peek_u64(uint64_t *out, uint64_t at)
@@ -62,14 +66,18 @@ static bool peek_u64(uint64_t *out, uint64_t at)
 	return true;
 }
 
-/* Return addresses along saved frame pointers. Memory is read only where it is mapped. */
-static void report_stack(const char *whose, uint64_t pc, uint64_t fp)
+/* Return addresses along saved frame pointers. Memory is read only where it is mapped. A function
+ * that calls none may have no frame: its caller is at sp then, and not in the chain; whether that
+ * is so cannot be known. sp 0: nothing is there. */
+static void report_stack(const char *whose, uint64_t pc, uint64_t fp, uint64_t sp)
 {
-	uint64_t up;
+	uint64_t up, caller;
 
 	log_error("%s stack:", whose);
 	for (unsigned i = 0; i < FRAMES_MAX && pc; i++) {
-		report_address(pc);
+		report_address(pc, i > 0, "");
+		if (i == 0 && sp && peek_u64(&caller, sp) && ksym_contains(caller))
+			report_address(caller, true, "? ");
 		if (!fp || (fp & 7) || !peek_u64(&up, fp) || !peek_u64(&pc, fp + 8))
 			return;
 		fp = up > fp ? up : 0; /* stacks grow down: a chain that does not go up has ended */
@@ -86,7 +94,7 @@ static bool report_thread(struct thread *t, void *arg)
 		return false;
 	log_error("program, thread %d:", t->tid);
 	report_registers(program);
-	report_stack("Go", program->rip, program->rbp);
+	report_stack("Go", program->rip, program->rbp, 0);
 	return --*left == 0;
 }
 
@@ -94,21 +102,24 @@ static noreturn_fn void report(const struct trapframe *tf, const char *what)
 {
 	struct thread *t = this_cpu()->current;
 	unsigned threads_left = THREADS_REPORTED;
+	char id[32];
 
 	spinlock_ignore_all(); /* a second CPU's panic ends here: the first one's report goes on */
 	if (panicking)
 		platform_reset(); /* (1) */
 	panicking = true;
 	log_error("kernel fault: %s", what);
-	log_error("gosolo %s, program %s (%s), cpu %u, thread %d, up %llu ms", GOSOLO_VERSION,
-		gosolo_image.program, gosolo_image.go_version, this_cpu()->arch.id, t ? t->tid : 0,
+	ksym_build_id(id, sizeof(id));
+	log_error("gosolo %s (build %s), program %s (%s), cpu %u, thread %d, up %llu ms",
+		GOSOLO_VERSION, id, gosolo_image.program, gosolo_image.go_version,
+		this_cpu()->arch.id, t ? t->tid : 0,
 		(unsigned long long)(clock_now_ns() / 1000000));
 	if (tf) {
 		report_registers(tf);
-		report_stack("kernel", tf->rip, tf->rbp);
+		report_stack("kernel", tf->rip, tf->rbp, tf->rsp);
 	} else {
 		report_stack("kernel", (uint64_t)__builtin_return_address(0),
-			(uint64_t)__builtin_frame_address(0));
+			(uint64_t)__builtin_frame_address(0), 0);
 	}
 	/* The thread that was in the kernel; else (idle, an interrupt) the first few. */
 	if (t && t->arch.fpu)
