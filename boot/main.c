@@ -94,6 +94,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	vm_init();
 	boot_mark("kernel");
 	hostchan_init();
+	syscalls_init();
 	hostchan_set_report(syscalls_report);
 	fs_init(archive(), gosolo_image.archive_bytes);
 	boot_mark("files");

@@ -26,6 +26,7 @@
 #include "cli/channel.h"
 #include "cli/kcmdline.h"
 #include "cli/qemu.h"
+#include "cli/stats.h"
 
 enum {
 	MEM_MIB_DEFAULT = 256,
@@ -301,13 +302,23 @@ static int end_by_timeout(const struct machine_request *request, const struct kl
 	return fail_with_log(request->name, what, log, result);
 }
 
+static void print_stats(const struct channel_result *result)
+{
+	struct bytebuf text = { 0 };
+
+	if (result->stats.len)
+		stats_format(&result->stats, &text);
+	if (text.len && write(STDERR_FILENO, text.data, text.len) < 0)
+		report_line("the statistics cannot be written: %s", strerror(errno));
+	free(text.data);
+}
+
 static int conclude(const struct machine_request *request, const struct klog *log,
 	const struct channel_result *result)
 {
 	char what[256];
 
-	if (result->stats.len && write(STDERR_FILENO, result->stats.data, result->stats.len) < 0)
-		report_line("the statistics cannot be written: %s", strerror(errno));
+	print_stats(result);
 	switch (result->end) {
 	case CHANNEL_EXIT:
 		return end_by_exit(request, log, result);

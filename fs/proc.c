@@ -205,4 +205,5 @@ void proc_init(void)
 	mark_generated("/sys");
 	proc_add_self();
 	proc_add_system();
+	proc_add_gosolo();
 }

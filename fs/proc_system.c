@@ -1,5 +1,5 @@
 /*
- * proc_system.c: files about the machine: /proc/meminfo, cpuinfo, stat, sys/…, gosolo/….
+ * proc_system.c: files about the machine: /proc/meminfo, cpuinfo, stat, sys/….
  *
  * What:       generators, one per file, with the fields that Go and common libraries parse.
  * Invariants: none.
@@ -199,26 +199,6 @@ static void make_vmstat(struct proc_text *t)
 	proc_print(t, "oom_kill 0\n");
 }
 
-/* ------------------------------------------------------------------ /proc/gosolo */
-
-static void make_gosolo_stats(struct proc_text *t)
-{
-	for (unsigned s = 0; s < STAT_COUNT; s++)
-		proc_print(t, "%s %lu\n", stat_name(s), stat_sum(s));
-	proc_print(t, "memory.total_pages %lu\nmemory.free_pages %lu\n", pmm_total_pages(),
-		pmm_free_pages());
-}
-
-static void add_line(const char *text, void *arg)
-{
-	proc_print(arg, "%s\n", text);
-}
-
-static void make_gosolo_boot(struct proc_text *t)
-{
-	boot_report(add_line, t);
-}
-
 void proc_add_system(void)
 {
 	static const struct {
@@ -254,8 +234,6 @@ void proc_add_system(void)
 		{ "/sys/devices/system/cpu/online", make_cpu_list },
 		{ "/sys/devices/system/cpu/possible", make_cpu_list },
 		{ "/sys/devices/system/cpu/present", make_cpu_list },
-		{ "gosolo/stats", make_gosolo_stats },
-		{ "gosolo/boot", make_gosolo_boot },
 	};
 
 	entropy_fill(proc_system.boot_id, sizeof(proc_system.boot_id));

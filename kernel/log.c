@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "arch/arch.h"
+#include "base/assert.h"
 #include "base/types.h"
 #include "base/units.h"
 #include "kernel/sync/spinlock.h"
@@ -24,7 +25,7 @@
 #include "lib/string.h"
 #include "platform/platform.h"
 
-#define RING_BYTES (32 * KIB) /* a power of two */
+#define RING_BYTES ((uint64_t)LOG_TEXT_BYTES) /* a power of two */
 #define LINE_MAX 480u
 #define TRIES_MAX (1u << 20)
 
@@ -145,6 +146,32 @@ void klog(enum gosolo_log_level level, const char *format, ...)
 	else if (level <= GOSOLO_LOG_WARN || limit >= GOSOLO_LOG_DEBUG)
 		show_locked(show_debug);
 	spin_unlock(&logger.lock);
+}
+
+/* A record has a header longer than the newline that it becomes: all of the ring fits its size. */
+STATIC_ASSERT(sizeof(struct record) > 1, "log_copy");
+
+uint32_t log_copy(char *out, uint32_t room)
+{
+	uint32_t bytes = 0;
+	struct record r;
+	uint64_t at;
+
+	spin_lock(&logger.lock);
+	at = logger.first;
+	while (at < logger.end && logger.end - at > room) {
+		ring_read(at, &r, sizeof(r));
+		at += sizeof(r) + r.bytes;
+	}
+	while (at < logger.end) {
+		ring_read(at, &r, sizeof(r));
+		ring_read(at + sizeof(r), out + bytes, r.bytes);
+		bytes += r.bytes;
+		out[bytes++] = '\n';
+		at += sizeof(r) + r.bytes;
+	}
+	spin_unlock(&logger.lock);
+	return bytes;
 }
 
 void log_set_level(enum gosolo_log_level level)

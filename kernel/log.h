@@ -21,3 +21,7 @@ void log_set_level(enum gosolo_log_level level);
  * lock but LOCK_OUTBOX. Before the first call lines wait in the ring, until a warning or an error
  * (or level debug) shows them all on the debug output. */
 void log_set_sink(void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes));
+/* The lines that the ring still has, each with a newline; the oldest are left out when they do not
+ * fit. Bytes written. LOG_TEXT_BYTES has room for all. No lock held; out is the kernel's. */
+#define LOG_TEXT_BYTES (32u << 10)
+uint32_t log_copy(char *out, uint32_t room);

@@ -21,9 +21,10 @@
 #include "kernel/options.h"
 #include "kernel/signal/signal.h"
 #include "kernel/stats.h"
+#include "kernel/time/clock.h"
 #include "lib/fmt.h"
 
-enum { SYSCALLS_END = 512, SYSCALL_BYTES = 2, NO_CALL = -1 };
+enum { SYSCALL_BYTES = 2, NO_CALL = -1 };
 
 #define SYSCALL(nr, call, kinds, support, note) [nr] = { #call, kinds, sys_##call, 0 },
 #define ERRNO(nr, call, error, note) [nr] = { #call, NULL, NULL, error },
@@ -47,7 +48,15 @@ enum {
 static struct {
 	_Atomic uint64_t counts[SYSCALLS_END]; /* [a] the last one: all numbers beyond the table */
 	_Atomic bool logged[SYSCALLS_END]; /* [a] unknown numbers */
+	bool is_watched; /* [I] calls are traced or timed */
+	_Atomic uint64_t errors[SYSCALLS_END], time_ns[SYSCALLS_END]; /* [a] only when watched */
 } dispatch;
+
+void syscalls_init(void)
+{
+	strace_init(entries, SYSCALLS_END);
+	dispatch.is_watched = options.strace || options.stats;
+}
 
 static long refuse_unknown(uint64_t number)
 {
@@ -60,14 +69,31 @@ static long refuse_unknown(uint64_t number)
 	return -ENOSYS;
 }
 
-static long call_traced(const struct syscall_entry *e, const struct sysargs *a)
+static uint64_t get(const _Atomic uint64_t *counter)
 {
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static long call_watched(uint64_t number, const struct syscall_entry *e, const struct sysargs *a)
+{
+	bool is_traced = strace_wants(number);
+	uint64_t start_ns = clock_now_ns();
 	struct syscall_trace trace;
 	long result;
 
-	strace_enter(&trace, e, a);
+	if (is_traced)
+		strace_enter(&trace, e, a);
 	result = e->handler ? e->handler(a) : -e->error;
-	strace_leave(&trace, result);
+	add(&dispatch.time_ns[number], clock_now_ns() - start_ns);
+	if (result < 0 && result > -4096)
+		add(&dispatch.errors[number], 1);
+	if (is_traced)
+		strace_leave(&trace, result);
 	return result;
 }
 
@@ -82,8 +108,8 @@ void linux_handle_syscall(struct trapframe *tf)
 	atomic_fetch_add_explicit(&dispatch.counts[slot], 1, memory_order_relaxed);
 	if (unlikely(!e->name || number >= SYSCALLS_END))
 		result = refuse_unknown(number);
-	else if (unlikely(options.strace) && strace_wants(e))
-		result = call_traced(e, &a);
+	else if (unlikely(dispatch.is_watched))
+		result = call_watched(number, e, &a);
 	else
 		result = likely(e->handler != NULL) ? e->handler(&a) : -e->error;
 	tf->rax = (uint64_t)result; /* (1) */
@@ -113,21 +139,29 @@ void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)
 	tf->error = (uint64_t)NO_CALL; /* (3) */
 }
 
+/* When calls are watched, with their errors and time. */
 void syscalls_report(void (*line)(const char *text, void *arg), void *arg)
 {
-	char text[64];
+	char text[128], number[16];
 
 	for (uint32_t i = 0; i < SYSCALLS_END; i++) {
-		uint64_t n = atomic_load_explicit(&dispatch.counts[i], memory_order_relaxed);
+		uint64_t n = get(&dispatch.counts[i]);
+		size_t used;
 
 		if (!n)
 			continue;
-		if (entries[i].name)
-			fmt_snprintf(text, sizeof(text), "syscall_%s %llu calls", entries[i].name,
-				(unsigned long long)n);
-		else
-			fmt_snprintf(text, sizeof(text), "syscall_%u %llu calls", i,
-				(unsigned long long)n);
+		fmt_snprintf(number, sizeof(number), "%u", i);
+		used = (size_t)fmt_snprintf(text, sizeof(text), "call.%s %llu calls",
+			entries[i].name ? entries[i].name : number, (unsigned long long)n);
+		if (dispatch.is_watched)
+			fmt_snprintf(text + used, sizeof(text) - used, " %llu errors %llu ns",
+				(unsigned long long)get(&dispatch.errors[i]),
+				(unsigned long long)get(&dispatch.time_ns[i]));
 		line(text, arg);
 	}
+}
+
+const char *syscalls_name(uint64_t number)
+{
+	return number < SYSCALLS_END ? entries[number].name : NULL;
 }

@@ -5,6 +5,8 @@
 
 #include "abi/linux/sysargs.h"
 
+enum { SYSCALLS_END = 512 }; /* numbers from here on are no calls */
+
 struct syscall_entry {
 	const char *name; /* NULL: not in the table */
 	const char *args; /* argument kinds, see syscalls.def; NULL for ERRNO lines */
@@ -18,8 +20,10 @@ struct syscall_trace {
 	struct sysargs args; /* as they were at the call */
 };
 
-/* True when calls of that name are traced. */
-bool strace_wants(const struct syscall_entry *e);
+/* Boot: entries by number. Kinds of arguments that nobody can show are an ASSERT. */
+void strace_init(const struct syscall_entry *entries, size_t count);
+/* True when calls of that number are traced. */
+bool strace_wants(uint64_t number);
 /* Around a call; the line is written by strace_leave, or before calls that do not return. */
 void strace_enter(struct syscall_trace *t, const struct syscall_entry *e, const struct sysargs *a);
 void strace_leave(const struct syscall_trace *t, long result);

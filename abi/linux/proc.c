@@ -1,7 +1,7 @@
 /*
  * proc.c: what the program can read about its calls: /proc/gosolo and /proc/self/auxv.
  *
- * What:       /proc/gosolo/syscalls has one line "NAME COUNT calls" per system call that was made.
+ * What:       /proc/gosolo/calls has one line per system call that was made: syscalls_report.
  * Invariants: none.
  * Locking:    none; generators may sleep.
  * Failure:    -ENOMEM.
@@ -17,7 +17,7 @@ static void add_line(const char *text, void *arg)
 	proc_print(arg, "%s\n", text);
 }
 
-static void make_syscalls(struct proc_text *t)
+static void make_calls(struct proc_text *t)
 {
 	syscalls_report(add_line, t);
 }
@@ -29,6 +29,6 @@ int linux_proc_init(void)
 	int err = proc_set_auxv(auxv, bytes);
 
 	if (!err)
-		err = proc_register("gosolo/syscalls", make_syscalls);
+		err = proc_register("gosolo/calls", make_calls);
 	return err;
 }

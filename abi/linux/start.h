@@ -12,5 +12,10 @@
 int linux_start_program(const struct gosolo_image *image, struct trapframe *tf) must_check;
 /* The auxiliary vector as the program got it: bytes, for /proc/self/auxv. */
 const void *linux_auxv(size_t *bytes);
-/* One line "NAME COUNT" for every system call that was made, by number. */
+/* Boot, when the options are known: what is traced, what is counted. */
+void syscalls_init(void);
+/* NULL: there is none of that number. Any context. */
+const char *syscalls_name(uint64_t number);
+/* One line "call.NAME N calls" for every system call that was made, by number; when calls are
+ * traced or statistics wanted "call.NAME N calls E errors T ns". */
 void syscalls_report(void (*line)(const char *text, void *arg), void *arg);

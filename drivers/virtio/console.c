@@ -245,6 +245,7 @@ static const struct hostchan_ops ops = {
 	.write = console_write,
 	.poll = console_poll,
 	.send = console_send,
+	.await_log_room = console_await_log_room,
 	.drain = drain,
 	.panic_write = console_panic_write,
 };

@@ -20,6 +20,7 @@
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
+#include "kernel/sched/sched.h"
 #include "kernel/time/clock.h"
 #include "lib/string.h"
 
@@ -155,6 +156,24 @@ int console_send(uint16_t type, const void *payload, uint32_t bytes)
 		if (console_is_hopeless(start_ns))
 			return -EIO;
 		arch_pause();
+	}
+}
+
+void console_await_log_room(void)
+{
+	uint64_t start_ns = clock_now_ns();
+	bool is_tight = true;
+
+	while (is_tight) {
+		console_enter(&outbox.lock);
+		pump_locked();
+		is_tight = outbox.head - outbox.tail > RING_BYTES / 2 &&
+			!virtio_is_broken(&console.device);
+		console_leave(&outbox.lock);
+		if (!is_tight || console_is_hopeless(start_ns))
+			return;
+		console_poll_device();
+		sched_relax();
 	}
 }
 

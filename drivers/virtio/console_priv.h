@@ -113,6 +113,8 @@ void console_outbox_open_locked(struct console_port *p);
 void console_control_service_locked(void);
 /* Hands waiting messages to the device. Takes the outbox lock; lower ranks may be held. */
 void console_outbox_pump(void);
+/* Until half of the ring is free, or the device or the host is given up. Takes the outbox lock. */
+void console_await_log_room(void);
 bool console_outbox_is_open(void);
 bool console_outbox_is_drained(void);
 int console_send(uint16_t type, const void *payload, uint32_t bytes);

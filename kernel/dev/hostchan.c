@@ -161,6 +161,14 @@ void hostchan_drain(void)
 		ops->drain();
 }
 
+void hostchan_await_log_room(void)
+{
+	const struct hostchan_ops *ops = get_ops();
+
+	if (ops && ops->await_log_room)
+		ops->await_log_room();
+}
+
 void hostchan_window_size(uint16_t *rows, uint16_t *columns)
 {
 	uint32_t window = atomic_load_explicit(&hostchan.window, memory_order_relaxed);
@@ -262,6 +270,7 @@ static void report_all(void)
 	lock_report(report_line, &r);
 	report_value(&r, "memory_total", pmm_total_pages() * PAGE_SIZE, "bytes");
 	report_value(&r, "memory_free", pmm_free_pages() * PAGE_SIZE, "bytes");
+	report_value(&r, "memory_peak", pmm_peak_pages() * PAGE_SIZE, "bytes");
 	report_value(&r, "kernel_heap", kmem_used_bytes(), "bytes");
 	report_value(&r, "uptime", clock_now_ns(), "ns");
 	report_send(&r);

@@ -20,6 +20,9 @@ struct hostchan_ops {
 	uint32_t (*poll)(enum hostchan_stream s); /* EPOLLIN, EPOLLOUT, EPOLLHUP */
 	/* One control message; waits for room; -EIO when the device is broken. Kernel context. */
 	int (*send)(uint16_t type, const void *payload, uint32_t bytes);
+	/* Until log lines have room again, while the host takes them; polls the device. NULL: they
+	 * always have. Kernel context, no lock. */
+	void (*await_log_room)(void);
 	/* Until the device has taken all output; polls the device, may run with everything else
 	 * dead. */
 	void (*drain)(void);
@@ -36,6 +39,7 @@ struct pollq *hostchan_pollq(enum hostchan_stream s);
 bool hostchan_is_connected(void);
 int hostchan_send(uint16_t type, const void *payload, uint32_t bytes);
 void hostchan_drain(void);
+void hostchan_await_log_room(void); /* for those who log much and must not lose a line */
 void hostchan_window_size(uint16_t *rows, uint16_t *columns); /* 0, 0: unknown */
 /* Driver: a control message arrived (interrupt context): SIGNAL, TIME, WINSIZE are acted on
  * here. */

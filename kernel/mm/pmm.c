@@ -56,6 +56,7 @@ static struct {
 	struct uncarved ranges[RANGES_MAX]; /* [pmm lock] the last one is carved first */
 	uint64_t total_pages; /* [pmm lock] */
 	_Atomic uint64_t free_pages; /* [pmm lock] for writing; without those in caches */
+	_Atomic uint64_t most_used_pages; /* [pmm lock] for writing; ever, caches included */
 	_Atomic uint32_t cache_count; /* [a] caches that were ever used are below */
 	struct frame_cache caches[CPUS_MAX]; /* [c] */
 } pmm = { .lock = SPINLOCK_INIT(LOCK_PMM) };
@@ -232,6 +233,7 @@ void pmm_add_range(paddr_t start, paddr_t end)
 static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 {
 	unsigned have;
+	uint64_t used;
 	pfn_t pfn;
 	struct frame *f;
 
@@ -250,7 +252,10 @@ static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 	f->owner = (uint8_t)owner;
 	f->order = (uint8_t)order;
 	atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&pmm.free_pages, 1ul << order, memory_order_relaxed);
+	used = pmm.total_pages + (1ul << order) -
+		atomic_fetch_sub_explicit(&pmm.free_pages, 1ul << order, memory_order_relaxed);
+	if (used > atomic_load_explicit(&pmm.most_used_pages, memory_order_relaxed))
+		atomic_store_explicit(&pmm.most_used_pages, used, memory_order_relaxed);
 	return pfn;
 }
 
@@ -443,6 +448,11 @@ bool pmm_is_program(pfn_t pfn)
 uint64_t pmm_total_pages(void)
 {
 	return pmm.total_pages;
+}
+
+uint64_t pmm_peak_pages(void)
+{
+	return atomic_load_explicit(&pmm.most_used_pages, memory_order_relaxed);
 }
 
 uint64_t pmm_free_pages(void)

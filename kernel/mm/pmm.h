@@ -59,6 +59,7 @@ bool pmm_is_program(pfn_t pfn);
 
 uint64_t pmm_total_pages(void);
 uint64_t pmm_free_pages(void);
+uint64_t pmm_peak_pages(void); /* most that were ever in use, with what CPUs kept in reserve */
 
 static inline void *pfn_to_virt(pfn_t pfn)
 {

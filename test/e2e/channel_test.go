@@ -53,7 +53,7 @@ func TestChannelEnds(t *testing.T) {
 		{"garbage", 125, []string{"channel"}},
 		{"early-exit", 125, []string{"before its hello"}},
 		{"reset", 125, []string{"without saying how", "last words"}},
-		{"stats", 3, []string{"calls 12 count\n"}},
+		{"stats", 3, []string{"calls                                    12\n"}},
 	}
 	for _, c := range cases {
 		t.Run(c.part, func(t *testing.T) {

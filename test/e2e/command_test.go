@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,43 +165,89 @@ func TestGoTestExec(t *testing.T) {
 	}
 }
 
-// TestStrace: the calls of the program are told, with their names and results.
+// TestStrace: the calls of the program are told, with arguments, results and times; a filter names calls
+// and classes.
 func TestStrace(t *testing.T) {
 	c := firstConfig(t)
-	r := command(t, "run", "--strace=write,exit_group", program(c.release, "hello"))
-	ends(t, r, 0, "hello, world\n")
-	if text := string(r.stderr); !strings.Contains(text, "write(1") || !strings.Contains(text, "exit_group(0") || strings.Contains(text, "mmap(") {
-		t.Error(r.report())
+	for _, part := range []struct {
+		flag     string
+		has, not []string
+	}{
+		{"--strace", []string{`write(1, "hello, world\n", 13) = 13 <`, "exit_group(0) = ?",
+			`openat(AT_FDCWD, "/proc/self/cgroup", O_RDONLY|O_CLOEXEC, 0) = 3 <`,
+			"rt_sigaction(SIGHUP, NULL, {sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}, 8) = 0",
+			"PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x"}, []string{"had no room"}},
+		{"--strace=write,exit_group", []string{"write(1", "exit_group(0"}, []string{"mmap(", "openat("}},
+		{"--strace=%memory", []string{"mmap("}, []string{"write(", "rt_sigaction("}},
+		{"--strace=!memory,signal", []string{"write(1", "openat("}, []string{"mmap(", "rt_sigaction("}},
+		{"--strace=write,no_such_call", []string{"write(1", `called "no_such_call"`}, []string{"mmap("}},
+	} {
+		t.Run(part.flag, func(t *testing.T) {
+			r := command(t, "run", part.flag, program(c.release, "hello"))
+			ends(t, r, 0, "hello, world\n")
+			for _, s := range part.has {
+				if !strings.Contains(string(r.stderr), s) {
+					t.Errorf("no %q: %s", s, r.report())
+				}
+			}
+			for _, s := range part.not {
+				if strings.Contains(string(r.stderr), " "+s) {
+					t.Errorf("%q: %s", s, r.report())
+				}
+			}
+		})
 	}
+}
+
+// TestStraceChangesNothing: traced programs say what they say on Linux.
+func TestStraceChangesNothing(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		for _, name := range []string{"files", "sockets", "epoll", "memory"} {
+			t.Run(name, func(t *testing.T) {
+				j := job{binary: "abi", args: []string{name}}
+				linux := startNative(t, c, j).wait()
+				j.flags = []string{"--strace"}
+				r := startMachine(t, c, j).wait()
+				for _, d := range differences(linux, r, nil, nil) {
+					t.Error(d, r.report())
+				}
+				if !strings.Contains(r.log, "strace: [1] ") || strings.Contains(r.log, "had no room") {
+					t.Error("not all is traced:", r.report())
+				}
+			})
+		}
+	})
 }
 
 func TestStats(t *testing.T) {
 	c := firstConfig(t)
 	r := command(t, "run", "--stats", program(c.release, "hello"))
 	ends(t, r, 0, "hello, world\n")
-	if countLines(string(r.stderr)) < 5 {
-		t.Error("want statistics on the error output:", r.report())
+	for _, line := range []string{`boot +\d+ ns \(\d`, `  network +\d+ ns`, `system call +calls +errors +seconds +us/call`,
+		`  write +1 +0 +0\.\d+ +\d`, `page_faults +[1-9]\d*`, `context_switches +\d+`, `net_rx_packets +\d+`,
+		`memory_peak +\d{6,} bytes \(`, `uptime +\d+ ns`} {
+		if !regexp.MustCompile(`(?m)^` + line).Match(r.stderr) {
+			t.Errorf("no line like %q: %s", line, r.report())
+		}
 	}
 }
 
-// TestNetLockHoldTime: a release kernel tells how often and how long the network core's lock was held.
-func TestNetLockHoldTime(t *testing.T) {
+// TestProcGosolo: the program can read what the kernel knows of itself.
+func TestProcGosolo(t *testing.T) {
 	c := firstConfig(t)
-	r := command(t, "run", "--stats", "-c", "2", program(c.release, "web"), "localhost")
-	ends(t, r, 0, "[127.0.0.1] <nil>\nhello <nil>\n")
-	value := func(name, unit string) (v uint64) {
-		for _, line := range strings.Split(string(r.stderr), "\n") {
-			if n, _ := fmt.Sscanf(line, name+" %d "+unit, &v); n == 1 {
-				return v
-			}
-		}
-		t.Errorf("no %s in %s", name, r.report())
-		return 0
+	names := []string{"stats", "memory", "boot", "log", "version", "calls"}
+	args := []string{"run", program(c.release, "core"), "show"}
+	for _, name := range names {
+		args = append(args, "/proc/gosolo/"+name)
 	}
-	holds, total, longest := value("net_lock_holds", "count"), value("net_lock_hold_ns", "ns"), value("net_lock_hold_max_ns", "ns")
-	t.Logf("%d holds, %d ns in all, %d ns at most", holds, total, longest)
-	if holds < 20 || longest == 0 || longest > total || total > holds*longest {
-		t.Errorf("%d holds, %d ns in all, %d ns at most: that cannot be", holds, total, longest)
+	r := command(t, args...)
+	lines := strings.Split(string(r.stdout), "\n")
+	for i, want := range []string{`syscalls [1-9]\d*\\n.*uptime_ns \d+`, `total_bytes \d+\\n.*peak_bytes \d+`,
+		`boot\.network \d+ ns`, `net: address `, `gosolo \d.*\\nbuild [0-9a-f]{16}\\nprogram core\\ngo go1\.`,
+		`call\.openat \d+ calls`} {
+		if r.code != 0 || i >= len(lines) || !regexp.MustCompile(`^/proc/gosolo/`+names[i]+` ".*`+want).MatchString(lines[i]) {
+			t.Errorf("%s: want %q: %s", names[i], want, r.report())
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func TestTorture(t *testing.T) {
 	})
 }
 
-var counter = regexp.MustCompile(`(?m)^(context_switches|futex_waits|timer_interrupts|page_faults|uptime) (\d+) `)
+var counter = regexp.MustCompile(`(?m)^(context_switches|futex_waits|timer_interrupts|page_faults|uptime) +(\d+)`)
 
 // tortured runs a program on one CPU whose time is its instructions, and gives the counters.
 func tortured(t *testing.T, c config, seed string) string {

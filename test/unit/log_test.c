@@ -97,6 +97,20 @@ static void test_replay(void)
 	CHECK_EQ(test.next, 5001);
 }
 
+static void test_copy(void)
+{
+	static char all[LOG_TEXT_BYTES], few[100];
+	uint32_t bytes = log_copy(all, sizeof(all)), n;
+
+	CHECK(bytes > LOG_TEXT_BYTES / 2);
+	CHECK(all[0] == '[' && all[bytes - 1] == '\n');
+	CHECK(memcmp(all + bytes - 7, "5000 x\n", 7) == 0);
+	n = log_copy(few, sizeof(few)); /* whole lines, the newest */
+	CHECK(n > 0 && n <= sizeof(few));
+	CHECK(few[0] == '[' && memcmp(few, all + bytes - n, n) == 0);
+	CHECK_EQ(log_copy(few, 3), 0);
+}
+
 static void test_odd_lines(void)
 {
 	char big[2000];
@@ -125,6 +139,7 @@ int main(void)
 {
 	test_before_the_sink();
 	test_replay();
+	test_copy();
 	test_odd_lines();
 	test_sink_that_logs();
 	CHECK_EQ(host_locks_held(), 0);

@@ -152,3 +152,8 @@ uint64_t pmm_free_pages(void)
 {
 	return pmm.free;
 }
+
+uint64_t pmm_peak_pages(void)
+{
+	return pmm_total_pages() - pmm_free_pages();
+}

@@ -1,0 +1,94 @@
+/*
+ * proc_gosolo.c: /proc/gosolo: what the kernel knows of itself, for the program to read.
+ *
+ * What:       stats and memory ("NAME VALUE" per line), boot (time of each step), log (the last
+ *             lines), version, locks (longest holds; debug kernels). abi adds calls.
+ * Invariants: none.
+ * Locking:    none; the numbers are a moment's view.
+ * Failure:    none beyond proc.c's.
+ * Source:     none: these files are ours.
+ */
+#include "base/units.h"
+#include "fs/proc_priv.h"
+#include "kernel/image.h"
+#include "kernel/ksym.h"
+#include "kernel/log.h"
+#include "kernel/mm/kmem.h"
+#include "kernel/mm/pmm.h"
+#include "kernel/process.h"
+#include "kernel/stats.h"
+#include "kernel/sync/spinlock.h"
+#include "kernel/time/clock.h"
+
+static void make_stats(struct proc_text *t)
+{
+	for (unsigned s = 0; s < STAT_COUNT; s++)
+		proc_print(t, "%s %lu\n", stat_name(s), stat_sum(s));
+	proc_print(t, "uptime_ns %lu\n", clock_now_ns());
+}
+
+static void make_memory(struct proc_text *t)
+{
+	proc_print(t, "total_bytes %lu\n", pmm_total_pages() * PAGE_SIZE);
+	proc_print(t, "free_bytes %lu\n", pmm_free_pages() * PAGE_SIZE);
+	proc_print(t, "peak_bytes %lu\n", pmm_peak_pages() * PAGE_SIZE);
+	proc_print(t, "kernel_heap_bytes %lu\n", kmem_used_bytes());
+}
+
+static void add_line(const char *text, void *arg)
+{
+	proc_print(arg, "%s\n", text);
+}
+
+static void make_boot(struct proc_text *t)
+{
+	boot_report(add_line, t);
+}
+
+static void make_locks(struct proc_text *t)
+{
+	lock_report(add_line, t);
+}
+
+static void make_log(struct proc_text *t)
+{
+	char *text = kmem_alloc(LOG_TEXT_BYTES);
+
+	if (!text) {
+		t->failed = true;
+		return;
+	}
+	proc_append(t, text, log_copy(text, LOG_TEXT_BYTES));
+	kmem_free(text);
+}
+
+static void make_version(struct proc_text *t)
+{
+	char id[32];
+
+	ksym_build_id(id, sizeof(id));
+	proc_print(t, "gosolo %s\nbuild %s\nprogram %s\ngo %s\n", GOSOLO_VERSION, id,
+		gosolo_image.program, gosolo_image.go_version);
+}
+
+void proc_add_gosolo(void)
+{
+	static const struct {
+		const char *path;
+		proc_generator *generate;
+	} files[] = {
+		{ "gosolo/stats", make_stats },
+		{ "gosolo/memory", make_memory },
+		{ "gosolo/boot", make_boot },
+		{ "gosolo/log", make_log },
+		{ "gosolo/version", make_version },
+		{ "gosolo/locks", make_locks },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		int r = proc_register(files[i].path, files[i].generate);
+
+		if (r < 0)
+			log_warn("files: %s: error %d", files[i].path, -r);
+	}
+}
