@@ -151,6 +151,8 @@ int user_load_u64(uint64_t *out, uaddr_t src) must_check;
 int user_store_u32(uaddr_t dst, uint32_t v) must_check;
 int user_store_u64(uaddr_t dst, uint64_t v) must_check;
 int user_zero(uaddr_t dst, size_t n) must_check;
+/* Stores desired when expected is there, in one step; what was there goes to seen. */
+int user_cas_u32(uaddr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen) must_check;
 /* Reads a word that is already mapped, without ever faulting in: usable under a lock.
  * -EFAULT when the page is not present. */
 int user_peek_u32(uint32_t *out, uaddr_t src) must_check;

@@ -1,26 +1,24 @@
 /*
- * sys_thread.c: system calls on threads: made, ended, placed, waiting.
+ * sys_thread.c: system calls on threads: made, ended, placed.
  *
  * What:       clone makes threads of the one process, exactly in the form that Go and C libraries
  *             use; another process cannot be made.
- * Invariants: (1) exit touches no program memory but clear_tid_ua: Go has freed the stack. (2) a
- *             thread that is going blocks all signals first, so that none is offered to it any
- *             more.
+ * Invariants: (1) exit touches no program memory but clear_tid_ua and a robust list: Go has freed
+ *             the stack. (2) a thread that is going blocks all signals first, so that none is
+ *             offered to it any more.
  * Locking:    none held; LOCK_THREADS inside thread_find.
  * Failure:    -ENOSYS for a new process: os/exec reports it cleanly.
- * Source:     clone(2), futex(2), sched_setaffinity(2), arch_prctl(2); Go runtime/os_linux.go.
+ * Source:     clone(2), sched_setaffinity(2), arch_prctl(2); Go runtime/os_linux.go.
  */
 #include <asm/prctl.h>
-#include <linux/futex.h>
 #include <linux/sched.h>
 
 #include "abi/linux/sysargs.h"
-#include "abi/linux/time.h"
+#include "abi/linux/thread_priv.h"
 #include "base/units.h"
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
-#include "kernel/sync/futex.h"
 
 #define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 /* What else may be asked for; the last three change nothing here: one IPC namespace without undo
@@ -53,10 +51,11 @@ long sys_clone(const struct sysargs *a)
 	return err ? err : tid;
 }
 
-long sys_exit(const struct sysargs *a unused_arg)
+long sys_exit(const struct sysargs *a)
 {
 	signal_set_mask(UINT64_MAX); /* (2) */
-	thread_exit();
+	linux_robust_exit(thread_current());
+	thread_exit(sysarg_int(a, 0));
 }
 
 long sys_exit_group(const struct sysargs *a)
@@ -170,87 +169,5 @@ long sys_arch_prctl(const struct sysargs *a)
 		return user_store_u64(a->arg[1], t->arch.fs_base);
 	default: /* GS is the kernel's */
 		return -EINVAL;
-	}
-}
-
-/* ------------------------------------------------------------------ futex */
-
-/* TIME_NEVER_NS without one. WAIT: relative; WAIT_BITSET: absolute. */
-static int futex_deadline(uaddr_t ua, int operation, uint64_t *deadline_ns)
-{
-	uint64_t ns;
-	int err;
-
-	*deadline_ns = TIME_NEVER_NS;
-	if (!ua)
-		return 0;
-	err = linux_load_timespec(ua, &ns);
-	if (err)
-		return err;
-	if ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT)
-		*deadline_ns = linux_deadline_after(ns);
-	else
-		*deadline_ns = linux_deadline_at(ns, operation & FUTEX_CLOCK_REALTIME);
-	return 0;
-}
-
-static long wait(const struct sysargs *a, uint32_t bitset)
-{
-	uint64_t deadline;
-	int err = futex_deadline(a->arg[3], sysarg_int(a, 1), &deadline);
-
-	if (err)
-		return err;
-	if (!bitset)
-		return -EINVAL;
-	err = futex_wait(a->arg[0], (uint32_t)a->arg[2], deadline, bitset);
-	/* With a time limit a restart would begin it again: Linux, too, gives EINTR after a
-	 * handler. */
-	return err == -ERESTARTSYS && deadline != TIME_NEVER_NS ? -EINTR : err;
-}
-
-static long wake(const struct sysargs *a, uint32_t bitset)
-{
-	int32_t count = sysarg_int(a, 2);
-
-	if (!bitset)
-		return -EINVAL;
-	/* Linux wakes one for 0, too. */
-	return futex_wake(a->arg[0], count > 0 ? (uint32_t)count : 1, bitset);
-}
-
-static long requeue(const struct sysargs *a, bool check)
-{
-	int32_t wakes = sysarg_int(a, 2), moves = (int32_t)a->arg[3];
-
-	if (wakes < 0 || moves < 0 || (a->arg[4] & 3))
-		return -EINVAL;
-	return futex_requeue(a->arg[0], (uint32_t)wakes, (uint32_t)moves, a->arg[4], check,
-		(uint32_t)a->arg[5]);
-}
-
-long sys_futex(const struct sysargs *a)
-{
-	int operation = sysarg_int(a, 1);
-
-	if (a->arg[0] & 3)
-		return -EINVAL;
-	if (a->arg[0] >= ARCH_USER_END)
-		return -EFAULT;
-	switch (operation & FUTEX_CMD_MASK) {
-	case FUTEX_WAIT:
-		return wait(a, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAIT_BITSET:
-		return wait(a, (uint32_t)a->arg[5]);
-	case FUTEX_WAKE:
-		return wake(a, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAKE_BITSET:
-		return wake(a, (uint32_t)a->arg[5]);
-	case FUTEX_REQUEUE:
-		return requeue(a, false);
-	case FUTEX_CMP_REQUEUE:
-		return requeue(a, true);
-	default: /* WAKE_OP, priority inheritance */
-		return -ENOSYS;
 	}
 }

@@ -3,11 +3,13 @@
  *
  * What:       monotonic, wall-clock and CPU-time clocks as Linux numbers them. The vDSO answers the
  *             common ones without coming here.
- * Invariants: (1) a sleep that a signal ends tells what was left; it is not restarted.
+ * Invariants: (1) a sleep that a signal ends tells what was left; it is not restarted. (2) the wall
+ *             clock is never before the machine's start: Linux refuses that, too.
  * Locking:    none; sleeping calls sleep.
  * Failure:    -EINVAL for clocks that are not here.
  * Source:     clock_gettime(2), clock_nanosleep(2), time(2), times(2).
  */
+#include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/times.h>
 
@@ -15,9 +17,13 @@
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
 #include "base/units.h"
+#include "kernel/cred.h"
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/clock.h"
+#include "kernel/time/step.h"
+
+#define FAR_NS ((uint64_t)INT64_MAX)
 
 enum { TICKS_PER_S = 100, NS_PER_TICK = 1000000000 / TICKS_PER_S };
 
@@ -84,6 +90,17 @@ long sys_clock_getres(const struct sysargs *a)
 	return linux_store_timespec(a->arg[1], 1); /* the coarse ones are no coarser here */
 }
 
+/* (2) */
+static long set_real(uint64_t ns)
+{
+	if (!cred_can(CAP_SYS_TIME))
+		return -EPERM;
+	if (ns >= FAR_NS || ns < clock_now_ns())
+		return -EINVAL;
+	step_set_real((int64_t)ns);
+	return 0;
+}
+
 long sys_clock_settime(const struct sysargs *a)
 {
 	uint64_t ns;
@@ -92,9 +109,7 @@ long sys_clock_settime(const struct sysargs *a)
 	if (sysarg_int(a, 0) != CLOCK_REALTIME)
 		return -EINVAL;
 	err = linux_load_timespec(a->arg[1], &ns);
-	if (!err)
-		clock_set_real_ns((int64_t)ns);
-	return err;
+	return err ? err : set_real(ns);
 }
 
 long sys_settimeofday(const struct sysargs *a)
@@ -107,9 +122,7 @@ long sys_settimeofday(const struct sysargs *a)
 	if (!a->arg[0])
 		return 0;
 	err = linux_load_timeval(a->arg[0], &ns);
-	if (!err)
-		clock_set_real_ns((int64_t)ns);
-	return err;
+	return err ? err : set_real(ns);
 }
 
 long sys_gettimeofday(const struct sysargs *a)
@@ -148,7 +161,7 @@ long sys_times(const struct sysargs *a)
 /* (1) left_ua: where to put the rest of a relative sleep; 0: nowhere. */
 static long sleep_then_tell(uint64_t deadline_ns, uaddr_t left_ua)
 {
-	int err = linux_sleep_until(deadline_ns);
+	int err = linux_sleep_until((struct clock_deadline){ .ns = deadline_ns });
 	uint64_t now;
 
 	if (err && left_ua) {
@@ -181,6 +194,6 @@ long sys_clock_nanosleep(const struct sysargs *a)
 	if (err)
 		return err;
 	if (absolute)
-		return sleep_then_tell(linux_deadline_at(ns, kind == CLOCK_KIND_REAL), 0);
+		return linux_sleep_until((struct clock_deadline){ ns, kind == CLOCK_KIND_REAL });
 	return sleep_then_tell(linux_deadline_after(ns), a->arg[3]);
 }

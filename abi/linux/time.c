@@ -17,7 +17,6 @@
 #include "base/units.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
-#include "kernel/time/clock.h"
 
 /* Some 290 years: what fits Linux's ktime_t. */
 #define FAR_NS ((uint64_t)INT64_MAX)
@@ -71,19 +70,15 @@ uint64_t linux_deadline_after(uint64_t ns)
 
 uint64_t linux_deadline_at(uint64_t ns, bool real)
 {
-	int64_t offset = real ? clock_real_offset_ns() : 0;
-
-	if (ns >= FAR_NS)
-		return FAR_NS;
-	return offset > 0 && ns < (uint64_t)offset ? 0 : ns - (uint64_t)offset;
+	return clock_deadline_ns((struct clock_deadline){ MIN(ns, FAR_NS), real });
 }
 
-int linux_sleep_until(uint64_t deadline_ns)
+int linux_sleep_until(struct clock_deadline deadline)
 {
-	while (clock_now_ns() < deadline_ns) { /* (1) */
+	while (clock_now_ns() < clock_deadline_ns(deadline)) { /* (1) */
 		if (signal_is_deliverable(thread_current()))
 			return -EINTR;
-		sched_park(deadline_ns, true);
+		sched_park(clock_deadline_ns(deadline), true);
 	}
 	return 0;
 }

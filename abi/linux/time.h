@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/types.h"
+#include "kernel/time/clock.h"
 
 /* struct timespec at ua. -EFAULT; -EINVAL: negative, or tv_nsec out of range. Far values
  * saturate. */
@@ -14,7 +15,8 @@ int linux_store_timespec(uaddr_t ua, uint64_t ns) must_check;
 int linux_load_timeval(uaddr_t ua, uint64_t *ns) must_check;
 /* Monotonic time after ns from now; never TIME_NEVER_NS, however far. */
 uint64_t linux_deadline_after(uint64_t ns);
-/* Monotonic deadline for an absolute time of a wall clock (real) or of the monotonic one. */
+/* Monotonic deadline, as of now, for an absolute time of a wall clock (real) or of the monotonic
+ * one. */
 uint64_t linux_deadline_at(uint64_t ns, bool real);
 /* Sleeps until the deadline; 0, or -EINTR when a signal is deliverable. */
-int linux_sleep_until(uint64_t deadline_ns) must_check;
+int linux_sleep_until(struct clock_deadline deadline) must_check;

@@ -16,6 +16,7 @@ void switch_stacks(uint64_t *from_ksp, uint64_t to_ksp);
 int uaccess_copy(void *dst, const void *src, size_t n);
 long uaccess_str(char *dst, const char *src, size_t max);
 int uaccess_zero(void *dst, size_t n);
+int uaccess_cas_u32(uint32_t *dst, uint32_t expected, uint32_t desired, uint32_t *seen);
 int uaccess_peek_u32(uint32_t *out, const uint32_t *src);
 
 /* trap.c, called by entry.S */

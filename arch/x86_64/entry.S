@@ -307,6 +307,16 @@ uaccess_zero:
 	decl %esi
 	jnz 3b
 4:	ret
+
+/* int uaccess_cas_u32(uint32_t *dst, uint32_t expected, uint32_t desired, uint32_t *seen) */
+	.globl uaccess_cas_u32
+	.type uaccess_cas_u32, @function
+uaccess_cas_u32:
+	movl %esi, %eax
+	lock cmpxchgl %edx, (%rdi)
+	movl %eax, (%rcx)
+	xorl %eax, %eax
+	ret
 	.globl uaccess_end
 uaccess_end:
 

@@ -40,15 +40,18 @@ int user_copy_out(uaddr_t dst, const void *src, size_t n)
 
 long user_copy_str(char *dst, uaddr_t src, size_t max)
 {
+	uint64_t reach;
 	long n;
 
 	if (!is_program_range(src, 1))
 		return -EFAULT;
-	/* A string may end just before the end of the address space: never read past it. */
-	n = uaccess_str(dst, (const char *)src, max);
-	if (n < 0)
+	/* (1) A string may end just before the kernel's slot, or before the end: never read on. */
+	reach = src < (uint64_t)kernel_slot_start ? (uint64_t)kernel_slot_start : ARCH_USER_END;
+	reach = MIN(reach - src, (uint64_t)max);
+	n = uaccess_str(dst, (const char *)src, reach);
+	if (n < 0 || (uint64_t)n < reach)
 		return n;
-	return (size_t)n == max ? -ENAMETOOLONG : n;
+	return reach < max ? -EFAULT : -ENAMETOOLONG;
 }
 
 int user_load_u32(uint32_t *out, uaddr_t src)
@@ -69,6 +72,13 @@ int user_store_u32(uaddr_t dst, uint32_t v)
 int user_store_u64(uaddr_t dst, uint64_t v)
 {
 	return user_copy_out(dst, &v, sizeof(v));
+}
+
+int user_cas_u32(uaddr_t dst, uint32_t expected, uint32_t desired, uint32_t *seen)
+{
+	if (!is_program_range(dst, sizeof(*seen)))
+		return -EFAULT;
+	return uaccess_cas_u32((uint32_t *)dst, expected, desired, seen);
 }
 
 int user_zero(uaddr_t dst, size_t n)

@@ -28,7 +28,8 @@ enum { THREADS_MAX = 32768, KSTACK_ORDER = 2 };
 static struct {
 	struct spinlock lock;
 	TAILQ_HEAD(, thread) all; /* [lock] */
-	uint32_t count; /* [lock] */
+	uint32_t count; /* [lock] all */
+	uint32_t program_count; /* [lock] the program's */
 	int32_t next_tid; /* [lock] */
 	uint64_t ended_cpu_ns; /* [lock] CPU time of threads that are gone */
 } threads = { .lock = SPINLOCK_INIT(LOCK_THREADS) };
@@ -67,7 +68,12 @@ struct thread *thread_find(bool (*fn)(struct thread *t, void *arg), void *arg)
 
 uint32_t thread_count(void)
 {
-	return threads.count;
+	return threads.program_count;
+}
+
+static bool is_program(const struct thread *t)
+{
+	return t->arch.fpu != NULL;
 }
 
 /* Numbers ascend; after 2^31 threads they begin again, past the ones still in use. */
@@ -85,6 +91,7 @@ static void list(struct thread *t)
 	} while (wrapped && find_locked(has_tid, &t->tid));
 	TAILQ_INSERT_TAIL(&threads.all, t, all_link);
 	threads.count++;
+	threads.program_count += is_program(t);
 	spin_unlock(&threads.lock);
 	stat_inc(STAT_threads_created);
 }
@@ -158,6 +165,7 @@ static void unlist(struct thread *t)
 	spin_lock(&threads.lock);
 	TAILQ_REMOVE(&threads.all, t, all_link);
 	threads.count--;
+	threads.program_count -= is_program(t);
 	threads.ended_cpu_ns += sched_thread_cpu_ns(t);
 	spin_unlock(&threads.lock);
 }
@@ -211,7 +219,7 @@ static void enter_kernel(void *arg)
 	kmem_free(arg);
 	sched_first_run();
 	start.entry(start.arg);
-	thread_exit();
+	thread_exit(0);
 }
 
 int thread_create_kernel(const char *name, void (*entry)(void *), void *arg)
@@ -234,7 +242,7 @@ int thread_create_kernel(const char *name, void (*entry)(void *), void *arg)
 	return 0;
 }
 
-void thread_exit(void)
+void thread_exit(int code)
 {
 	struct thread *t = thread_current();
 
@@ -242,8 +250,8 @@ void thread_exit(void)
 		futex_wake(t->clear_tid_ua, 1, UINT32_MAX);
 	unlist(t); /* (1) */
 	stat_inc(STAT_threads_exited);
-	if (!threads.count)
-		process_exit(0);
+	if (is_program(t) && !threads.program_count)
+		process_exit(code); /* the last one's, as Linux does since 5.18 */
 	sched_exit(); /* (2) */
 }
 

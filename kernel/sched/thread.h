@@ -50,6 +50,7 @@ struct thread {
 	uint64_t altstack_bytes; /* [t] 0: none */
 	uint32_t altstack_flags; /* [t] */
 	uint64_t clear_tid_ua; /* [t] set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
+	uint64_t robust_ua; /* [t] set_robust_list; 0: none */
 	bool restore_mask; /* [t] sigsuspend, epoll_pwait: saved_mask is put back at delivery */
 	uint64_t saved_mask; /* [t] */
 };
@@ -69,11 +70,12 @@ static inline struct thread *thread_current(void);
 int thread_clone(const struct thread_start *start, int32_t *tid) must_check;
 /* Kernel-only thread. */
 int thread_create_kernel(const char *name, void (*entry)(void *), void *arg) must_check;
-/* Ends the calling thread; touches no program memory but clear_tid_ua. */
-noreturn_fn void thread_exit(void);
+/* Ends the calling thread; touches no program memory but clear_tid_ua. code: the process's, if it
+ * is the program's last. */
+noreturn_fn void thread_exit(int code);
 /* Calls fn for every live thread under LOCK_THREADS; stops when it returns true. */
 struct thread *thread_find(bool (*fn)(struct thread *t, void *arg), void *arg);
-uint32_t thread_count(void);
+uint32_t thread_count(void); /* the program's */
 /* The program's first thread, with the registers in frame; not started yet. -ENOMEM. */
 int thread_create_first(const struct trapframe *frame, struct thread **out) must_check;
 void thread_free(struct thread *t); /* kernel/sched only: a dead thread that has left its stack */

@@ -29,7 +29,6 @@
 #include "kernel/signal/signal.h"
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
-#include "kernel/time/clock.h"
 
 enum { BUCKETS = 256 };
 
@@ -114,7 +113,7 @@ static struct futex_bucket *lock_waiter(struct futex_waiter *w)
 }
 
 /* After a park. 1: wait on. */
-static int wait_result(struct futex_waiter *w, uint64_t deadline_ns)
+static int wait_result(struct futex_waiter *w, struct clock_deadline deadline)
 {
 	struct futex_bucket *b = lock_waiter(w); /* (2) */
 	int result = 1;
@@ -123,7 +122,7 @@ static int wait_result(struct futex_waiter *w, uint64_t deadline_ns)
 		result = 0;
 	else if (signal_is_deliverable(w->thread))
 		result = -ERESTARTSYS;
-	else if (deadline_ns != TIME_NEVER_NS && clock_now_ns() >= deadline_ns)
+	else if (deadline.ns != TIME_NEVER_NS && clock_now_ns() >= clock_deadline_ns(deadline))
 		result = -ETIMEDOUT;
 	if (result < 0)
 		TAILQ_REMOVE(&b->waiters, w, link);
@@ -131,7 +130,7 @@ static int wait_result(struct futex_waiter *w, uint64_t deadline_ns)
 	return result;
 }
 
-int futex_wait(uaddr_t addr, uint32_t expected, uint64_t deadline_ns, uint32_t bitset)
+int futex_wait(uaddr_t addr, uint32_t expected, struct clock_deadline deadline, uint32_t bitset)
 {
 	struct futex_bucket *b = bucket_of(addr);
 	struct futex_waiter w = { .addr = addr, .bitset = bitset, .thread = thread_current() };
@@ -145,8 +144,8 @@ int futex_wait(uaddr_t addr, uint32_t expected, uint64_t deadline_ns, uint32_t b
 	spin_unlock(&b->lock);
 	stat_inc(STAT_futex_waits);
 	do {
-		sched_park(deadline_ns, true);
-		err = wait_result(&w, deadline_ns);
+		sched_park(clock_deadline_ns(deadline), true);
+		err = wait_result(&w, deadline);
 	} while (err > 0);
 	return err;
 }

@@ -206,6 +206,15 @@ void clock_set_real_ns(int64_t now_real_ns)
 	spin_unlock(&clk.lock);
 }
 
+uint64_t clock_deadline_ns(struct clock_deadline d)
+{
+	int64_t offset = d.real ? clock_real_offset_ns() : 0;
+
+	if (d.ns >= (uint64_t)INT64_MAX)
+		return d.ns; /* for ever, or so far that no offset matters */
+	return offset > 0 && d.ns < (uint64_t)offset ? 0 : d.ns - (uint64_t)offset;
+}
+
 uint64_t clock_tsc_hz(void)
 {
 	return clk.hz;

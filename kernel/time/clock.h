@@ -32,6 +32,13 @@ uint64_t clock_now_ns(void); /* monotonic; any context */
 void clock_sample(uint64_t reference_ns, uint64_t cycles);
 bool clock_wants_samples(void);
 int64_t clock_real_offset_ns(void);
-void clock_set_real_ns(int64_t now_real_ns); /* steps the wall clock */
+void clock_set_real_ns(int64_t now_real_ns); /* kernel/time/step.h is for everybody else */
+
+/* A time to wait for: of the monotonic clock, or of the wall clock, which may be set meanwhile. */
+struct clock_deadline {
+	uint64_t ns; /* TIME_NEVER_NS: none */
+	bool real;
+};
+uint64_t clock_deadline_ns(struct clock_deadline d); /* by the monotonic clock, as of now */
 uint64_t clock_tsc_hz(void);
 uint64_t clock_cycles_to_ns(uint64_t cycles);

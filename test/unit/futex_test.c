@@ -155,6 +155,16 @@ int user_peek_u32(uint32_t *out, uaddr_t src)
 	return 0;
 }
 
+static struct clock_deadline until(uint64_t ns)
+{
+	return (struct clock_deadline){ .ns = ns };
+}
+
+uint64_t clock_deadline_ns(struct clock_deadline d)
+{
+	return d.ns;
+}
+
 /* ------------------------------------------------------------------ threads */
 static void enter(struct place *p, unsigned seed)
 {
@@ -214,23 +224,23 @@ static void test_results(void)
 	uint64_t start = clock_now_ns();
 	pthread_t id;
 
-	CHECK(futex_wait(at(&word), 4, TIME_NEVER_NS, 1) == -EAGAIN);
-	CHECK(futex_wait(BAD_ADDRESS, 4, TIME_NEVER_NS, 1) == -EFAULT);
-	CHECK(futex_wait(at(&word), 5, start + 5 * NS_PER_MS, 1) == -ETIMEDOUT);
+	CHECK(futex_wait(at(&word), 4, until(TIME_NEVER_NS), 1) == -EAGAIN);
+	CHECK(futex_wait(BAD_ADDRESS, 4, until(TIME_NEVER_NS), 1) == -EFAULT);
+	CHECK(futex_wait(at(&word), 5, until(start + 5 * NS_PER_MS), 1) == -ETIMEDOUT);
 	CHECK(clock_now_ns() - start >= 5 * NS_PER_MS);
-	CHECK(futex_wait(at(&word), 5, 1, 1) == -ETIMEDOUT);
+	CHECK(futex_wait(at(&word), 5, until(1), 1) == -ETIMEDOUT);
 	CHECK(futex_wake(at(&word), 1, UINT32_MAX) == 0);
 	CHECK(futex_requeue(at(&word), 1, 1, at(&word) + 4, true, 6) == -EAGAIN);
 	CHECK(futex_requeue(BAD_ADDRESS, 1, 1, at(&word), true, 6) == -EFAULT);
 	CHECK(futex_requeue(at(&word), 1, 1, at(&word) + 4, false, 0) == 0);
 
 	CHECK(!pthread_create(&id, NULL, wake_soon, &word));
-	CHECK(futex_wait(at(&word), 5, TIME_NEVER_NS, 3) == 0); /* bit 2 is among 3 */
+	CHECK(futex_wait(at(&word), 5, until(TIME_NEVER_NS), 3) == 0); /* bit 2 is among 3 */
 	CHECK(!pthread_join(id, NULL));
 
 	waiting = self;
 	CHECK(!pthread_create(&id, NULL, signal_soon, NULL));
-	CHECK(futex_wait(at(&word), 5, TIME_NEVER_NS, 3) == -ERESTARTSYS);
+	CHECK(futex_wait(at(&word), 5, until(TIME_NEVER_NS), 3) == -ERESTARTSYS);
 	CHECK(!pthread_join(id, NULL));
 	atomic_store(&self->signal, false);
 }
@@ -246,7 +256,7 @@ static void mutex_lock(_Atomic uint32_t *m)
 	if (atomic_compare_exchange_strong(m, &free, 1))
 		return;
 	while (atomic_exchange(m, 2) != 0)
-		(void)!futex_wait(at(m), 2, TIME_NEVER_NS, UINT32_MAX);
+		(void)!futex_wait(at(m), 2, until(TIME_NEVER_NS), UINT32_MAX);
 }
 
 static void mutex_unlock(_Atomic uint32_t *m)
@@ -282,7 +292,7 @@ static void *play(void *arg)
 	enter(&p, mine);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		while ((now = atomic_load(&turn)) % 2 != mine)
-			(void)!futex_wait(at(&turn), now, TIME_NEVER_NS, UINT32_MAX);
+			(void)!futex_wait(at(&turn), now, until(TIME_NEVER_NS), UINT32_MAX);
 		atomic_fetch_add(&turn, 1);
 		CHECK(futex_wake(at(&turn), 1, UINT32_MAX) <= 1);
 	}
@@ -303,8 +313,8 @@ static void *wait_for_condition(void *arg)
 
 		/* 0 comes only from a wake, directly or after having been moved to the gate. Some
 		 * time out. */
-		if (!futex_wait(at(&condition), seen, clock_now_ns() + (i % 3) * 10 * NS_PER_MS,
-			    UINT32_MAX))
+		if (!futex_wait(at(&condition), seen,
+			    until(clock_now_ns() + (i % 3) * 10 * NS_PER_MS), UINT32_MAX))
 			atomic_fetch_add(&passed, 1);
 	}
 	atomic_fetch_add(&finished, 1);
