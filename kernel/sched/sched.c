@@ -1,15 +1,16 @@
 /*
  * sched.c: which thread runs where.
  *
- * What:       one queue of runnable threads per CPU, first in first out. A thread runs until it
- *             parks, or, when others wait for the CPU, until its slice is over. A woken thread goes
- *             to the CPU it ran on last if that is idle, else to an idle one, else it waits where
- *             it was and shortens the running thread's slice to a granule. An idle CPU takes
- *             threads from the queues of others before it halts.
+ * What:       one queue of runnable threads per CPU, ordered by what they have had of it (runq.c).
+ *             A thread runs until it parks, or, when others wait for the CPU, until its turn is
+ *             over: when it is half a turn ahead of the first that waits. One that has slept comes
+ *             back behind the others by a credit, and so cuts the turn of whoever runs to what is
+ *             left of a granule. Where a thread that comes is queued is place.c's; what a CPU does
+ *             without threads idle.c's. Nothing is timed on a CPU that only one thread wants.
  *
- *               RUNNABLE -> RUNNING   [schedule]        RUNNING -> PARKED    [sched_park]
- *               RUNNING  -> RUNNABLE  [yield, slice]    PARKED  -> WAKING    [sched_unpark]
- *               RUNNING  -> DEAD      [sched_exit]      WAKING  -> RUNNABLE  [place]
+ *               RUNNABLE -> RUNNING   [switch]          RUNNING -> PARKED    [sched_park]
+ *               RUNNING  -> RUNNABLE  [give_way]        PARKED  -> WAKING    [sched_unpark]
+ *               RUNNING  -> DEAD      [sched_exit]      WAKING  -> RUNNABLE  [sched_place]
  *
  * Invariants: (1) a thread is on exactly one queue while RUNNABLE, on none else. (2) the queue lock
  *             of the CPU is held across a switch and released by the thread that arrives: so nobody
@@ -25,125 +26,50 @@
  * Failure:    none.
  * Source:     xv6's hand-off of the lock across the switch.
  */
-#include "kernel/sched/sched.h"
+#include "kernel/sched/sched_priv.h"
 
 #include "base/assert.h"
-#include "base/errno.h"
 #include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 
-enum {
-	SLICE_NS = 4000000, /* how long a thread runs while others wait */
-	GRANULE_NS = 500000, /* how long it runs at least once another wakes */
-};
-
 struct cpu cpus[CPUS_MAX];
 uint32_t cpu_count = 1;
 
-static void enqueue_locked(struct cpu *c, struct thread *t)
+uint64_t sched_turn_end_locked(struct cpu *c)
 {
 	lock_assert_held(&c->rq_lock);
-	t->state = THREAD_RUNNABLE;
-	t->cpu = c->arch.id;
-	TAILQ_INSERT_TAIL(&c->runnable, t, run_link);
-	c->runnable_count++;
+	return c->current->switched_in_ns + (uint64_t)runq_turn_ns(&c->runq, c->current);
 }
 
-/* When others wait, the running thread's slice ends some time. */
-static void start_slice(struct cpu *c, uint64_t now_ns, uint64_t least_ns)
+void sched_limit_turn_locked(struct cpu *c, uint64_t now_ns)
 {
-	uint64_t end = c->current->switched_in_ns + least_ns;
+	uint64_t end;
 
-	if (c->current == c->idle)
+	lock_assert_held(&c->rq_lock);
+	if (c->current == c->idle || !c->runq.count)
 		return; /* the idle loop looks at its queue by itself */
-	end = MAX(end, now_ns);
+	end = sched_turn_end_locked(c);
 	if (c->slice_end_ns && c->slice_end_ns <= end)
 		return;
-	c->slice_end_ns = end;
+	end = MAX(end, now_ns);
+	/* Partner: the look in must_hear_locked. */
+	__atomic_store_n(&c->slice_end_ns, end, __ATOMIC_RELAXED);
 	if (end <= now_ns)
 		c->need_resched = true;
 	else
 		timer_program_hardware();
 }
 
-static bool may_run_on(const struct thread *t, uint32_t cpu)
+void sched_account_locked(struct cpu *c, uint64_t now_ns)
 {
-	return t->affinity >> cpu & 1;
-}
+	struct thread *t = c->current;
+	uint64_t ran = now_ns - t->switched_in_ns;
 
-static uint64_t online_mask(void)
-{
-	return cpu_count >= 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
-}
-
-/* The last CPU if it is idle, else any idle one, else the last one (or the first allowed). */
-static uint32_t choose_cpu(const struct thread *t)
-{
-	uint32_t last = t->cpu, allowed = UINT32_MAX;
-
-	if (torture_is_on())
-		return torture_pick(t->affinity & online_mask());
-	if (may_run_on(t, last)) {
-		if (atomic_load_explicit(&cpus[last].arch.idle, memory_order_relaxed))
-			return last;
-		allowed = last;
-	}
-	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (!may_run_on(t, i))
-			continue;
-		if (atomic_load_explicit(&cpus[i].arch.idle, memory_order_relaxed))
-			return i;
-		if (allowed == UINT32_MAX)
-			allowed = i;
-	}
-	return allowed == UINT32_MAX ? last : allowed;
-}
-
-/* Caller holds t's queue lock and has taken t off everything: it goes to the CPU returned. */
-static struct cpu *send_away_locked(struct thread *t)
-{
-	lock_assert_held(&cpus[t->cpu].rq_lock);
-	t->state = THREAD_WAKING;
-	/* Partner: the look in lock_home. */
-	__atomic_store_n(&t->cpu, choose_cpu(t), __ATOMIC_RELAXED); /* (4) */
-	return &cpus[t->cpu];
-}
-
-/* Queues a thread that is on its way to c. No queue lock held. */
-static void place(struct cpu *c, struct thread *t)
-{
-	spin_lock(&c->rq_lock);
-	while (!may_run_on(t, c->arch.id)) { /* since it was sent here */
-		struct cpu *other = send_away_locked(t);
-
-		spin_unlock(&c->rq_lock);
-		c = other;
-		spin_lock(&c->rq_lock);
-	}
-	enqueue_locked(c, t);
-	if (c == this_cpu())
-		start_slice(c, clock_now_ns(), GRANULE_NS);
-	spin_unlock(&c->rq_lock);
-	if (c != this_cpu())
-		this_cpu()->kicks |= 1ull << c->arch.id; /* (6) */
-}
-
-void sched_send_kicks(void)
-{
-	struct cpu *self = this_cpu();
-	uint64_t kicks = self->kicks;
-
-	if (likely(!kicks))
-		return;
-	self->kicks = 0;
-	for (; kicks; kicks &= kicks - 1) {
-		struct cpu *c = &cpus[__builtin_ctzll(kicks)];
-
-		/* A hint is enough: we have queued there, so 0 says that the thread was taken. */
-		if (c->runnable_count)
-			lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
-	}
+	lock_assert_held(&c->rq_lock);
+	t->cpu_time_ns += ran;
+	t->vtime_ns += (int64_t)ran;
+	t->switched_in_ns = now_ns;
 }
 
 static void finish_switch(void)
@@ -157,31 +83,37 @@ static void finish_switch(void)
 	if (dead)
 		thread_free(dead);
 	if (moving)
-		place(&cpus[moving->cpu], moving);
+		sched_place(&cpus[moving->cpu], moving);
 	sched_send_kicks(); /* (6) */
 }
 
-/* Switches to the next runnable thread, or the idle one. Caller holds rq_lock and has given the
- * current thread its new state; on return the lock is released. */
-static void schedule_locked(struct cpu *c)
+static struct thread *take_next_locked(struct cpu *c)
 {
-	struct thread *from = c->current, *to = TAILQ_FIRST(&c->runnable);
-	uint64_t now = clock_now_ns();
+	struct thread *to = runq_first(&c->runq);
+
+	if (!to)
+		return c->idle;
+	runq_raise_floor(&c->runq, NULL, 0);
+	runq_remove(&c->runq, to);
+	return to;
+}
+
+void sched_switch_locked(struct cpu *c, uint64_t now_ns)
+{
+	struct thread *from = c->current, *to;
 
 	lock_assert_held(&c->rq_lock);
-	if (to) {
-		TAILQ_REMOVE(&c->runnable, to, run_link);
-		c->runnable_count--;
-	} else {
-		to = c->idle;
-	}
 	ASSERT(from->kstack_canary == NULL || *from->kstack_canary == KSTACK_CANARY);
-	from->cpu_time_ns += now - from->switched_in_ns;
-	to->switched_in_ns = now;
+	sched_account_locked(c, now_ns);
+	to = take_next_locked(c);
+	to->switched_in_ns = now_ns;
 	to->state = THREAD_RUNNING;
 	to->wake_pending = false; /* it is about to test its condition anyway */
 	c->need_resched = false;
 	c->slice_end_ns = 0;
+	c->current = to;
+	if (c->runq.count)
+		sched_limit_turn_locked(c, now_ns);
 	if (to == from) {
 		finish_switch();
 		return;
@@ -190,10 +122,7 @@ static void schedule_locked(struct cpu *c)
 		arch_set_idle(false); /* flushes what the idle CPU was spared */
 	else if (to == c->idle)
 		arch_set_idle(true);
-	c->current = to;
 	stat_inc(STAT_context_switches);
-	if (c->runnable_count)
-		start_slice(c, now, SLICE_NS);
 	arch_switch(&from->arch, &to->arch, (uint64_t)to->kstack + ARCH_KSTACK_BYTES);
 	finish_switch();
 }
@@ -228,29 +157,16 @@ void sched_park(uint64_t deadline_ns, bool signals)
 		spin_unlock(&c->rq_lock);
 	} else {
 		t->state = THREAD_PARKED;
-		schedule_locked(c);
+		sched_switch_locked(c, clock_now_ns());
 	}
 	if (deadline_ns != TIME_NEVER_NS)
 		timer_cancel(&t->park_timer);
 }
 
-/* The CPU that t runs on, waits for or ran on last, locked. */
-static struct cpu *lock_home(const struct thread *t)
-{
-	for (;;) {
-		uint32_t cpu = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
-
-		spin_lock(&cpus[cpu].rq_lock);
-		if (cpu == __atomic_load_n(&t->cpu, __ATOMIC_RELAXED))
-			return &cpus[cpu];
-		spin_unlock(&cpus[cpu].rq_lock); /* it moved meanwhile */
-	}
-}
-
 /* The CPU that runs t right now, or NULL. */
 static struct cpu *unpark(struct thread *t)
 {
-	struct cpu *c = lock_home(t), *running = NULL;
+	struct cpu *c = sched_lock_home(t), *running = NULL;
 
 	if (t->state != THREAD_PARKED) {
 		t->wake_pending = true; /* (3) */
@@ -259,9 +175,9 @@ static struct cpu *unpark(struct thread *t)
 		spin_unlock(&c->rq_lock);
 		return running;
 	}
-	running = send_away_locked(t);
+	running = sched_send_away_locked(t);
 	spin_unlock(&c->rq_lock);
-	place(running, t);
+	sched_place(running, t);
 	return NULL;
 }
 
@@ -276,29 +192,42 @@ void sched_start(struct thread *t)
 
 	spin_lock(&c->rq_lock);
 	t->cpu = c->arch.id; /* nobody else has it yet, or not for waking it */
-	c = send_away_locked(t);
+	t->vtime_ns = c->runq.floor_ns + RUNQ_DEBIT_NS;
+	c = sched_send_away_locked(t);
 	spin_unlock(&this_cpu()->rq_lock);
-	place(c, t);
+	sched_place(c, t);
 }
 
-void sched_yield_cpu(void)
+/* The current thread goes on later, or elsewhere. elsewhere: where another CPU has less to do. */
+static void give_way(struct cpu *c, bool elsewhere)
 {
-	struct cpu *c = this_cpu();
+	struct thread *t = c->current;
+	uint64_t now;
 
 	lock_assert_none();
-	if (c->current == c->idle)
+	if (t == c->idle)
 		return;
 	spin_lock(&c->rq_lock);
-	if (!may_run_on(c->current, c->arch.id)) {
-		(void)send_away_locked(c->current); /* (5) */
-		c->moving = c->current;
-	} else if (c->runnable_count) {
-		enqueue_locked(c, c->current);
+	now = clock_now_ns();
+	sched_account_locked(c, now);
+	if (!sched_may_run_on(t, c->arch.id) ||
+		(elsewhere && c->runq.count && sched_choose_cpu(t) != c->arch.id)) {
+		(void)sched_send_away_locked(t); /* (5) */
+		c->moving = t;
+	} else if (c->runq.count) {
+		if (!elsewhere)
+			runq_fall_behind(&c->runq, t);
+		sched_enqueue_locked(c, t);
 	} else {
 		spin_unlock(&c->rq_lock);
 		return;
 	}
-	schedule_locked(c);
+	sched_switch_locked(c, now);
+}
+
+void sched_yield_cpu(void)
+{
+	give_way(this_cpu(), false);
 }
 
 void sched_relax(void)
@@ -317,7 +246,8 @@ void sched_return_to_program(void)
 		return;
 	c->need_resched = false;
 	c->slice_end_ns = 0;
-	sched_yield_cpu();
+	stat_inc(STAT_preemptions);
+	give_way(c, true);
 }
 
 void sched_exit(void)
@@ -327,7 +257,7 @@ void sched_exit(void)
 	spin_lock(&c->rq_lock);
 	c->current->state = THREAD_DEAD;
 	c->dead = c->current;
-	schedule_locked(c);
+	sched_switch_locked(c, clock_now_ns());
 	__builtin_unreachable();
 }
 
@@ -347,10 +277,14 @@ void kernel_handle_reschedule(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->current != c->idle && !may_run_on(c->current, c->arch.id))
+	if (c->current == c->idle)
+		return; /* its loop looks */
+	spin_lock(&c->rq_lock);
+	if (sched_may_run_on(c->current, c->arch.id))
+		sched_limit_turn_locked(c, clock_now_ns());
+	else
 		c->need_resched = true; /* (5) */
-	else if (c->runnable_count)
-		start_slice(c, clock_now_ns(), GRANULE_NS);
+	spin_unlock(&c->rq_lock);
 }
 
 void sched_interrupt_others(void)
@@ -358,32 +292,6 @@ void sched_interrupt_others(void)
 	for (uint32_t i = 0; i < cpu_count; i++)
 		if (&cpus[i] != this_cpu())
 			lapic_send_ipi(cpus[i].arch.apic_id, VECTOR_RESCHEDULE);
-}
-
-int sched_set_affinity(struct thread *t, uint64_t mask)
-{
-	struct cpu *c, *to = NULL;
-	bool running;
-
-	mask &= online_mask();
-	if (!mask)
-		return -EINVAL;
-	c = lock_home(t);
-	t->affinity = mask;
-	running = t->state == THREAD_RUNNING;
-	if (t->state == THREAD_RUNNABLE && !may_run_on(t, c->arch.id)) {
-		TAILQ_REMOVE(&c->runnable, t, run_link);
-		c->runnable_count--;
-		to = send_away_locked(t);
-	}
-	spin_unlock(&c->rq_lock);
-	if (to)
-		place(to, t);
-	else if (running && c != this_cpu())
-		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
-	else if (running && !may_run_on(t, c->arch.id))
-		c->need_resched = true; /* (5) */
-	return 0;
 }
 
 uint64_t sched_thread_cpu_ns(struct thread *t)
@@ -395,67 +303,11 @@ uint64_t sched_thread_cpu_ns(struct thread *t)
 	return ns;
 }
 
-/* A thread from the longest-waiting end of another CPU's queue; NULL: nothing to take. */
-static struct thread *steal(struct cpu *self)
-{
-	struct thread *t = NULL;
-
-	for (uint32_t i = 1; i < cpu_count && !t; i++) {
-		struct cpu *c = &cpus[(self->arch.id + i) % cpu_count];
-
-		/* A hint; the lock decides. An idle CPU is about to run what it was just given. */
-		if (!c->runnable_count || atomic_load_explicit(&c->arch.idle, memory_order_relaxed))
-			continue;
-		spin_lock(&c->rq_lock);
-		TAILQ_FOREACH(t, &c->runnable, run_link)
-			if (may_run_on(t, self->arch.id))
-				break;
-		if (t) {
-			TAILQ_REMOVE(&c->runnable, t, run_link);
-			c->runnable_count--;
-			t->state = THREAD_WAKING;
-			t->cpu = self->arch.id; /* (4) */
-		}
-		spin_unlock(&c->rq_lock);
-	}
-	return t;
-}
-
-static bool run_something(struct cpu *c)
-{
-	struct thread *stolen = c->runnable_count ? NULL : steal(c);
-
-	spin_lock(&c->rq_lock);
-	if (stolen)
-		enqueue_locked(c, stolen);
-	if (!c->runnable_count) {
-		spin_unlock(&c->rq_lock);
-		return false;
-	}
-	c->current->state = THREAD_RUNNABLE; /* not queued: it is the idle thread */
-	schedule_locked(c);
-	return true;
-}
-
-void sched_idle_loop(void)
-{
-	struct cpu *c = this_cpu();
-
-	arch_set_idle(true);
-	for (;;) {
-		sched_send_kicks(); /* (6) */
-		if (run_something(c))
-			continue;
-		stat_inc(STAT_idle_waits);
-		arch_idle_wait();
-	}
-}
-
 void sched_init(struct thread *boot_thread)
 {
 	for (uint32_t i = 0; i < CPUS_MAX; i++) {
 		spinlock_init(&cpus[i].rq_lock, LOCK_SCHED);
-		TAILQ_INIT(&cpus[i].runnable);
+		runq_init(&cpus[i].runq);
 	}
 	sched_adopt_idle(boot_thread);
 }

@@ -33,6 +33,7 @@ struct thread {
 	bool wake_pending; /* [s] an unpark that came before the park */
 	uint32_t cpu; /* [s] where it runs, or ran last */
 	TAILQ_ENTRY(thread) run_link; /* [s] */
+	int64_t vtime_ns; /* [s] what it has had of a CPU, as its queue counts: runq.h */
 	TAILQ_ENTRY(thread) all_link; /* [l] */
 	struct timer park_timer; /* [t] */
 	uint64_t affinity; /* [s] bit per CPU */

@@ -21,7 +21,7 @@ func main() {
 		"futex": futexMain, "memory": memoryMain, "threads": threadsMain,
 		"channels": channelsMain, "timers": timersMain, "pollers": pollersMain,
 		"pages": pagesMain, "affinity": affinityMain, "signals": signalsMain,
-		"sleepers": sleepersMain, "cpus": cpusMain,
+		"sleepers": sleepersMain, "cpus": cpusMain, "shares": sharesMain,
 	})
 }
 

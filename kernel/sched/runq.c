@@ -1,0 +1,104 @@
+/*
+ * runq.c: the threads that wait for one CPU, and whose turn it is.
+ *
+ * What:       a list by virtual time. In the long run threads that always want the CPU get the same
+ *             of it, to about a turn; who sleeps more than that gets in within a granule.
+ * Invariants: (1) the floor never falls, and rises whenever the least of the CPU's threads does.
+ *             So whoever waits comes first in the end: threads that were asleep have their credit
+ *             once, and new ones, which may come without end, begin behind it. (2) threads of one
+ *             virtual time keep the order in which they came.
+ * Locking:    the caller's run-queue lock.
+ * Failure:    none.
+ * Source:     Linux Documentation/scheduler/sched-design-CFS, for the idea of a virtual time.
+ */
+#include "kernel/sched/runq.h"
+
+#include "base/assert.h"
+#include "kernel/sched/thread.h"
+
+void runq_init(struct runq *q)
+{
+	*q = (struct runq){ .count = 0 };
+	TAILQ_INIT(&q->list);
+}
+
+void runq_insert(struct runq *q, struct thread *t)
+{
+	struct thread *before = TAILQ_FIRST(&q->list);
+
+	q->count++;
+	if (before && t->vtime_ns < before->vtime_ns) {
+		TAILQ_INSERT_HEAD(&q->list, t, run_link);
+		return;
+	}
+	before = TAILQ_LAST(&q->list, runq_list);
+	while (before && t->vtime_ns < before->vtime_ns)
+		before = TAILQ_PREV(before, runq_list, run_link);
+	if (before)
+		TAILQ_INSERT_AFTER(&q->list, before, t, run_link); /* (2) */
+	else
+		TAILQ_INSERT_HEAD(&q->list, t, run_link);
+}
+
+void runq_remove(struct runq *q, struct thread *t)
+{
+	ASSERT(q->count);
+	TAILQ_REMOVE(&q->list, t, run_link);
+	q->count--;
+}
+
+struct thread *runq_first(const struct runq *q)
+{
+	return TAILQ_FIRST(&q->list);
+}
+
+struct thread *runq_first_for(const struct runq *q, uint32_t cpu)
+{
+	struct thread *t;
+
+	TAILQ_FOREACH(t, &q->list, run_link)
+		if (t->affinity >> cpu & 1)
+			return t;
+	return NULL;
+}
+
+void runq_fall_behind(const struct runq *q, struct thread *t)
+{
+	const struct thread *last = TAILQ_LAST(&q->list, runq_list);
+
+	if (last)
+		t->vtime_ns = MAX(t->vtime_ns, last->vtime_ns);
+}
+
+void runq_raise_floor(struct runq *q, const struct thread *running, int64_t ran_ns)
+{
+	const struct thread *first = TAILQ_FIRST(&q->list);
+	int64_t least = INT64_MAX;
+
+	if (running)
+		least = running->vtime_ns + MAX(ran_ns, 0);
+	if (first)
+		least = MIN(least, first->vtime_ns);
+	if (least != INT64_MAX)
+		q->floor_ns = MAX(q->floor_ns, least); /* (1) */
+}
+
+void runq_leave(const struct runq *q, struct thread *t)
+{
+	t->vtime_ns -= q->floor_ns;
+}
+
+void runq_arrive(const struct runq *q, struct thread *t)
+{
+	t->vtime_ns = q->floor_ns + MAX(t->vtime_ns, -(int64_t)RUNQ_CREDIT_NS); /* (1) */
+}
+
+int64_t runq_turn_ns(const struct runq *q, const struct thread *running)
+{
+	const struct thread *first = TAILQ_FIRST(&q->list);
+	int64_t lead;
+
+	ASSERT(first);
+	lead = first->vtime_ns - running->vtime_ns + RUNQ_TURN_NS / 2;
+	return MIN(MAX(lead, RUNQ_GRANULE_NS), RUNQ_TURN_NS);
+}

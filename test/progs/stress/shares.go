@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"gosolo/progs/prog"
+)
+
+// threadTime is the CPU time of the calling thread.
+func threadTime() time.Duration {
+	var ts syscall.Timespec
+	const clockThreadCPUTime = 3
+	_, _, e := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockThreadCPUTime, uintptr(unsafe.Pointer(&ts)), 0)
+	prog.Check(e == 0, "clock_gettime: %v", e)
+	return time.Duration(ts.Nano())
+}
+
+// sharesMain lets one thread sleep N times for a millisecond while eight threads a CPU never do: it
+// is not kept waiting for them, and they get a like share each. The bounds are wide, since hosts stop
+// CPUs: a sleeper behind a queue of eight would wait 30 ms, and one that is starved has no share.
+func sharesMain(args []string) {
+	n := prog.Int(args, 0, 100)
+	spinners := 8 * runtime.NumCPU()
+	runtime.GOMAXPROCS(spinners + 2)
+	var stop atomic.Bool
+	var started, wg sync.WaitGroup
+	got := make([]time.Duration, spinners)
+	for w := range got {
+		wg.Add(1)
+		started.Add(1)
+		go func() {
+			defer wg.Done()
+			runtime.LockOSThread()
+			started.Done()
+			for begun := threadTime(); !stop.Load(); got[w] = threadTime() - begun {
+				spend(20_000)
+			}
+		}()
+	}
+	started.Wait()
+	runtime.LockOSThread()
+	var late []time.Duration
+	for start := time.Now(); len(late) < n || time.Since(start) < 2*time.Second; {
+		before, ts := time.Now(), syscall.NsecToTimespec(int64(time.Millisecond))
+		for syscall.Nanosleep(&ts, &ts) == syscall.EINTR {
+		}
+		late = append(late, time.Since(before)-time.Millisecond)
+	}
+	stop.Store(true)
+	wg.Wait()
+	slices.Sort(late)
+	slices.Sort(got)
+	median := late[len(late)/2]
+	prog.Check(median < 15*time.Millisecond, "half of %d sleeps are more than %v late", len(late), median)
+	prog.Check(got[0] > got[len(got)-1]/5, "the shares of %d spinners are from %v to %v", spinners, got[0], got[len(got)-1])
+	fmt.Println("sleeps", n, "spinners", spinners/runtime.NumCPU(), "a CPU")
+}
