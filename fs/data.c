@@ -20,6 +20,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/inotify.h"
+#include "fs/perm.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/sched/sched.h"
@@ -208,6 +209,7 @@ long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool appe
 			sched_relax();
 	}
 	if (done) {
+		perm_contents_changed(i);
 		inode_touch_write(i);
 		inotify_touch(i, IN_MODIFY);
 	}
@@ -283,6 +285,7 @@ int data_truncate(struct inode *i, int64_t bytes)
 	else
 		grow_to(i, to);
 	if (r == 0) {
+		perm_contents_changed(i);
 		inode_touch_write(i);
 		inotify_touch(i, IN_MODIFY);
 	}

@@ -6,6 +6,10 @@
 #include "base/compiler.h"
 #include "fs/inode.h"
 
+#ifndef F_SEAL_EXEC /* younger than some copies of the headers: Linux include/uapi/linux/fcntl.h */
+#define F_SEAL_EXEC 0x0020
+#endif
+
 /* Bytes moved, 0 at the end; -EFAULT. Sleeps. */
 long data_read(struct inode *i, struct uio *u, uint64_t offset_bytes) must_check;
 /* append: at the end, whatever offset says; *end is where it stopped. -ENOSPC, -EFBIG, -EPERM

@@ -59,6 +59,15 @@ static struct dir_entry *find_made(struct inode *dir, const char *name, size_t l
 	return NULL;
 }
 
+static void drop_gone(struct inode *i)
+{
+	if (!i->gone)
+		return;
+	inode_put(i->gone->parent);
+	kmem_free(i->gone);
+	i->gone = NULL;
+}
+
 int dir_add_locked(struct inode *dir, const char *name, size_t len, struct inode *i)
 {
 	struct dir_entry *e;
@@ -81,11 +90,26 @@ int dir_add_locked(struct inode *dir, const char *name, size_t len, struct inode
 	dir->dir.count++;
 	inode_get(i);
 	inode_change_links(i, 1);
+	i->linkable = false;
+	drop_gone(i);
 	if (inode_is_dir(i)) {
 		inode_change_links(i, 1); /* its own "." */
 		inode_change_links(dir, 1); /* its ".." */
 	}
 	return 0;
+}
+
+/* e was taken off. The last one is kept, until the node goes or its next last one does. */
+static void forget_or_keep(struct inode *i, struct dir_entry *e)
+{
+	ASSERT(!i->gone);
+	if (!LIST_EMPTY(&i->names)) {
+		kmem_free(e);
+		return;
+	}
+	e->inode = NULL;
+	inode_get(e->parent);
+	i->gone = e;
 }
 
 struct inode *dir_take_locked(struct dir_entry *e)
@@ -103,7 +127,7 @@ struct inode *dir_take_locked(struct dir_entry *e)
 		inode_change_links(i, -1);
 		inode_change_links(dir, -1);
 	}
-	kmem_free(e);
+	forget_or_keep(i, e);
 	return i;
 }
 
@@ -128,15 +152,23 @@ struct inode *dir_parent_locked(struct inode *dir)
 	tree_assert_locked();
 	if (!LIST_EMPTY(&dir->names))
 		return LIST_FIRST(&dir->names)->parent;
-	return dir->dir.last_parent ? dir->dir.last_parent : dir;
+	return dir->gone ? dir->gone->parent : dir;
 }
 
-void dir_remember_parent_locked(struct inode *dir, struct inode *parent)
+int dir_call_locked(struct inode *i, struct inode *parent, const char *name, size_t len)
 {
+	struct dir_entry *e = kmem_zalloc(sizeof(*e) + len + 1);
+
 	tree_assert_locked();
-	ASSERT(!dir->dir.last_parent);
+	if (!e)
+		return -ENOMEM;
+	drop_gone(i);
+	e->len = (uint32_t)len;
+	memcpy(e->name, name, len);
+	e->parent = parent;
 	inode_get(parent);
-	dir->dir.last_parent = parent;
+	i->gone = e;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ names of the archive */

@@ -34,11 +34,31 @@ static struct {
 	struct spinlock lock;
 	struct fd_chunk *chunks[CHUNKS]; /* [lock] */
 	uint32_t lowest_free; /* [lock] (2) */
+	struct fdtable_limits limits; /* [lock] */
 } fdtable;
 
 void fdtable_init(void)
 {
 	spinlock_init(&fdtable.lock, LOCK_FDTABLE);
+	fdtable.limits = (struct fdtable_limits){ FDTABLE_LIMIT, FDTABLE_LIMIT };
+}
+
+struct fdtable_limits fdtable_limits(void)
+{
+	struct fdtable_limits l;
+
+	spin_lock(&fdtable.lock);
+	l = fdtable.limits;
+	spin_unlock(&fdtable.lock);
+	return l;
+}
+
+void fdtable_set_limits(struct fdtable_limits l)
+{
+	ASSERT(l.soft <= l.hard && l.hard <= FDTABLE_LIMIT);
+	spin_lock(&fdtable.lock);
+	fdtable.limits = l;
+	spin_unlock(&fdtable.lock);
 }
 
 static struct file **slot_locked(int fd)
@@ -122,7 +142,7 @@ int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd)
 
 	spin_lock(&fdtable.lock);
 	n = find_free_locked(min);
-	if (n < FDTABLE_LIMIT)
+	if (n < fdtable.limits.soft)
 		r = place_locked(f, n, close_on_exec, &old);
 	if (r == 0) {
 		*fd = (int)n;
@@ -145,12 +165,11 @@ static void drop_closed(struct file *f)
 int fdtable_install_at(struct file *f, uint32_t fd, bool close_on_exec)
 {
 	struct file *old = NULL;
-	int r;
+	int r = -EBADF;
 
-	if (fd >= FDTABLE_LIMIT)
-		return -EBADF;
 	spin_lock(&fdtable.lock);
-	r = place_locked(f, fd, close_on_exec, &old);
+	if (fd < fdtable.limits.soft)
+		r = place_locked(f, fd, close_on_exec, &old);
 	spin_unlock(&fdtable.lock);
 	if (old)
 		drop_closed(old);

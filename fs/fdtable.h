@@ -7,9 +7,17 @@
 
 #include "fs/file.h"
 
-#define FDTABLE_LIMIT 1048576u /* RLIMIT_NOFILE, soft and hard */
+#define FDTABLE_LIMIT 1048576u /* the most there can be: /proc/sys/fs/nr_open */
+
+/* RLIMIT_NOFILE: new descriptors are below soft. Both start as FDTABLE_LIMIT, which they never
+ * exceed. */
+struct fdtable_limits {
+	uint32_t soft, hard;
+};
 
 void fdtable_init(void);
+struct fdtable_limits fdtable_limits(void);
+void fdtable_set_limits(struct fdtable_limits l);
 /* Takes the caller's reference of f on success. min: lowest number allowed. -EMFILE, -ENOMEM. */
 int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd) must_check;
 int fdtable_install_at(struct file *f, uint32_t fd,

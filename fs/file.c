@@ -24,7 +24,7 @@
 #include "fs/stat.h"
 #include "kernel/mm/kmem.h"
 
-#define SETTABLE_FLAGS ((uint32_t)(O_APPEND | O_NONBLOCK | O_NOATIME))
+#define SETTABLE_FLAGS ((uint32_t)(O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT))
 #define ALWAYS_READY (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 
 int file_alloc(const struct file_ops *ops, void *object, uint32_t flags, struct file **out)

@@ -44,6 +44,10 @@ struct file_ops {
 };
 
 #define FILE_AT_POSITION (-1)
+/* For writes to regular files only: at their end, whatever their flags say; the position stays, or
+ * moves behind what was written. */
+#define FILE_AT_END (-2)
+#define FILE_AT_END_MOVING (-3)
 
 struct file {
 	const struct file_ops *ops; /* [I] */
@@ -72,6 +76,7 @@ long file_write(struct file *f, struct uio *u, int64_t offset_bytes) must_check;
 /* Readiness for poll and select: files without ops->poll are always ready, as on Linux. */
 uint32_t file_poll(struct file *f);
 int file_stat(struct file *f, struct file_stat *out) must_check;
+bool file_is_regular(const struct file *f); /* with contents in the page cache, not O_PATH */
 /* Replaces the flags that F_SETFL may change. */
 void file_set_flags(struct file *f, uint32_t flags);
 

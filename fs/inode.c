@@ -18,6 +18,7 @@
 #include "fs/lock.h"
 #include "fs/pipe.h"
 #include "fs/tree_priv.h"
+#include "fs/xattr.h"
 #include "kernel/mm/kmem.h"
 
 #define BLOCK_BYTES 4096u
@@ -52,15 +53,17 @@ void inode_get(struct inode *i)
 	ASSERT(old > 0);
 }
 
-/* Frees what i owns; its parent, if it remembers one, is the caller's to put. */
+/* Frees what i owns; its last parent, if it had one, is the caller's to put. */
 static struct inode *free_inode(struct inode *i)
 {
-	struct inode *parent = inode_is_dir(i) ? i->dir.last_parent : NULL;
+	struct inode *parent = i->gone ? i->gone->parent : NULL;
 
 	ASSERT(LIST_EMPTY(&i->names)); /* (1) */
 	if (i->ops && i->ops->free)
 		i->ops->free(i);
 	lock_inode_freed(i);
+	xattr_inode_freed(i);
+	kmem_free(i->gone);
 	if (inode_is_regular(i))
 		data_free(i);
 	else if (inode_is_link(i))

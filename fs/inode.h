@@ -19,6 +19,7 @@
 struct inode;
 struct inotify_watch; /* fs/inotify.c */
 struct lock_list; /* fs/lock.c */
+struct xattr_list; /* fs/xattr.c */
 struct pipe;
 
 /* One item of a directory, for getdents. */
@@ -67,7 +68,6 @@ struct inode_dir {
 	uint64_t count; /* [t] entries made */
 	uint32_t archive_index; /* [I] node of the archive, when in_archive */
 	bool in_archive; /* [t] some of the archive's entries are not made yet */
-	struct inode *last_parent; /* [t] of a removed directory, with a reference: for ".." */
 };
 
 /* Which frames mappings get for pages that are in the archive. A file's own frame would cost
@@ -103,7 +103,12 @@ struct inode {
 	const struct inode_ops *ops; /* [I] NULL: plain */
 	void *private; /* [I] ops' */
 	struct dir_entry_list names; /* [t] */
+	/* [t] the last name, when it has none any more; its parent then has a reference: for ".."
+	 * of a removed directory, and for /proc */
+	struct dir_entry *gone;
+	bool linkable; /* [t] never had a name, but may get one: O_TMPFILE */
 	struct lock_list *locks; /* fs/lock.c's lock */
+	struct xattr_list *xattrs; /* fs/xattr.c's lock; NULL: none */
 	LIST_HEAD(inotify_watches, inotify_watch) watches; /* fs/inotify.c's lock */
 	union {
 		struct inode_dir dir;

@@ -40,11 +40,11 @@ static long regular_read(struct file *f, struct uio *u, int64_t offset_bytes)
 
 static long regular_write(struct file *f, struct uio *u, int64_t offset_bytes)
 {
-	bool append = (file_flags(f) & O_APPEND) != 0;
+	bool append = file_flags(f) & O_APPEND || offset_bytes <= FILE_AT_END;
 	uint64_t end;
 	long n;
 
-	if (offset_bytes != FILE_AT_POSITION)
+	if (offset_bytes != FILE_AT_POSITION && offset_bytes != FILE_AT_END_MOVING)
 		return data_write(f->inode, u, (uint64_t)offset_bytes, append, &end);
 	fs_mutex_lock(&f->position_mutex);
 	n = data_write(f->inode, u, (uint64_t)f->position_bytes, append, &end);
@@ -160,6 +160,11 @@ static const struct file_ops dir_ops = {
 static const struct file_ops path_ops = {
 	.kind = "path:",
 };
+
+bool file_is_regular(const struct file *f)
+{
+	return f->ops == &regular_ops;
+}
 
 int node_open(struct inode *i, uint32_t flags, struct file **out)
 {

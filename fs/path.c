@@ -6,13 +6,14 @@
  * Invariants: (1) at most VFS_LINKS_MAX links are followed, so the walk ends. (2) every node that
  *             is remembered has a reference; they are put without the lock, in walk_end.
  * Locking:    the tree's, held by the caller of walk_locked.
- * Failure:    -ENOENT -ENOTDIR -ELOOP -ENAMETOOLONG -ENOMEM.
- * Source:     path_resolution(7).
+ * Failure:    -ENOENT -ENOTDIR -EACCES -ELOOP -EXDEV -ENAMETOOLONG -ENOMEM.
+ * Source:     path_resolution(7), openat2(2).
  */
 
 #include "base/assert.h"
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/perm.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/kmem.h"
 #include "lib/string.h"
@@ -22,20 +23,36 @@ struct progress {
 	const char *rest; /* of the path */
 	char *buffer; /* that rest points into; NULL: the caller's path */
 	unsigned links;
+	struct inode *top; /* BENEATH, IN_ROOT: no way leads above it; NULL: the tree's root */
+	uint32_t resolve; /* enum vfs_resolve */
+	bool may_search; /* every directory */
 };
-
-static const char *skip_slashes(const char *p)
-{
-	while (*p == '/')
-		p++;
-	return p;
-}
 
 static void move_to(struct progress *p, struct inode *to)
 {
 	inode_get(to);
 	inode_put(p->at);
 	p->at = to;
+}
+
+/* Where a path that begins with a slash goes on. */
+static int go_to_root(struct progress *p)
+{
+	struct inode *to = p->top ? p->top : tree_root();
+
+	if (p->resolve & VFS_RESOLVE_BENEATH)
+		return -EXDEV;
+	if (p->resolve & VFS_RESOLVE_NO_XDEV && p->at->device != to->device)
+		return -EXDEV;
+	move_to(p, to);
+	return 0;
+}
+
+static const char *skip_slashes(const char *p)
+{
+	while (*p == '/')
+		p++;
+	return p;
 }
 
 /* rest, which is empty or begins with a slash, becomes target + rest. */
@@ -51,9 +68,7 @@ static int push_target(struct progress *p, const char *target, size_t len)
 	kmem_free(p->buffer);
 	p->buffer = joined;
 	p->rest = joined;
-	if (joined[0] == '/')
-		move_to(p, tree_root());
-	return 0;
+	return joined[0] == '/' ? go_to_root(p) : 0;
 }
 
 static int follow_text(struct progress *p, struct inode *link)
@@ -75,22 +90,53 @@ static int follow_text(struct progress *p, struct inode *link)
 	return r;
 }
 
+static int follow_magic(struct progress *p, struct inode *link, struct inode **to,
+	struct file **file)
+{
+	int r;
+
+	if (p->resolve & VFS_RESOLVE_NO_MAGIC)
+		return -ELOOP;
+	if (p->top)
+		return -EXDEV;
+	r = link->ops->follow(link, to, file);
+	if (r == 0 && *to && p->resolve & VFS_RESOLVE_NO_XDEV && (*to)->device != p->at->device) {
+		inode_put(*to);
+		return -EXDEV;
+	}
+	return r;
+}
+
 /* Consumes the link: either rest has its target in front, or *to is where it leads. */
 static int follow_link(struct progress *p, struct inode *link, struct inode **to,
 	struct file **file)
 {
 	*to = NULL;
-	if (++p->links > VFS_LINKS_MAX)
+	if (++p->links > VFS_LINKS_MAX || p->resolve & VFS_RESOLVE_NO_LINKS)
 		return -ELOOP; /* (1) */
-	if (link->ops && link->ops->follow)
-		return link->ops->follow(link, to, file);
-	return follow_text(p, link);
+	return link->ops && link->ops->follow ? follow_magic(p, link, to, file)
+					      : follow_text(p, link);
+}
+
+/* One up; not above the top. *out with a reference. */
+static int find_parent(struct progress *p, struct inode **out)
+{
+	if (p->at == p->top && p->resolve & VFS_RESOLVE_BENEATH)
+		return -EXDEV;
+	*out = p->at == p->top ? p->at : dir_parent_locked(p->at);
+	inode_get(*out);
+	return 0;
 }
 
 static int find(struct progress *p, const char *name, size_t len, struct inode **out)
 {
+	int r;
+
 	if (!inode_is_dir(p->at))
 		return -ENOTDIR;
+	r = p->may_search ? 0 : perm_check(p->at, PERM_EXEC);
+	if (r < 0)
+		return r;
 	if (len > VFS_NAME_MAX)
 		return -ENAMETOOLONG;
 	if (len == 1 && name[0] == '.') {
@@ -98,11 +144,8 @@ static int find(struct progress *p, const char *name, size_t len, struct inode *
 		inode_get(*out);
 		return 0;
 	}
-	if (len == 2 && name[0] == '.' && name[1] == '.') {
-		*out = dir_parent_locked(p->at);
-		inode_get(*out);
-		return 0;
-	}
+	if (len == 2 && name[0] == '.' && name[1] == '.')
+		return find_parent(p, out);
 	return dir_find_locked(p->at, name, len, out);
 }
 
@@ -176,6 +219,10 @@ static int step(struct progress *p, enum vfs_follow follow, struct walk *w)
 		end++;
 	after = skip_slashes(end);
 	r = find(p, name, (size_t)(end - name), &found);
+	if (r == 0 && p->resolve & VFS_RESOLVE_NO_XDEV && found->device != p->at->device) {
+		inode_put(found);
+		return -EXDEV;
+	}
 	if (r == -ENOENT && *after == 0) {
 		finish(p, w, name, (size_t)(end - name), NULL);
 		return 1;
@@ -198,15 +245,20 @@ static int step(struct progress *p, enum vfs_follow follow, struct walk *w)
 
 int walk_locked(const struct vfs_at *at, enum vfs_follow follow, struct walk *w)
 {
-	struct progress p = { .rest = at->path };
+	struct progress p = { .rest = at->path, .resolve = at->resolve };
 	int r = 0;
 
 	tree_assert_locked();
 	*w = (struct walk){ .by_kernel = at->by_kernel };
 	if (at->path[0] == 0)
 		return -ENOENT;
-	p.at = at->path[0] == '/' ? tree_root() : at->base ? at->base : tree_cwd_locked();
+	p.may_search = at->by_kernel || perm_may_search_all();
+	p.at = at->base ? at->base : tree_cwd_locked();
+	if (p.resolve & (VFS_RESOLVE_BENEATH | VFS_RESOLVE_IN_ROOT))
+		p.top = p.at;
 	inode_get(p.at);
+	if (at->path[0] == '/')
+		r = go_to_root(&p);
 	while (r == 0)
 		r = step(&p, follow, w);
 	inode_put(p.at);

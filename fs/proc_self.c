@@ -201,15 +201,18 @@ static void make_limits(struct proc_text *t)
 		{ "Max core file size", "0", "unlimited", "bytes" },
 		{ "Max resident set", "unlimited", "unlimited", "bytes" },
 		{ "Max processes", "65536", "65536", "processes" },
-		{ "Max open files", "1048576", "1048576", "files" },
 		{ "Max locked memory", "unlimited", "unlimited", "bytes" },
 		{ "Max address space", "unlimited", "unlimited", "bytes" },
 	};
+	char soft[12], hard[12];
 
 	proc_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		proc_print(t, "%-25s %-20s %-20s %-10s\n", rows[i].name, rows[i].soft, rows[i].hard,
 			rows[i].units);
+	fmt_snprintf(soft, sizeof(soft), "%u", fdtable_limits().soft);
+	fmt_snprintf(hard, sizeof(hard), "%u", fdtable_limits().hard);
+	proc_print(t, "%-25s %-20s %-20s %-10s\n", "Max open files", soft, hard, "files");
 }
 
 /* As in a machine whose only control group is the root: no limits. */

@@ -17,6 +17,7 @@
 #define S_IFIFO 0010000u
 #define S_ISUID 04000u
 #define S_ISGID 02000u
+#define S_ISVTX 01000u
 #define S_ISLNK(m) (((m)&S_IFMT) == S_IFLNK)
 #define S_ISREG(m) (((m)&S_IFMT) == S_IFREG)
 #define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)

@@ -33,15 +33,15 @@ int dir_add_locked(struct inode *dir, const char *name, size_t len, struct inode
 /* Entry of a name that dir_find_locked found; makes the rest of an archive directory first. */
 int dir_entry_locked(struct inode *dir, const char *name, size_t len,
 	struct dir_entry **out) must_check;
-/* Takes the name away; its reference goes to the caller. */
+/* Takes the name away; its reference goes to the caller. The last name is remembered. */
 struct inode *dir_take_locked(struct dir_entry *e);
 int dir_is_empty_locked(struct inode *dir, bool *empty) must_check;
 void dir_swap_locked(struct dir_entry *a, struct dir_entry *b);
 /* First item with order > after; . is 1, .. is 2. -ENOENT: no more; -ENOMEM. Takes the lock. */
 int dir_list(struct inode *dir, uint64_t after, struct dir_item *out) must_check;
 void dir_init(struct inode *dir);
-/* A directory that was just removed from parent. */
-void dir_remember_parent_locked(struct inode *dir, struct inode *parent);
+/* What a node without names is called in /proc: name in parent, which gets a reference. -ENOMEM. */
+int dir_call_locked(struct inode *i, struct inode *parent, const char *name, size_t len) must_check;
 /* The one that ".." means; itself for the root. No reference. */
 struct inode *dir_parent_locked(struct inode *dir);
 

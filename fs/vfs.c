@@ -15,6 +15,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/archive.h"
+#include "fs/perm.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
@@ -166,6 +167,32 @@ int vfs_stat(const struct vfs_at *at, enum vfs_follow follow, struct file_stat *
 	return r;
 }
 
+static long readlink_locked(struct inode *i, char *buf, size_t size)
+{
+	long n;
+
+	tree_assert_locked();
+	if (!inode_is_link(i))
+		return -EINVAL;
+	if (!i->target) {
+		ASSERT(i->ops && i->ops->readlink);
+		return i->ops->readlink(i, buf, size);
+	}
+	n = (long)MIN(i->target_bytes, size);
+	memcpy(buf, i->target, (size_t)n);
+	return n;
+}
+
+long vfs_readlink_inode(struct inode *i, char *buf, size_t size)
+{
+	long n;
+
+	tree_lock();
+	n = readlink_locked(i, buf, size);
+	tree_unlock();
+	return n;
+}
+
 long vfs_readlink(const struct vfs_at *at, char *buf, size_t size)
 {
 	struct walk w;
@@ -173,17 +200,8 @@ long vfs_readlink(const struct vfs_at *at, char *buf, size_t size)
 
 	tree_lock();
 	n = walk_locked(at, VFS_NO_FOLLOW, &w);
-	if (n == 0 && !w.inode)
-		n = -ENOENT;
-	else if (n == 0 && !inode_is_link(w.inode))
-		n = -EINVAL;
-	if (n == 0 && w.inode->target) {
-		n = (long)MIN(w.inode->target_bytes, size);
-		memcpy(buf, w.inode->target, (size_t)n);
-	} else if (n == 0) {
-		ASSERT(w.inode->ops && w.inode->ops->readlink);
-		n = w.inode->ops->readlink(w.inode, buf, size);
-	}
+	if (n == 0)
+		n = w.inode ? readlink_locked(w.inode, buf, size) : -ENOENT;
 	tree_unlock();
 	walk_end(&w);
 	return n;
@@ -201,6 +219,8 @@ int vfs_truncate(const struct vfs_at *at, int64_t bytes)
 	else if (!inode_is_regular(i) || i->ops || bytes < 0)
 		r = -EINVAL;
 	else
+		r = perm_check(i, PERM_WRITE);
+	if (r == 0)
 		r = data_truncate(i, bytes);
 	inode_put(i);
 	return r;
@@ -211,9 +231,13 @@ int vfs_truncate(const struct vfs_at *at, int64_t bytes)
 int vfs_set_cwd(struct inode *dir)
 {
 	struct inode *old;
+	int r;
 
 	if (!inode_is_dir(dir))
 		return -ENOTDIR;
+	r = perm_check(dir, PERM_EXEC);
+	if (r < 0)
+		return r;
 	inode_get(dir);
 	tree_lock();
 	old = tree.cwd;
@@ -223,15 +247,23 @@ int vfs_set_cwd(struct inode *dir)
 	return 0;
 }
 
-/* Writes the path from the end of buf backwards; the first byte's place, or -ENAMETOOLONG. */
+static bool is_gone(const struct inode *i)
+{
+	return i != tree.root && LIST_EMPTY(&i->names);
+}
+
+/* Writes the path from the end of buf backwards; the first byte's place, or -ENAMETOOLONG. What has
+ * no name any more goes by its last one; -ENOENT: it never had one. */
 static long path_backwards_locked(struct inode *i, char *buf, size_t size)
 {
 	size_t at = size;
 
 	tree_assert_locked();
-	while (i != tree.root && !LIST_EMPTY(&i->names)) {
-		struct dir_entry *e = LIST_FIRST(&i->names);
+	while (i != tree.root) {
+		const struct dir_entry *e = LIST_EMPTY(&i->names) ? i->gone : LIST_FIRST(&i->names);
 
+		if (!e)
+			return -ENOENT;
 		if (at < e->len + 1u)
 			return -ENAMETOOLONG;
 		at -= e->len;
@@ -239,8 +271,6 @@ static long path_backwards_locked(struct inode *i, char *buf, size_t size)
 		buf[--at] = '/';
 		i = e->parent;
 	}
-	if (i != tree.root)
-		return -ENOENT;
 	if (at == size) {
 		if (size == 0)
 			return -ENAMETOOLONG;
@@ -251,20 +281,19 @@ static long path_backwards_locked(struct inode *i, char *buf, size_t size)
 
 long tree_path_locked(struct inode *i, char *buf, size_t size)
 {
-	static const char gone[] = " (deleted)";
-	long at = path_backwards_locked(i, buf, size);
-	size_t len;
+	static const char deleted[] = " (deleted)";
+	size_t tail = is_gone(i) ? sizeof(deleted) - 1 : 0, len;
+	long at;
 
-	if (at == -ENOENT && size > sizeof(gone)) {
-		buf[0] = '/';
-		memcpy(buf + 1, gone, sizeof(gone) - 1);
-		return (long)sizeof(gone);
-	}
+	if (size < tail)
+		return -ENAMETOOLONG;
+	at = path_backwards_locked(i, buf, size - tail);
 	if (at < 0)
 		return at;
-	len = size - (size_t)at;
+	len = size - tail - (size_t)at;
 	memmove(buf, buf + at, len);
-	return (long)len;
+	memcpy(buf + len, deleted, tail);
+	return (long)(len + tail);
 }
 
 long vfs_inode_path(struct inode *i, char *buf, size_t size)
@@ -282,7 +311,8 @@ long vfs_get_cwd(char *buf, size_t size)
 	long at;
 
 	tree_lock();
-	at = path_backwards_locked(tree.cwd, buf, size ? size - 1 : 0);
+	at = is_gone(tree.cwd) ? -ENOENT
+			       : path_backwards_locked(tree.cwd, buf, size ? size - 1 : 0);
 	tree_unlock();
 	if (at < 0 || size == 0)
 		return at == -ENOENT ? -ENOENT : -ERANGE;

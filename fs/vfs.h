@@ -2,8 +2,9 @@
  * vfs.h: the tree of names: paths to nodes, and the operations on names.
  *
  * All functions take the tree's lock inside; callers hold none. They may sleep only where said.
- * The process is root: permission bits are kept and shown but forbid nothing.
- * Common errors: -ENOENT -ENOTDIR -ELOOP (more than 40 links) -ENAMETOOLONG -ENOMEM -ENOSPC.
+ * The calling thread's credentials decide what it may do (fs/perm.h).
+ * Common errors: -ENOENT -ENOTDIR -EACCES -ELOOP (more than 40 links) -ENAMETOOLONG -ENOMEM
+ * -ENOSPC.
  */
 #pragma once
 
@@ -25,11 +26,21 @@ enum vfs_device { /* st_dev */
 
 enum vfs_follow { VFS_NO_FOLLOW, VFS_FOLLOW };
 
+/* What a path may not do: openat2(2), same values. BENEATH and IN_ROOT: base is its top. */
+enum vfs_resolve {
+	VFS_RESOLVE_NO_XDEV = 1, /* -EXDEV: into /proc or out of it */
+	VFS_RESOLVE_NO_MAGIC = 2, /* -ELOOP: links of /proc that lead somewhere without a path */
+	VFS_RESOLVE_NO_LINKS = 4, /* -ELOOP */
+	VFS_RESOLVE_BENEATH = 8, /* -EXDEV: above its top, or absolute */
+	VFS_RESOLVE_IN_ROOT = 16, /* its top is "/", and its own ".." */
+};
+
 /* A path and where it starts when it is relative: NULL is the working directory. */
 struct vfs_at {
 	struct inode *base;
 	const char *path; /* NUL-terminated, shorter than VFS_PATH_MAX */
-	bool by_kernel; /* may make names in /proc and /sys */
+	bool by_kernel; /* may make names in /proc and /sys; permissions are not asked for */
+	uint32_t resolve; /* enum vfs_resolve bits */
 };
 
 /* *out with a reference. A magic link to a file without node (/proc/self/fd/0) gives -ENOENT here;
@@ -46,11 +57,12 @@ int vfs_make_dir(const struct vfs_at *at, uint32_t mode) must_check;
 int vfs_make_node(const struct vfs_at *at, uint32_t mode, uint64_t special_device,
 	struct inode **out) must_check;
 int vfs_symlink(const char *target, const struct vfs_at *at) must_check;
-int vfs_link(const struct vfs_at *from, enum vfs_follow follow, const struct vfs_at *to) must_check;
+int vfs_link(struct inode *i, const struct vfs_at *to) must_check; /* a further name */
 int vfs_unlink(const struct vfs_at *at, bool remove_dir) must_check; /* remove_dir: rmdir */
 enum vfs_rename { VFS_RENAME_NOREPLACE = 1, VFS_RENAME_EXCHANGE = 2 };
 int vfs_rename(const struct vfs_at *from, const struct vfs_at *to, unsigned flags) must_check;
 long vfs_readlink(const struct vfs_at *at, char *buf, size_t size) must_check; /* bytes, no NUL */
+long vfs_readlink_inode(struct inode *i, char *buf, size_t size) must_check; /* -EINVAL: no link */
 int vfs_truncate(const struct vfs_at *at, int64_t bytes) must_check; /* sleeps */
 int vfs_set_cwd(struct inode *dir) must_check; /* -ENOTDIR */
 long vfs_get_cwd(char *buf, size_t size) must_check; /* bytes with NUL; -ERANGE, -ENOENT */
@@ -62,8 +74,8 @@ uint32_t vfs_swap_umask(uint32_t mask);
 int vfs_read_dir(struct file *f, bool (*emit)(const struct dir_item *item, void *arg),
 	void *arg) must_check;
 
-/* Name given to files made in memory only (memfd_create). */
-int vfs_make_memfd(const char *name, bool sealable, struct file **out) must_check;
+/* A file of no directory (memfd_create); name is what /proc shows. seals: F_SEAL_*. */
+int vfs_make_memfd(const char *name, uint32_t mode, uint32_t seals, struct file **out) must_check;
 
 struct vfs_usage {
 	uint64_t total_bytes, free_bytes, nodes;

@@ -14,6 +14,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/inotify.h"
+#include "fs/perm.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/kmem.h"
 #include "lib/string.h"
@@ -21,13 +22,17 @@
 /* Where a new name may be made; refused is the answer for generated directories. */
 static int check_new_place(const struct walk *w, int refused)
 {
+	int r = 0;
+
 	if (w->file || w->inode)
 		return -EEXIST;
 	if (w->dir->device == VFS_DEVICE_PROC && !w->by_kernel)
 		return refused;
 	if (w->dir->links == 0)
 		return -ENOENT; /* (2) */
-	return vfs_is_full() ? -ENOSPC : 0;
+	if (!w->by_kernel)
+		r = perm_check_create(w->dir);
+	return r == 0 && vfs_is_full() ? -ENOSPC : r;
 }
 
 int tree_make_locked(struct walk *w, uint32_t mode, struct inode **out)
@@ -40,10 +45,8 @@ int tree_make_locked(struct walk *w, uint32_t mode, struct inode **out)
 	r = inode_alloc((mode & S_IFMT) | (mode & 07777 & ~tree_umask_locked()), &i);
 	if (r < 0)
 		return r;
-	if (w->dir->mode & S_ISGID) {
-		i->gid = w->dir->gid;
-		i->mode |= S_ISDIR(mode) ? S_ISGID : 0;
-	}
+	if (!w->by_kernel)
+		perm_inherit(w->dir, i);
 	i->device = w->dir->device;
 	r = dir_add_locked(w->dir, w->name, w->len, i);
 	if (r < 0) {
@@ -135,6 +138,8 @@ static int link_locked(struct inode *i, struct walk *w)
 {
 	int r;
 
+	if (i->links == 0 && !i->linkable)
+		return -ENOENT;
 	if (inode_is_dir(i) || i->device == VFS_DEVICE_PROC)
 		return -EPERM;
 	if (w->slash && !w->inode)
@@ -151,21 +156,17 @@ static int link_locked(struct inode *i, struct walk *w)
 	return 0;
 }
 
-int vfs_link(const struct vfs_at *from, enum vfs_follow follow, const struct vfs_at *to)
+int vfs_link(struct inode *i, const struct vfs_at *to)
 {
-	struct inode *i;
 	struct walk w;
-	int r = vfs_resolve(from, follow, &i);
+	int r;
 
-	if (r < 0)
-		return r;
 	tree_lock();
 	r = walk_locked(to, VFS_NO_FOLLOW, &w);
 	if (r == 0)
 		r = link_locked(i, &w);
 	tree_unlock();
 	walk_end(&w);
-	inode_put(i);
 	return r;
 }
 
@@ -173,6 +174,8 @@ int vfs_link(const struct vfs_at *from, enum vfs_follow follow, const struct vfs
 
 static int check_removable(const struct walk *w, bool remove_dir)
 {
+	int r;
+
 	if (w->file)
 		return -EPERM;
 	if (w->last == WALK_DOT && remove_dir)
@@ -181,6 +184,9 @@ static int check_removable(const struct walk *w, bool remove_dir)
 		return -EISDIR;
 	if (!w->inode)
 		return -ENOENT;
+	r = perm_check_remove(w->dir, w->inode);
+	if (r < 0)
+		return r;
 	if (inode_is_dir(w->inode) != remove_dir)
 		return remove_dir ? -ENOTDIR : -EISDIR;
 	if (w->dir->device == VFS_DEVICE_PROC)
@@ -216,8 +222,6 @@ static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 	if (r != 0)
 		return r;
 	*gone = dir_take_locked(e);
-	if (remove_dir)
-		dir_remember_parent_locked(*gone, w->dir);
 	inode_touch_write(w->dir);
 	tell_lost_name(*gone);
 	inotify_name_locked(w->dir, w->name, w->len, *gone, IN_DELETE, 0);
@@ -272,6 +276,18 @@ static int check_target(const struct walk *from, const struct walk *to, unsigned
 	return r == 0 && !empty ? -ENOTEMPTY : r;
 }
 
+/* Both names change, and ".." of a directory that gets another parent. */
+static int check_rename_allowed(const struct walk *from, const struct walk *to)
+{
+	int r = perm_check_remove(from->dir, from->inode);
+
+	if (r == 0)
+		r = to->inode ? perm_check_remove(to->dir, to->inode) : perm_check_create(to->dir);
+	if (r == 0 && from->dir != to->dir && inode_is_dir(from->inode))
+		r = perm_check(from->inode, PERM_WRITE);
+	return r;
+}
+
 static int check_rename(const struct walk *from, const struct walk *to, unsigned flags)
 {
 	if (from->file || to->file || from->last == WALK_DOT || to->last == WALK_DOT)
@@ -302,8 +318,9 @@ static int move_locked(struct walk *from, struct walk *to, struct inode **replac
 	if (target) {
 		dir_swap_locked(old_entry, target);
 		*replaced = dir_take_locked(old_entry);
-		if (inode_is_dir(*replaced))
-			dir_remember_parent_locked(*replaced, to->dir);
+		if (LIST_EMPTY(&(*replaced)->names) &&
+			dir_call_locked(*replaced, to->dir, to->name, to->len) < 0)
+			return 0; /* no memory: it is remembered by the other's old name */
 		return 0;
 	}
 	/* The new entry's reference and link replace the old one's. */
@@ -350,6 +367,8 @@ int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigne
 		r = walk_locked(to_at, VFS_NO_FOLLOW, &to);
 	if (r == 0)
 		r = check_rename(&from, &to, flags);
+	if (r == 0)
+		r = check_rename_allowed(&from, &to);
 	if (r == 0) {
 		r = flags & VFS_RENAME_EXCHANGE ? exchange_locked(&from, &to)
 						: move_locked(&from, &to, &replaced);

@@ -16,8 +16,11 @@
 #include "fs/console.h"
 #include "fs/inotify.h"
 #include "fs/pipe.h"
+#include "fs/perm.h"
 #include "fs/tree_priv.h"
+#include "kernel/cred.h"
 #include "kernel/mm/kmem.h"
+#include "lib/fmt.h"
 #include "lib/string.h"
 
 /* Bits that say how to open and are not kept. */
@@ -103,6 +106,25 @@ int vfs_open_inode(struct inode *i, uint32_t flags, struct file **out)
 	return r;
 }
 
+/* As Linux's file systems in memory: regular files, for which it changes nothing. */
+static bool can_be_direct(const struct inode *i)
+{
+	return inode_is_regular(i) && !i->ops;
+}
+
+static int check_allowed(const struct walk *w, uint32_t flags)
+{
+	static const unsigned masks[] = { PERM_READ, PERM_WRITE, PERM_READ | PERM_WRITE,
+		PERM_READ | PERM_WRITE };
+	unsigned mask = masks[flags & O_ACCMODE] | (flags & O_TRUNC ? PERM_WRITE : 0);
+	int r;
+
+	if (flags & O_PATH || w->by_kernel)
+		return 0;
+	r = perm_check(w->inode, mask);
+	return r == 0 && flags & O_NOATIME && !perm_is_owner(w->inode) ? -EPERM : r;
+}
+
 static int check_existing(const struct walk *w, uint32_t flags)
 {
 	if ((flags & O_CREAT) && (flags & O_EXCL))
@@ -118,7 +140,9 @@ static int check_existing(const struct walk *w, uint32_t flags)
 	if (inode_is_dir(w->inode) && !(flags & O_PATH) &&
 		(wants_write(flags) || (flags & O_CREAT) || (flags & O_TRUNC)))
 		return -EISDIR;
-	return 0;
+	if (flags & O_DIRECT && !(flags & O_PATH) && !can_be_direct(w->inode))
+		return -EINVAL;
+	return check_allowed(w, flags);
 }
 
 /* A new file has nothing to truncate: O_TRUNC leaves *flags. */
@@ -132,6 +156,29 @@ static int find_or_make_locked(struct walk *w, uint32_t *flags, uint32_t mode)
 		return -EISDIR;
 	*flags &= ~(uint32_t)O_TRUNC;
 	return tree_make_locked(w, S_IFREG | (mode & 07777), &w->inode);
+}
+
+static int make_unnamed(struct inode *dir, uint32_t mode, bool linkable, struct inode **out)
+{
+	char name[24];
+	int r;
+
+	tree_lock();
+	r = perm_check_create(dir);
+	if (r == 0)
+		r = vfs_is_full()
+			? -ENOSPC
+			: inode_alloc(S_IFREG | (mode & 07777 & ~tree_umask_locked()), out);
+	if (r == 0) {
+		perm_inherit(dir, *out);
+		(*out)->linkable = linkable;
+		fmt_snprintf(name, sizeof(name), "#%lu", (*out)->number);
+		r = dir_call_locked(*out, dir, name, strlen(name));
+		if (r < 0)
+			inode_put(*out);
+	}
+	tree_unlock();
+	return r;
 }
 
 /* A file without a name, in the file system of the directory. */
@@ -148,9 +195,9 @@ static int open_unnamed(const struct vfs_at *at, uint32_t flags, uint32_t mode, 
 		r = -ENOTDIR;
 	else if (dir->device == VFS_DEVICE_PROC)
 		r = -EOPNOTSUPP;
-	inode_put(dir);
 	if (r == 0)
-		r = inode_alloc(S_IFREG | (mode & 07777), &i);
+		r = make_unnamed(dir, mode, !(flags & O_EXCL), &i);
+	inode_put(dir);
 	if (r != 0)
 		return r;
 	r = vfs_open_inode(i, flags & ~(uint32_t)O_DIRECTORY, out);
@@ -184,16 +231,21 @@ int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file
 	return r;
 }
 
-int vfs_make_memfd(const char *name, bool sealable, struct file **out)
+int vfs_make_memfd(const char *name, uint32_t mode, uint32_t seals, struct file **out)
 {
 	struct inode *i;
-	int r = inode_alloc(S_IFREG | 0777, &i);
+	int r = inode_alloc(S_IFREG | mode, &i);
 
-	(void)name; /* Linux only shows it in /proc/self/fd */
 	if (r < 0)
 		return r;
-	i->data.seals = sealable ? 0 : F_SEAL_SEAL;
-	r = vfs_open_inode(i, O_RDWR, out);
+	i->data.seals = seals;
+	i->uid = cred_current()->fsuid;
+	i->gid = cred_current()->fsgid;
+	tree_lock();
+	r = dir_call_locked(i, tree_root(), name, strlen(name));
+	tree_unlock();
+	if (r == 0)
+		r = vfs_open_inode(i, O_RDWR, out);
 	inode_put(i);
 	return r;
 }

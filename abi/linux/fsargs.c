@@ -14,7 +14,7 @@
 #include "fs/fdtable.h"
 #include "kernel/mm/kmem.h"
 
-static int get_base(int dirfd, bool any_file, struct inode **base)
+int fsargs_base_get(int dirfd, bool any_file, struct inode **base)
 {
 	struct file *f;
 	int r;
@@ -49,7 +49,7 @@ int fsargs_path_get(int dirfd, uaddr_t path_ua, bool empty_ok, struct fsargs_pat
 	else if (len == 0 && !empty_ok)
 		r = -ENOENT;
 	else if (p->text[0] != '/') /* (1) */
-		r = get_base(dirfd, len == 0, &p->at.base);
+		r = fsargs_base_get(dirfd, len == 0, &p->at.base);
 	if (r < 0)
 		fsargs_path_put(p);
 	return r;
@@ -88,5 +88,24 @@ int fsargs_inode_get(int dirfd, uaddr_t path_ua, uint32_t at_flags, bool follow,
 	else
 		r = vfs_resolve(&p.at, follow ? VFS_FOLLOW : VFS_NO_FOLLOW, out);
 	fsargs_path_put(&p);
+	return r;
+}
+
+int fsargs_fd_inode_get(int fd, int no_node, struct inode **out)
+{
+	struct file *f;
+	int r = fdtable_get(fd, &f);
+
+	if (r < 0)
+		return r;
+	if (file_flags(f) & O_PATH) {
+		r = -EBADF;
+	} else if (!f->inode) {
+		r = no_node;
+	} else {
+		inode_get(f->inode);
+		*out = f->inode;
+	}
+	file_put(f);
 	return r;
 }

@@ -16,11 +16,17 @@ struct fsargs_path {
  * may be any file: at.path is then "" and the caller uses the descriptor.
  * -EFAULT -ENAMETOOLONG -ENOENT (empty) -EBADF -ENOTDIR -ENOMEM; nothing is held on an error. */
 int fsargs_path_get(int dirfd, uaddr_t path_ua, bool empty_ok, struct fsargs_path *p) must_check;
+/* The node of dirfd, with a reference; NULL for AT_FDCWD. any_file: it need not be a directory. */
+int fsargs_base_get(int dirfd, bool any_file, struct inode **base) must_check;
 void fsargs_path_put(struct fsargs_path *p);
 
 /* The node that a call with (dirfd, path, AT_* flags) means, with a reference. */
 int fsargs_inode_get(int dirfd, uaddr_t path_ua, uint32_t at_flags, bool follow,
 	struct inode **out) must_check;
+
+/* The node of a descriptor that is not O_PATH's (-EBADF), with a reference; no_node: the error for
+ * pipes, sockets and the like. */
+int fsargs_fd_inode_get(int fd, int no_node, struct inode **out) must_check;
 
 /* One system call's data: Linux moves at most this much in a call. */
 #define FSARGS_BYTES_MAX 0x7ffff000ul

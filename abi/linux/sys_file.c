@@ -24,8 +24,13 @@
 #include "fs/fdtable.h"
 #include "fs/pipe.h"
 #include "fs/vfs.h"
+#include "lib/string.h"
 
 #define MEMFD_NAME_MAX 250u
+#ifndef MFD_EXEC /* the same: include/uapi/linux/memfd.h */
+#define MFD_NOEXEC_SEAL 0x0008U
+#define MFD_EXEC 0x0010U
+#endif
 #define LINUX_EFD_SEMAPHORE 1u /* Linux include/uapi/linux/eventfd.h; the others are O_* */
 
 long sys_close(const struct sysargs *a)
@@ -117,28 +122,25 @@ static long pipe_size(struct file *f, uint32_t command, uint64_t arg)
 	return pipe_set_capacity(file_pipe(f), (uint32_t)arg);
 }
 
-static bool is_memfd(const struct file *f)
+static long change_seals(struct file *f, uint32_t command, uint64_t arg)
 {
-	return f->inode && inode_is_regular(f->inode) && !f->inode->ops;
-}
-
-static long seals(struct file *f, uint32_t command, uint64_t arg)
-{
-	if (!is_memfd(f))
+	if (!file_is_regular(f))
 		return -EINVAL;
 	if (command == F_GET_SEALS)
 		return f->inode->data.seals;
 	if (arg &
 		~(uint64_t)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-			F_SEAL_FUTURE_WRITE))
+			F_SEAL_FUTURE_WRITE | F_SEAL_EXEC))
 		return -EINVAL;
+	if ((file_flags(f) & O_ACCMODE) == O_RDONLY)
+		return -EPERM;
 	return data_add_seals(f->inode, (uint32_t)arg);
 }
 
 static long set_file_flags(struct file *f, uint32_t flags)
 {
-	if (flags & ~file_flags(f) & O_DIRECT)
-		return -EINVAL; /* neither files in memory nor pipes have it */
+	if (flags & ~file_flags(f) & O_DIRECT && !file_is_regular(f))
+		return -EINVAL;
 	file_set_flags(f, flags);
 	return 0;
 }
@@ -164,7 +166,7 @@ static long fcntl_file(struct file *f, const struct sysargs *a)
 		return pipe_size(f, command, a->arg[2]);
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
-		return seals(f, command, a->arg[2]);
+		return change_seals(f, command, a->arg[2]);
 	case F_GETOWN:
 		return 0; /* nobody gets SIGIO */
 	default:
@@ -184,7 +186,8 @@ long sys_fcntl(const struct sysargs *a)
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
 		uint32_t min = (uint32_t)a->arg[2];
 
-		r = min >= FDTABLE_LIMIT ? -EINVAL : dup_from(fd, min, command == F_DUPFD_CLOEXEC);
+		r = min >= fdtable_limits().soft ? -EINVAL
+						 : dup_from(fd, min, command == F_DUPFD_CLOEXEC);
 	} else if (command == F_GETFD) {
 		r = fdtable_get_flags(fd);
 	} else if (command == F_SETFD) {
@@ -214,7 +217,7 @@ static long regular_ioctl(struct file *f, uint32_t command, uaddr_t arg)
 {
 	int64_t left;
 
-	if (command != FIONREAD || !is_memfd(f))
+	if (command != FIONREAD || !file_is_regular(f))
 		return -ENOTTY;
 	left = (int64_t)data_size(f->inode) - f->position_bytes;
 	return user_store_u32(arg, (uint32_t)MIN(left, INT32_MAX));
@@ -318,16 +321,21 @@ long sys_eventfd2(const struct sysargs *a)
 long sys_memfd_create(const struct sysargs *a)
 {
 	uint32_t flags = (uint32_t)a->arg[1];
-	char name[MEMFD_NAME_MAX];
+	bool no_exec = (flags & MFD_NOEXEC_SEAL) != 0;
+	uint32_t seals = no_exec ? F_SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
+	static const char prefix[] = "memfd:";
+	char name[sizeof(prefix) + MEMFD_NAME_MAX];
 	struct file *f;
 	long r;
 
-	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC | MFD_NOEXEC_SEAL) ||
+		(flags & MFD_EXEC && no_exec))
 		return -EINVAL;
-	r = user_copy_str(name, a->arg[0], sizeof(name));
+	memcpy(name, prefix, sizeof(prefix));
+	r = user_copy_str(name + sizeof(prefix) - 1, a->arg[0], MEMFD_NAME_MAX);
 	if (r < 0)
 		return r == -ENAMETOOLONG ? -EINVAL : r;
-	r = vfs_make_memfd(name, (flags & MFD_ALLOW_SEALING) != 0, &f);
+	r = vfs_make_memfd(name, no_exec ? 0666 : 0777, seals, &f);
 	return r < 0 ? r : install_new(f, flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
 }
 
@@ -406,7 +414,7 @@ static int allocate(struct file *f, uint32_t mode, uint64_t offset, uint64_t byt
 		return -EBADF;
 	if (f->inode && inode_is_dir(f->inode))
 		return -EISDIR;
-	if (!is_memfd(f))
+	if (!file_is_regular(f))
 		return file_is_pipe(f) ? -ESPIPE : -ENODEV;
 	switch (mode & ~(uint32_t)FALLOC_FL_KEEP_SIZE) {
 	case 0:

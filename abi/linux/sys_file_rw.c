@@ -153,20 +153,38 @@ long sys_pwritev(const struct sysargs *a)
 	return (int64_t)a->arg[3] < 0 ? -EINVAL : move_vector(a, true, (int64_t)a->arg[3]);
 }
 
-/* RWF_NOWAIT and RWF_APPEND would need support below; the others ask for what is always so. */
-static int check_rwf(uint64_t flags)
+/* RWF_HIPRI, RWF_DSYNC and RWF_SYNC ask for what is always so. RWF_NOWAIT and RWF_APPEND are for
+ * regular files: those never wait, for they are in memory; others would have to be told. */
+static int check_rwf(const struct file *f, uint32_t flags)
 {
-	return flags & ~(uint64_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC) ? -EOPNOTSUPP : 0;
+	if (flags & ~(uint32_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
+	return flags & (RWF_NOWAIT | RWF_APPEND) && !file_is_regular(f) ? -EOPNOTSUPP : 0;
 }
 
 static long move_vector2(const struct sysargs *a, bool write)
 {
+	uint32_t flags = (uint32_t)a->arg[5];
 	int64_t offset = (int64_t)a->arg[3];
-	int r = check_rwf((uint32_t)a->arg[5]);
+	struct file *f;
+	long r;
 
+	if (offset < FILE_AT_POSITION)
+		return -EINVAL;
+	r = fdtable_get(sysarg_int(a, 0), &f);
 	if (r < 0)
 		return r;
-	return offset < FILE_AT_POSITION ? -EINVAL : move_vector(a, write, offset);
+	r = check_rwf(f, flags);
+	if (r == 0 && write && flags & RWF_APPEND && offset != FILE_AT_POSITION)
+		offset = FILE_AT_END;
+	else if (r == 0 && write && flags & RWF_APPEND)
+		offset = FILE_AT_END_MOVING;
+	if (r == 0 && offset >= 0 && !is_positioned(f))
+		r = -ESPIPE;
+	if (r == 0)
+		r = move_ranges(f, a, write, offset);
+	file_put(f);
+	return r;
 }
 
 long sys_preadv2(const struct sysargs *a)

@@ -1,13 +1,14 @@
 /*
- * sys_fs.c: calls that name files: open, mkdir, unlink, rename, links, working directory.
+ * sys_fs.c: calls that change names: mkdir, unlink, rename, links, working directory.
  *
  * What:       copy the paths in, then fs/vfs.h.
  * Invariants: none; no state.
  * Locking:    none held; everything may sleep.
  * Failure:    -errno of the manual pages.
- * Source:     openat(2) mkdirat(2) mknodat(2) unlinkat(2) renameat2(2) linkat(2) symlinkat(2)
- *             readlinkat(2) chdir(2) getcwd(2) umask(2).
+ * Source:     mkdirat(2) mknodat(2) unlinkat(2) renameat2(2) linkat(2) symlinkat(2) readlinkat(2)
+ *             chdir(2) getcwd(2) umask(2).
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 
@@ -15,50 +16,8 @@
 #include "abi/linux/sysargs.h"
 #include "base/units.h"
 #include "fs/fdtable.h"
+#include "kernel/cred.h"
 #include "kernel/mm/kmem.h"
-
-/* Every flag that openat knows; it ignores others. */
-#define OPEN_FLAGS \
-	((uint32_t)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | \
-		O_DSYNC | FASYNC | O_DIRECT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
-		O_SYNC | O_PATH | O_TMPFILE))
-
-static long open_path(int dirfd, uaddr_t path_ua, uint32_t flags, uint32_t mode)
-{
-	struct fsargs_path p;
-	struct file *f;
-	int fd, r = fsargs_path_get(dirfd, path_ua, false, &p);
-
-	if (r < 0)
-		return r;
-	flags &= OPEN_FLAGS;
-	if (flags & O_DIRECT && !(flags & O_PATH))
-		r = -EINVAL; /* as Linux's file systems in memory */
-	else
-		r = vfs_open(&p.at, flags, mode, &f);
-	fsargs_path_put(&p);
-	if (r < 0)
-		return r;
-	r = fdtable_install(f, 0, (flags & O_CLOEXEC) != 0, &fd);
-	if (r < 0)
-		file_put(f);
-	return r < 0 ? r : fd;
-}
-
-long sys_open(const struct sysargs *a)
-{
-	return open_path(AT_FDCWD, a->arg[0], (uint32_t)a->arg[1], (uint32_t)a->arg[2]);
-}
-
-long sys_openat(const struct sysargs *a)
-{
-	return open_path(sysarg_int(a, 0), a->arg[1], (uint32_t)a->arg[2], (uint32_t)a->arg[3]);
-}
-
-long sys_creat(const struct sysargs *a)
-{
-	return open_path(AT_FDCWD, a->arg[0], O_CREAT | O_WRONLY | O_TRUNC, (uint32_t)a->arg[1]);
-}
 
 /* ------------------------------------------------------------------ making */
 
@@ -172,31 +131,38 @@ static void put_two(struct two_paths *p)
 	fsargs_path_put(&p->to);
 }
 
-static long link_paths(int from_fd, uaddr_t from_ua, int to_fd, uaddr_t to_ua, bool follow)
+static long link_paths(int from_fd, uaddr_t from_ua, int to_fd, uaddr_t to_ua, uint32_t at_flags)
 {
-	struct two_paths p;
-	int r = get_two(from_fd, from_ua, to_fd, to_ua, &p);
+	bool follow = (at_flags & AT_SYMLINK_FOLLOW) != 0;
+	struct fsargs_path to;
+	struct inode *i;
+	int r = fsargs_inode_get(from_fd, from_ua, at_flags, follow, &i);
 
 	if (r < 0)
 		return r;
-	r = vfs_link(&p.from.at, follow ? VFS_FOLLOW : VFS_NO_FOLLOW, &p.to.at);
-	put_two(&p);
+	r = fsargs_path_get(to_fd, to_ua, false, &to);
+	if (r == 0) {
+		r = vfs_link(i, &to.at);
+		fsargs_path_put(&to);
+	}
+	inode_put(i);
 	return r;
 }
 
 long sys_link(const struct sysargs *a)
 {
-	return link_paths(AT_FDCWD, a->arg[0], AT_FDCWD, a->arg[1], false);
+	return link_paths(AT_FDCWD, a->arg[0], AT_FDCWD, a->arg[1], 0);
 }
 
 long sys_linkat(const struct sysargs *a)
 {
 	uint32_t flags = (uint32_t)a->arg[4];
 
-	if (flags & ~(uint32_t)AT_SYMLINK_FOLLOW)
-		return flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH) ? -EINVAL : -ENOENT;
-	return link_paths(sysarg_int(a, 0), a->arg[1], sysarg_int(a, 2), a->arg[3],
-		(flags & AT_SYMLINK_FOLLOW) != 0);
+	if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (flags & AT_EMPTY_PATH && !cred_can(CAP_DAC_READ_SEARCH))
+		return -ENOENT;
+	return link_paths(sysarg_int(a, 0), a->arg[1], sysarg_int(a, 2), a->arg[3], flags);
 }
 
 static long rename_paths(int from_fd, uaddr_t from_ua, int to_fd, uaddr_t to_ua, uint32_t flags)
@@ -264,19 +230,31 @@ long sys_unlinkat(const struct sysargs *a)
 	return unlink_path(sysarg_int(a, 0), a->arg[1], flags != 0);
 }
 
+/* The empty path: of the descriptor itself, which must be a link's. */
+static long read_own_link(const struct fsargs_path *p, char *text, size_t size)
+{
+	long n = p->at.base ? vfs_readlink_inode(p->at.base, text, size) : -ENOENT;
+
+	return n == -EINVAL ? -ENOENT : n;
+}
+
 static long read_link(int dirfd, uaddr_t path_ua, uaddr_t buf_ua, int32_t size)
 {
+	size_t room = MIN((size_t)size, VFS_PATH_MAX);
 	struct fsargs_path p;
 	char *text;
 	long n;
 
 	if (size <= 0)
 		return -EINVAL;
-	n = fsargs_path_get(dirfd, path_ua, false, &p);
+	n = fsargs_path_get(dirfd, path_ua, dirfd != AT_FDCWD, &p);
 	if (n < 0)
 		return n;
 	text = kmem_alloc(VFS_PATH_MAX);
-	n = text ? vfs_readlink(&p.at, text, MIN((size_t)size, VFS_PATH_MAX)) : -ENOMEM;
+	if (!text)
+		n = -ENOMEM;
+	else
+		n = p.text[0] ? vfs_readlink(&p.at, text, room) : read_own_link(&p, text, room);
 	if (n > 0 && user_copy_out(buf_ua, text, (size_t)n) < 0)
 		n = -EFAULT;
 	kmem_free(text);

@@ -4,45 +4,39 @@
  * What:       find the node, by path or descriptor, then fs/inode.h.
  * Invariants: none; no state.
  * Locking:    none held; may sleep.
- * Failure:    -errno of the manual pages. The process is root: permission is never denied but for
- *             running what nobody may run.
+ * Failure:    -errno of the manual pages.
  * Source:     chmod(2) chown(2) utimensat(2) access(2).
  */
 #include <asm/posix_types.h>
 #include <linux/fcntl.h>
+#include <linux/securebits.h>
 #include <linux/time_types.h>
 
 #include "abi/linux/fsargs.h"
 #include "abi/linux/sysargs.h"
+#include "base/assert.h"
 #include "base/units.h"
-#include "fs/fdtable.h"
+#include "fs/data.h"
+#include "fs/perm.h"
+#include "kernel/cred.h"
 
 /* Neither is in the published headers (Linux: include/linux/stat.h). */
 #define LINUX_UTIME_NOW 0x3fffffffl
 #define LINUX_UTIME_OMIT 0x3ffffffel
 #define SECOND_NS 1000000000l
-#define X_OK 1u
-
-static int get_fd_inode(int fd, struct inode **out)
-{
-	struct file *f;
-	int r = fdtable_get(fd, &f);
-
-	if (r < 0)
-		return r;
-	if (file_flags(f) & O_PATH) {
-		r = -EBADF;
-	} else if (!f->inode) {
-		r = -EINVAL; /* pipes and sockets have no attributes to change here */
-	} else {
-		inode_get(f->inode);
-		*out = f->inode;
-	}
-	file_put(f);
-	return r;
-}
 
 /* ------------------------------------------------------------------ mode */
+
+static int change_mode(struct inode *i, uint32_t mode)
+{
+	int r = perm_check_mode(i, &mode);
+
+	if (r == 0 && inode_is_regular(i) && i->data.seals & F_SEAL_EXEC && (mode ^ i->mode) & 0111)
+		r = -EPERM;
+	if (r == 0)
+		inode_set_mode(i, mode);
+	return r;
+}
 
 static long set_mode(int dirfd, uaddr_t path_ua, uint32_t mode, uint32_t at_flags)
 {
@@ -52,10 +46,7 @@ static long set_mode(int dirfd, uaddr_t path_ua, uint32_t mode, uint32_t at_flag
 
 	if (r < 0)
 		return r;
-	if (inode_is_link(i))
-		r = -EOPNOTSUPP;
-	else
-		inode_set_mode(i, mode);
+	r = inode_is_link(i) ? -EOPNOTSUPP : change_mode(i, mode);
 	inode_put(i);
 	return r;
 }
@@ -82,16 +73,25 @@ long sys_fchmodat2(const struct sysargs *a)
 long sys_fchmod(const struct sysargs *a)
 {
 	struct inode *i;
-	int r = get_fd_inode(sysarg_int(a, 0), &i);
+	int r = fsargs_fd_inode_get(sysarg_int(a, 0), -EINVAL, &i);
 
 	if (r < 0)
 		return r;
-	inode_set_mode(i, (uint32_t)a->arg[1]);
+	r = change_mode(i, (uint32_t)a->arg[1]);
 	inode_put(i);
-	return 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------ owner */
+
+static int change_owner(struct inode *i, uint32_t uid, uint32_t gid)
+{
+	int r = perm_check_owner(i, uid, gid);
+
+	if (r == 0)
+		inode_set_owner(i, uid, gid);
+	return r;
+}
 
 static long set_owner(int dirfd, uaddr_t path_ua, uint64_t uid, uint64_t gid, uint32_t at_flags)
 {
@@ -101,9 +101,9 @@ static long set_owner(int dirfd, uaddr_t path_ua, uint64_t uid, uint64_t gid, ui
 
 	if (r < 0)
 		return r;
-	inode_set_owner(i, (uint32_t)uid, (uint32_t)gid);
+	r = change_owner(i, (uint32_t)uid, (uint32_t)gid);
 	inode_put(i);
-	return 0;
+	return r;
 }
 
 long sys_chown(const struct sysargs *a)
@@ -128,13 +128,13 @@ long sys_fchownat(const struct sysargs *a)
 long sys_fchown(const struct sysargs *a)
 {
 	struct inode *i;
-	int r = get_fd_inode(sysarg_int(a, 0), &i);
+	int r = fsargs_fd_inode_get(sysarg_int(a, 0), -EINVAL, &i);
 
 	if (r < 0)
 		return r;
-	inode_set_owner(i, (uint32_t)a->arg[1], (uint32_t)a->arg[2]);
+	r = change_owner(i, (uint32_t)a->arg[1], (uint32_t)a->arg[2]);
 	inode_put(i);
-	return 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------ times */
@@ -153,61 +153,101 @@ static int decode_time(const struct __kernel_timespec *ts, int64_t *ns)
 	return 0;
 }
 
-static int get_times(uaddr_t ua, int64_t *atime_ns, int64_t *mtime_ns)
+struct times {
+	int64_t atime_ns, mtime_ns; /* INT64_MIN: as it is */
+	bool now; /* both are the present: who may write may say so */
+};
+
+static int get_times(uaddr_t ua, struct times *t)
 {
 	struct __kernel_timespec ts[2];
 	int r;
 
+	*t = (struct times){ .now = true };
 	if (!ua) {
-		*atime_ns = *mtime_ns = vfs_now_ns();
+		t->atime_ns = t->mtime_ns = vfs_now_ns();
 		return 0;
 	}
 	if (user_copy_in(ts, ua, sizeof(ts)) < 0)
 		return -EFAULT;
-	r = decode_time(&ts[0], atime_ns);
-	return r < 0 ? r : decode_time(&ts[1], mtime_ns);
+	t->now = ts[0].tv_nsec == LINUX_UTIME_NOW && ts[1].tv_nsec == LINUX_UTIME_NOW;
+	r = decode_time(&ts[0], &t->atime_ns);
+	return r < 0 ? r : decode_time(&ts[1], &t->mtime_ns);
+}
+
+static int change_times(struct inode *i, const struct times *t)
+{
+	if (t->atime_ns == INT64_MIN && t->mtime_ns == INT64_MIN)
+		return 0;
+	if (!perm_is_owner(i)) {
+		int r = t->now ? perm_check(i, PERM_WRITE) : -EPERM;
+
+		if (r < 0)
+			return r;
+	}
+	inode_set_times(i, t->atime_ns, t->mtime_ns);
+	return 0;
 }
 
 long sys_utimensat(const struct sysargs *a)
 {
 	uint32_t flags = (uint32_t)a->arg[3];
-	int64_t atime_ns, mtime_ns;
+	struct times t;
 	struct inode *i;
 	int r;
 
 	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	r = get_times(a->arg[2], &atime_ns, &mtime_ns);
+	r = get_times(a->arg[2], &t);
 	if (r < 0)
 		return r;
 	if (a->arg[1])
 		r = fsargs_inode_get(sysarg_int(a, 0), a->arg[1], flags,
 			!(flags & AT_SYMLINK_NOFOLLOW), &i);
 	else
-		r = flags ? -EINVAL : get_fd_inode(sysarg_int(a, 0), &i);
+		r = flags ? -EINVAL : fsargs_fd_inode_get(sysarg_int(a, 0), -EINVAL, &i);
 	if (r < 0)
 		return r;
-	if (atime_ns != INT64_MIN || mtime_ns != INT64_MIN)
-		inode_set_times(i, atime_ns, mtime_ns);
+	r = change_times(i, &t);
 	inode_put(i);
-	return 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------ access */
 
+STATIC_ASSERT(PERM_EXEC == 1 && PERM_WRITE == 2 && PERM_READ == 4, "X_OK, W_OK, R_OK");
+
+/* access(2) asks for the real user, who is not the one that runs a set-user program. */
+static void act_as_real(struct cred *old)
+{
+	struct cred real = *cred_current();
+
+	*old = real;
+	real.fsuid = real.uid;
+	real.fsgid = real.gid;
+	if (!(real.securebits & SECBIT_NO_SETUID_FIXUP))
+		real.effective = real.uid == 0 ? real.permitted : 0;
+	cred_set(&real);
+}
+
 static long check_access(int dirfd, uaddr_t path_ua, uint32_t mode, uint32_t at_flags)
 {
+	bool as_real = !(at_flags & AT_EACCESS);
+	struct cred old;
 	struct inode *i;
 	int r;
 
 	if (mode & ~7u || at_flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
+	if (as_real)
+		act_as_real(&old);
 	r = fsargs_inode_get(dirfd, path_ua, at_flags, !(at_flags & AT_SYMLINK_NOFOLLOW), &i);
-	if (r < 0)
-		return r;
-	if (mode & X_OK && !inode_is_dir(i) && !(i->mode & 0111))
-		r = -EACCES;
-	inode_put(i);
+	if (r == 0) {
+		r = mode ? perm_check(i, mode) : 0;
+		inode_put(i);
+	}
+	if (as_real)
+		cred_set(&old);
 	return r;
 }
 

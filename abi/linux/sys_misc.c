@@ -9,6 +9,7 @@
  * Source:     section 2 of the manual, call by call; go-linux ABI: uname must parse as 5.3 or
  *             later.
  */
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/random.h>
 #include <linux/resource.h>
@@ -22,6 +23,7 @@
 #include "abi/linux/time.h"
 #include "base/units.h"
 #include "fs/fdtable.h"
+#include "kernel/cred.h"
 #include "kernel/entropy.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/mm/vm.h"
@@ -121,7 +123,8 @@ static int get_limit(uint32_t resource, struct rlimit64 *out)
 	*out = (struct rlimit64){ NO_LIMIT, NO_LIMIT };
 	switch (resource) {
 	case RLIMIT_NOFILE:
-		out->rlim_cur = out->rlim_max = FDTABLE_LIMIT;
+		out->rlim_cur = fdtable_limits().soft;
+		out->rlim_max = fdtable_limits().hard;
 		return 0;
 	case RLIMIT_STACK:
 		out->rlim_cur = 8 * MIB;
@@ -136,7 +139,18 @@ static int get_limit(uint32_t resource, struct rlimit64 *out)
 	}
 }
 
-/* (1) A limit can be set to what it is. */
+static int set_files_limit(const struct rlimit64 *fresh, const struct rlimit64 *now)
+{
+	if (fresh->rlim_max > FDTABLE_LIMIT)
+		return -EPERM;
+	if (fresh->rlim_max > now->rlim_max && !cred_can(CAP_SYS_RESOURCE))
+		return -EPERM;
+	fdtable_set_limits((struct fdtable_limits){
+		.soft = (uint32_t)fresh->rlim_cur, .hard = (uint32_t)fresh->rlim_max });
+	return 0;
+}
+
+/* (1) Another limit can be set to what it is. */
 static int set_limit(uint32_t resource, const struct rlimit64 *fresh)
 {
 	struct rlimit64 now;
@@ -146,6 +160,8 @@ static int set_limit(uint32_t resource, const struct rlimit64 *fresh)
 		return err;
 	if (fresh->rlim_cur > fresh->rlim_max)
 		return -EINVAL;
+	if (resource == RLIMIT_NOFILE)
+		return set_files_limit(fresh, &now);
 	return fresh->rlim_cur == now.rlim_cur && fresh->rlim_max == now.rlim_max ? 0 : -EPERM;
 }
 

@@ -1,6 +1,7 @@
 /* sources: fs/archive.c fs/vfs.c fs/vfs_names.c fs/vfs_open.c fs/vfs_setup.c fs/path.c fs/dir.c
- * fs/inode.c fs/data.c fs/data_map.c fs/page_tree.c fs/node_file.c fs/file.c fs/fdtable.c
- * fs/lock.c fs/inotify.c fs/mutex.c
+ * fs/inode.c fs/perm.c fs/xattr.c fs/data.c fs/data_map.c fs/page_tree.c fs/node_file.c
+ * fs/file.c fs/fdtable.c
+ * fs/lock.c fs/inotify.c fs/mutex.c lib/fmt.c
  * fs/pipe.c fs/pipe_ring.c fs/eventfd.c fs/epoll.c fs/epoll_wait.c fs/poll.c
  * kernel/sync/pollq.c kernel/uio.c test/unit/shim/host.c test/unit/shim/host_ram.c
  * test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c test/unit/shim/host_fs.c */

@@ -214,3 +214,21 @@ struct file *host_fs_open(const char *path, uint32_t flags, int *error)
 	*error = vfs_open(&at, flags, 0666, &f);
 	return *error ? NULL : f;
 }
+
+/* ------------------------------------------------------------------ credentials */
+struct cred host_fs_cred = { .effective = UINT64_MAX };
+
+const struct cred *cred_current(void)
+{
+	return &host_fs_cred;
+}
+
+bool cred_has(const struct cred *c, unsigned cap)
+{
+	return c->effective >> cap & 1;
+}
+
+bool cred_is_in_group(const struct cred *c, uint32_t gid)
+{
+	return c->fsgid == gid;
+}

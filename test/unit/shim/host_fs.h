@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "kernel/cred.h"
+
 #include "base/types.h"
 #include "fs/file.h"
 
@@ -25,3 +27,6 @@ long host_fs_read(struct file *f, void *buf, size_t bytes);
 long host_fs_write(struct file *f, const void *data, size_t bytes);
 /* openat from the root; the file or NULL with *error. */
 struct file *host_fs_open(const char *path, uint32_t flags, int *error);
+
+/* Who the code under test acts as: user 0 until a test says otherwise. */
+extern struct cred host_fs_cred;
