@@ -58,6 +58,8 @@ void kernel_handle_reschedule(void); /* kernel/sched/sched.c: another CPU asks *
 /* kernel/trap.c. Last step of every return to the program: switches threads and delivers
  * signals. */
 void kernel_return_to_program(struct trapframe *tf);
+/* kernel/panic.c. On the NMI's own stack; whatever was interrupted may hold any lock. */
+noreturn_fn void kernel_handle_nmi(struct trapframe *tf);
 noreturn_fn void kernel_panic_trap(struct trapframe *tf, const char *what); /* kernel/panic.c */
 
 /* ------------------------------------------------------------------ CPU */
@@ -124,6 +126,8 @@ struct arch_thread {
  * has any, are the trapframe that arch_thread_frame gives. */
 void arch_thread_init(struct arch_thread *t, char *kstack, void (*entry)(void *), void *arg);
 struct trapframe *arch_thread_frame(char *kstack);
+/* Where a thread that does not run will continue in the kernel; false: it has no saved stack. */
+bool arch_thread_saved(const struct arch_thread *t, uint64_t *pc, uint64_t *fp);
 /* Leaves from, continues to. Saves vector state of from and loads that of to when both are program
  * threads; sets FS base and the entry stack (kstack_top). */
 void arch_switch(struct arch_thread *from, struct arch_thread *to, uint64_t to_kstack_top);

@@ -21,6 +21,7 @@
 #include "kernel/options.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/report.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/smp.h"
 #include "kernel/sched/torture.h"
@@ -96,6 +97,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	hostchan_init();
 	syscalls_init();
 	hostchan_set_report(syscalls_report);
+	report_set_call_names(syscalls_name);
 	fs_init(archive(), gosolo_image.archive_bytes);
 	boot_mark("files");
 	drivers_init();

@@ -2,8 +2,9 @@
  * channel.c: the host's side of a running machine.
  *
  * What:       one poll loop over the ports, our own standard files, signals and QEMU's end.
- *             RUNNING -> FINISHING [an exit record came] -> done [ports are empty]. Everything
- *             else that ends a run goes straight to done.
+ *             RUNNING -> FINISHING [an exit record came] -> done [ports are empty]. A run that is
+ *             over its time, or whose guest died, goes through enum stage for last words.
+ *             Everything else that ends a run goes straight to done.
  * Invariants: (1) output is read from a port only when there is room, so a slow reader slows the
  *             program and nothing is lost. (2) QEMU is dead when channel_run returns.
  * Locking:    none; the command has one thread.
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
@@ -24,14 +26,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/logring.h"
 #include "cli/pump.h"
+#include "cli/qmp.h"
 
 enum {
 	VMM_TEXT_MAX = 16 * 1024,
 	BACKGROUND_POLL_MS = 300, /* how often we look whether the terminal is ours again */
 	TWIN_MS = 5, /* timeout(1) sends a signal to its child and to the group, at once */
 	TWIN_GRACE_MS = 5000,
+	LAST_WORDS_MS = 3000, /* for each of the ways to learn why a run is stuck */
 };
+
+/* A run that is over its time, or a guest that ended without a word. */
+enum stage { STAGE_RUNNING, STAGE_QUIT, STAGE_NMI, STAGE_MEMORY };
 
 enum slot {
 	STDIN,
@@ -42,6 +50,7 @@ enum slot {
 	CONTROL,
 	EARLY,
 	VMM,
+	MONITOR,
 	SIGNALS,
 	PROCESS,
 	SLOTS
@@ -52,6 +61,10 @@ static struct {
 	struct channel_result *result;
 	struct klog *log;
 	struct control control;
+	struct qmp monitor;
+	enum stage stage;
+	enum channel_end late_end; /* how the run ends when the last stage is over */
+	uint64_t stage_end_ns;
 	struct pump in, out, err;
 	struct pollfd polls[SLOTS];
 	sigset_t held;
@@ -232,7 +245,9 @@ static int prepare_poll(void)
 	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
 	want(CONTROL, ends->control_fd, !channel.control.is_ended && !channel.control.has_exit,
 		control_wants_write(&channel.control));
-	timeout_ms = sooner(timeout_ms, channel.deadline_ns);
+	want(MONITOR, ends->monitor_fd, !channel.monitor.is_ended, false);
+	timeout_ms = sooner(timeout_ms,
+		channel.stage == STAGE_RUNNING ? channel.deadline_ns : channel.stage_end_ns);
 	return sooner(timeout_ms, channel.kill_ns);
 }
 
@@ -265,6 +280,8 @@ static void move_bytes(void)
 		read_early();
 	if (is_ready(VMM, in))
 		read_vmm();
+	if (is_ready(MONITOR, in))
+		qmp_read(&channel.monitor);
 	if (is_ready(SIGNALS, in))
 		take_signal();
 }
@@ -288,6 +305,72 @@ static void judge_output(const struct pump *pump)
 	finish(CHANNEL_OUTPUT_FAILED);
 }
 
+/* ------------------------------------------------------------------ last words */
+static void enter_stage(enum stage stage)
+{
+	uint32_t quit = SIGQUIT;
+
+	channel.stage = stage;
+	channel.stage_end_ns = now_ns() + LAST_WORDS_MS * 1000000ull;
+	if (stage == STAGE_QUIT)
+		control_send(&channel.control, GOSOLO_MSG_SIGNAL, &quit, sizeof(quit));
+	else if (stage == STAGE_NMI)
+		qmp_inject_nmi(&channel.monitor);
+	else
+		qmp_save_memory(&channel.monitor, channel.ends->log_pa, channel.ends->log_bytes,
+			channel.ends->memory_vmm_fd);
+}
+
+static bool can_ask_monitor(void)
+{
+	return channel.monitor.is_ready && !channel.monitor.is_ended;
+}
+
+static void next_stage(void)
+{
+	if (channel.stage < STAGE_QUIT && channel.control.has_hello &&
+		channel.late_end == CHANNEL_TIMEOUT)
+		enter_stage(STAGE_QUIT);
+	else if (channel.stage < STAGE_NMI && can_ask_monitor() &&
+		channel.late_end == CHANNEL_TIMEOUT)
+		enter_stage(STAGE_NMI);
+	else if (channel.stage < STAGE_MEMORY && can_ask_monitor() && channel.ends->log_pa)
+		enter_stage(STAGE_MEMORY);
+	else
+		finish(channel.late_end);
+}
+
+static void take_memory(void)
+{
+	uint8_t *data = mem_alloc(channel.ends->log_bytes);
+	ssize_t n = pread(channel.ends->memory_fd, data, channel.ends->log_bytes, 0);
+
+	if (n > 0)
+		logring_take(channel.log, data, (size_t)n);
+	free(data);
+}
+
+/* The guest has ended by itself, a stage is over, or its time is. */
+static void judge_late(bool is_drained)
+{
+	if (channel.stage == STAGE_RUNNING && channel.monitor.guest_has_ended &&
+		!channel.control.has_exit) {
+		channel.late_end = CHANNEL_GUEST_ENDED;
+		next_stage();
+		return;
+	}
+	if (channel.stage == STAGE_RUNNING)
+		return;
+	if (channel.control.has_exit && is_drained)
+		finish(channel.late_end);
+	if (channel.stage == STAGE_MEMORY && channel.monitor.has_answered) {
+		take_memory();
+		finish(channel.late_end);
+	}
+	if (now_ns() >= channel.stage_end_ns)
+		next_stage();
+}
+
 static void judge(void)
 {
 	bool is_drained = pump_is_drained(&channel.out) && pump_is_drained(&channel.err);
@@ -298,14 +381,18 @@ static void judge(void)
 		channel.result->error = channel.control.error;
 		finish(CHANNEL_PROTOCOL);
 	}
+	judge_late(is_drained);
 	if (channel.control.has_exit && is_drained)
 		finish(CHANNEL_EXIT);
 	/* QEMU's end counts once everything that it had sent is read. */
 	if (is_ready(PROCESS, POLLIN) && !channel.control.has_exit && channel.control.is_ended &&
 		is_drained)
 		finish(CHANNEL_VMM_ENDED);
-	if (channel.deadline_ns && now_ns() >= channel.deadline_ns)
-		finish(CHANNEL_TIMEOUT);
+	if (channel.stage == STAGE_RUNNING && channel.deadline_ns &&
+		now_ns() >= channel.deadline_ns) {
+		channel.late_end = CHANNEL_TIMEOUT;
+		next_stage();
+	}
 	if (channel.kill_ns && now_ns() >= channel.kill_ns)
 		finish(CHANNEL_KILLED);
 }
@@ -333,6 +420,7 @@ static void start(const struct channel_ends *ends, struct klog *log, uint64_t ti
 	channel.log = log;
 	channel.deadline_ns = timeout_ns ? now_ns() + timeout_ns : 0;
 	control_init(&channel.control, ends->control_fd, log);
+	qmp_init(&channel.monitor, ends->monitor_fd);
 	pump_init(&channel.in, STDIN_FILENO, ends->stdio_fd);
 	pump_init(&channel.out, ends->stdio_fd, STDOUT_FILENO);
 	pump_init(&channel.err, ends->stderr_fd, STDERR_FILENO);
@@ -365,6 +453,7 @@ void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t tim
 	}
 	end_machine();
 	result->has_hello = channel.control.has_hello;
+	result->has_exit = channel.control.has_exit;
 	result->exit = channel.control.exit;
 	result->stats = channel.control.stats;
 }

@@ -21,7 +21,7 @@
 #include "cli/mem.h"
 #include "include/gosolo_abi.h"
 
-enum { TAIL_BYTES = 32 * 1024, LINE_BYTES = 4400 };
+enum { TAIL_BYTES = 128 * 1024, LINE_BYTES = 4400 };
 
 int klog_open(struct klog *log, const char *path)
 {
@@ -85,6 +85,11 @@ void klog_add_early(struct klog *log, const char *text, size_t bytes)
 	keep(log, text, bytes);
 	emit(log, text, bytes);
 	log->is_mid_line = text[bytes - 1] != '\n';
+}
+
+bool klog_has(const struct klog *log, const char *text, size_t bytes)
+{
+	return log->tail_len && memmem(log->tail, log->tail_len, text, bytes);
 }
 
 void klog_note(struct klog *log, const char *fmt, ...)

@@ -20,5 +20,6 @@ struct klog {
 int klog_open(struct klog *log, const char *path) must_check; /* NULL: no file; reports 125 */
 void klog_add_line(struct klog *log, uint32_t level, const char *text, size_t bytes);
 void klog_add_early(struct klog *log, const char *text, size_t bytes);
+bool klog_has(const struct klog *log, const char *text, size_t bytes); /* in the tail */
 void klog_note(struct klog *log, const char *fmt, ...) printf_like(2, 3); /* the command's own */
 void klog_print_tail(const struct klog *log); /* to standard error, with a heading */

@@ -31,8 +31,9 @@
 enum {
 	MEM_MIB_DEFAULT = 256,
 	MEM_MIB_BESIDE = 192,
+	LOG_BYTES_MAX = 1 << 20,
 	MEM_MIB_SPARE = 4, /* what even the smallest program needs beside its image */
-	SOCKETS = 4,
+	SOCKETS = 6, /* the four ports, QEMU's own output, its monitor */
 };
 
 static int check_port(const struct port_forward *port)
@@ -177,13 +178,22 @@ static int check_memory(const struct machine_request *request, uint32_t mem_mib)
 		mem_mib, (unsigned long long)needed_mib);
 }
 
-/* Five connections: ours[i] to theirs[i]; the image comes last. */
+/* Where the guest's log lies in its memory; an image that says something odd has none. */
+static void find_log(const struct gosolo_image *image, struct channel_ends *ends)
+{
+	bool is_sound = image->log_bytes <= LOG_BYTES_MAX && image->log_pa <= image->image_end;
+
+	ends->log_pa = is_sound ? image->log_pa : 0;
+	ends->log_bytes = is_sound ? image->log_bytes : 0;
+}
+
+/* Connections: ours[i] to theirs[i]. */
 static int start_machine(const struct machine_request *request, char *const *argv,
 	struct channel_ends *ends)
 {
-	int ours[SOCKETS + 1], theirs[SOCKETS + 1];
+	int ours[SOCKETS], theirs[SOCKETS], memory_fd = machine_create_file();
 
-	for (int i = 0; i <= SOCKETS; i++) {
+	for (int i = 0; i < SOCKETS; i++) {
 		int pair[2];
 
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
@@ -192,17 +202,25 @@ static int start_machine(const struct machine_request *request, char *const *arg
 		ours[i] = pair[0];
 		theirs[i] = pair[1];
 	}
+	if (memory_fd < 0)
+		return GOSOLO_CODE_FAILED;
 	*ends = (struct channel_ends){
 		.stdio_fd = ours[0],
 		.stderr_fd = ours[1],
 		.control_fd = ours[2],
 		.early_fd = ours[3],
 		.vmm_fd = ours[4],
+		.monitor_fd = ours[5],
+		.memory_fd = memory_fd,
+		.memory_vmm_fd = QEMU_FD_MEMORY,
 	};
-	int fds[] = { theirs[0], theirs[1], theirs[2], theirs[3], request->image_fd };
+	find_log(request->image, ends);
+	/* In the order of enum qemu_fd. */
+	int fds[] = { theirs[0], theirs[1], theirs[2], theirs[3], request->image_fd, theirs[5],
+		memory_fd };
 
-	ends->pid = qemu_spawn(argv, fds, SOCKETS + 1, theirs[4]);
-	for (int i = 0; i <= SOCKETS; i++)
+	ends->pid = qemu_spawn(argv, fds, (int)(sizeof(fds) / sizeof(fds[0])), theirs[4]);
+	for (int i = 0; i < SOCKETS; i++)
 		close(theirs[i]);
 	return ends->pid > 0 ? 0 : GOSOLO_CODE_FAILED;
 }
@@ -249,6 +267,9 @@ static int end_by_exit(const struct machine_request *request, const struct klog 
 		snprintf(what, sizeof(what), "the image cannot run on this machine%s%s", colon,
 			end->text);
 		break;
+	case GOSOLO_EXIT_REPORTED:
+		snprintf(what, sizeof(what), "the machine was stopped by an NMI");
+		break;
 	default:
 		snprintf(what, sizeof(what), "ended in a way this command does not know (%u)",
 			end->kind);
@@ -277,7 +298,9 @@ static int end_without_record(const struct machine_request *request, const struc
 		return report_fail(GOSOLO_CODE_FAILED, "%s: the machine did not start: %.*s",
 			request->name, (int)result->vmm_text.len - 1,
 			(const char *)result->vmm_text.data);
-	if (WIFSIGNALED(status))
+	if (result->end == CHANNEL_GUEST_ENDED)
+		snprintf(what, sizeof(what), "the machine ended%s without saying how", hello);
+	else if (WIFSIGNALED(status))
 		snprintf(what, sizeof(what), "the machine ended%s (QEMU died by signal %d: %s)",
 			hello, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status))
@@ -292,13 +315,22 @@ static int end_by_timeout(const struct machine_request *request, const struct kl
 	const struct channel_result *result)
 {
 	double seconds = (double)request->options->timeout_ns / 1e9;
+	bool has_report = result->has_exit && result->exit.kind == GOSOLO_EXIT_REPORTED;
 	char what[256];
 
-	if (result->has_hello)
+	/* SIGQUIT was enough: the program has shown its goroutines, or ended as it likes. */
+	if (result->has_exit && !has_report)
 		return report_fail(GOSOLO_CODE_FAILED,
-			"%s: not finished after %g s (--timeout): stopped", request->name, seconds);
-	snprintf(what, sizeof(what),
-		"the kernel has not said hello after %g s (--timeout): stopped", seconds);
+			"%s: not finished after %g s (--timeout): stopped by SIGQUIT",
+			request->name, seconds);
+	if (!result->has_hello)
+		snprintf(what, sizeof(what),
+			"the kernel has not said hello after %g s (--timeout): stopped", seconds);
+	else
+		snprintf(what, sizeof(what),
+			"not finished after %g s (--timeout), and SIGQUIT does not end it: "
+			"stopped%s",
+			seconds, has_report ? "; every thread is in the log" : "");
 	return fail_with_log(request->name, what, log, result);
 }
 
@@ -323,6 +355,7 @@ static int conclude(const struct machine_request *request, const struct klog *lo
 	case CHANNEL_EXIT:
 		return end_by_exit(request, log, result);
 	case CHANNEL_VMM_ENDED:
+	case CHANNEL_GUEST_ENDED:
 		return end_without_record(request, log, result);
 	case CHANNEL_TIMEOUT:
 		return end_by_timeout(request, log, result);

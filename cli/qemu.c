@@ -87,6 +87,9 @@ static void add_devices(struct strvec *argv, const struct options *options)
 	strvec_addf(argv, "socket,id=early,fd=%d", QEMU_FD_EARLY);
 	strvec_add(argv, "-device");
 	strvec_addf(argv, "isa-debugcon,iobase=0x%x,chardev=early", GOSOLO_DEBUG_PORT);
+	strvec_add(argv, "-chardev");
+	strvec_addf(argv, "socket,id=monitor,fd=%d", QEMU_FD_MONITOR);
+	add(argv, "-mon", "chardev=monitor,mode=control");
 	add_network(argv, options);
 	strvec_add(argv, "-device");
 	strvec_addf(argv, "virtio-rng-device,bus=virtio-mmio-bus.%d", QEMU_SLOT_RNG);
@@ -108,7 +111,8 @@ void qemu_compose(const struct qemu_request *request, struct strvec *argv)
 	strvec_addf(argv, "%uM", request->mem_mib);
 	strvec_add(argv, "-nodefaults");
 	strvec_add(argv, "-no-user-config");
-	strvec_add(argv, "-no-reboot");
+	/* A guest that ends by itself is held as it is, so that its log can be read. */
+	add(argv, "-action", "reboot=shutdown,shutdown=pause");
 	add(argv, "-display", "none");
 	add(argv, "-bios", "qboot.rom");
 	add_devices(argv, options);

@@ -14,6 +14,8 @@ enum qemu_fd {
 	QEMU_FD_CONTROL = 5,
 	QEMU_FD_EARLY = 6,
 	QEMU_FD_IMAGE = 7,
+	QEMU_FD_MONITOR = 8,
+	QEMU_FD_MEMORY = 9, /* an empty file, for a piece of the guest's memory */
 	QEMU_FD_END
 };
 

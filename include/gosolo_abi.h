@@ -13,14 +13,14 @@
 
 #include <stdint.h>
 
-#define GOSOLO_ABI_VERSION 1u
+#define GOSOLO_ABI_VERSION 2u
 
 typedef uint64_t gosolo_gva_t; /* guest virtual address */
 
 /* ------------------------------------------------------------------ image information
  *
- * One object of this type, symbol `gosolo_image`, lies in the kernel's initialised data. It is
- * all zero save magic and versions in kernel.elf; the packer fills in the rest.
+ * One object of this type, symbol `gosolo_image`, lies in the kernel's initialised data. In
+ * kernel.elf magic, versions and the log's place are set; the packer fills in the rest.
  */
 #define GOSOLO_IMAGE_MAGIC "GOSOLO-IMAGE-01" /* 15 characters and NUL */
 #define GOSOLO_SEGMENTS_MAX 8u
@@ -51,6 +51,8 @@ struct gosolo_image {
 	gosolo_gva_t text_va; /* Go's runtime.text */
 	uint64_t text_bytes;
 	gosolo_gva_t image_end; /* first address past the last file-backed page */
+	uint64_t log_pa; /* struct gosolo_log_ring in the running machine's memory */
+	uint64_t log_bytes; /* of it, the ring included */
 	uint32_t default_mem_mib; /* -m given to build; 0: none */
 	uint32_t default_cpus; /* -c given to build; 0: none */
 	char go_version[32]; /* "go1.26.8"; "unknown" when the binary does not say */
@@ -91,6 +93,27 @@ struct gosolo_archive_node {
 	uint32_t gid;
 };
 
+/* ------------------------------------------------------------------ the log in memory
+ *
+ * The kernel's messages lie in a ring that the host can read from the memory of a machine that says
+ * nothing any more. Records lie back to back from first to end, which count bytes ever written; a
+ * record's place is its count modulo ring_bytes. The header is followed by the ring.
+ */
+#define GOSOLO_LOG_MAGIC "GOSOLO-LOG-0001" /* 15 characters and NUL; set by the first message */
+
+struct gosolo_log_ring {
+	char magic[16];
+	uint64_t first, end;
+	uint32_t ring_bytes; /* a power of two */
+	uint32_t reserved;
+};
+
+struct gosolo_log_record {
+	uint16_t bytes; /* of text behind it, without newline */
+	uint8_t level; /* enum gosolo_log_level */
+	uint8_t reserved;
+};
+
 /* ------------------------------------------------------------------ kernel command line
  *
  * Words separated by spaces. In every word %XX (two hexadecimal digits) stands for that byte; the
@@ -109,7 +132,7 @@ struct gosolo_archive_node {
  *   log=LEVEL                error, warn, info (default), debug
  *   strace  strace=NAMES     trace system calls into the log (NAMES: comma-separated filter)
  *   stats                    send statistics before the exit record
- *   selftest=fault|hang      fail on purpose, for tests of the reports
+ *   selftest=fault|hang|reset     fail on purpose, for tests of the reports
  *   torture=SEED            debug kernels: a scheduler driven mad by this seed
  *   tsc_khz=N                rate of the time stamp counter, when the host knows it
  *   virtio_mmio.device=SIZE@ADDR:IRQ   a virtio-mmio transport (same syntax as Linux); may repeat
@@ -164,6 +187,7 @@ enum gosolo_exit_kind {
 	GOSOLO_EXIT_NO_MEMORY = 2, /* the machine ran out of memory; text says where */
 	GOSOLO_EXIT_KERNEL_FAULT = 3, /* the kernel failed; the report is in the log */
 	GOSOLO_EXIT_BAD_IMAGE = 4, /* the image cannot run on this machine; text says why */
+	GOSOLO_EXIT_REPORTED = 5, /* an NMI asked for a report, which is in the log */
 };
 
 struct gosolo_exit {
@@ -190,6 +214,8 @@ enum gosolo_exit_code {
 };
 
 _Static_assert(sizeof(struct gosolo_segment) == 32, "image layout");
+_Static_assert(sizeof(struct gosolo_log_ring) == 40, "log layout");
+_Static_assert(sizeof(struct gosolo_log_record) == 4, "log layout");
 _Static_assert(sizeof(struct gosolo_archive) == 48, "archive layout");
 _Static_assert(sizeof(struct gosolo_archive_node) == 48, "archive layout");
 _Static_assert(sizeof(struct gosolo_msg) == 8, "control protocol");

@@ -25,15 +25,9 @@
 #include "lib/string.h"
 #include "platform/platform.h"
 
-#define RING_BYTES ((uint64_t)LOG_TEXT_BYTES) /* a power of two */
+#define RING_BYTES ((uint64_t)LOG_TEXT_BYTES)
 #define LINE_MAX 480u
 #define TRIES_MAX (1u << 20)
-
-struct record {
-	uint16_t bytes; /* of text behind it */
-	uint8_t level;
-	uint8_t reserved;
-};
 
 typedef void sink_fn(enum gosolo_log_level level, const char *line, uint32_t bytes);
 
@@ -41,40 +35,51 @@ static struct {
 	struct spinlock lock;
 	_Atomic int level; /* [a] lines above it vanish */
 	sink_fn *sink; /* [lock] */
-	uint64_t first, unseen, end; /* [lock] bytes ever: oldest record, first unseen, next */
-	char ring[RING_BYTES]; /* [lock] */
+	uint64_t unseen; /* [lock] bytes ever: first record that no sink has seen */
 } logger = { .lock = SPINLOCK_INIT(LOCK_LOG), .level = GOSOLO_LOG_INFO };
+
+struct log_memory log_memory; /* logger's lock; the host may look at any time */
 
 static void ring_write(uint64_t at, const void *data, uint32_t bytes)
 {
 	uint64_t start = at & (RING_BYTES - 1), first = MIN(bytes, RING_BYTES - start);
 
-	memcpy(logger.ring + start, data, first);
-	memcpy(logger.ring, (const char *)data + first, bytes - first);
+	memcpy(log_memory.ring + start, data, first);
+	memcpy(log_memory.ring, (const char *)data + first, bytes - first);
 }
 
 static void ring_read(uint64_t at, void *out, uint32_t bytes)
 {
 	uint64_t start = at & (RING_BYTES - 1), first = MIN(bytes, RING_BYTES - start);
 
-	memcpy(out, logger.ring + start, first);
-	memcpy((char *)out + first, logger.ring, bytes - first);
+	memcpy(out, log_memory.ring + start, first);
+	memcpy((char *)out + first, log_memory.ring, bytes - first);
+}
+
+static void prepare_memory_locked(void)
+{
+	lock_assert_held(&logger.lock);
+	log_memory.head.ring_bytes = RING_BYTES;
+	memcpy(log_memory.head.magic, GOSOLO_LOG_MAGIC, sizeof(log_memory.head.magic));
 }
 
 static void store_locked(enum gosolo_log_level level, const char *line, uint32_t bytes)
 {
-	struct record r = { .bytes = (uint16_t)bytes, .level = (uint8_t)level }, old;
+	struct gosolo_log_record r = { .bytes = (uint16_t)bytes, .level = (uint8_t)level }, old;
 
 	lock_assert_held(&logger.lock);
-	while (logger.end + sizeof(r) + bytes - logger.first > RING_BYTES) {
-		ring_read(logger.first, &old, sizeof(old));
-		logger.first += sizeof(old) + old.bytes;
+	if (!log_memory.head.ring_bytes)
+		prepare_memory_locked();
+	while (log_memory.head.end + sizeof(r) + bytes - log_memory.head.first > RING_BYTES) {
+		ring_read(log_memory.head.first, &old, sizeof(old));
+		log_memory.head.first += sizeof(old) + old.bytes;
 	}
-	if (logger.unseen < logger.first)
-		logger.unseen = logger.first; /* (2) */
-	ring_write(logger.end, &r, sizeof(r));
-	ring_write(logger.end + sizeof(r), line, bytes);
-	logger.end += sizeof(r) + bytes;
+	if (logger.unseen < log_memory.head.first)
+		logger.unseen = log_memory.head.first; /* (2) */
+	ring_write(log_memory.head.end, &r, sizeof(r));
+	ring_write(log_memory.head.end + sizeof(r), line, bytes);
+	__asm__ volatile("" ::: "memory"); /* the host sees whole records only */
+	log_memory.head.end += sizeof(r) + bytes;
 }
 
 static void show_debug(enum gosolo_log_level level unused_arg, const char *line, uint32_t bytes)
@@ -86,10 +91,10 @@ static void show_debug(enum gosolo_log_level level unused_arg, const char *line,
 static void show_locked(sink_fn *sink)
 {
 	char line[LINE_MAX];
-	struct record r;
+	struct gosolo_log_record r;
 
 	lock_assert_held(&logger.lock);
-	while (logger.unseen < logger.end) {
+	while (logger.unseen < log_memory.head.end) {
 		ring_read(logger.unseen, &r, sizeof(r));
 		ring_read(logger.unseen + sizeof(r), line, MIN(r.bytes, LINE_MAX));
 		logger.unseen += sizeof(r) + r.bytes;
@@ -149,21 +154,21 @@ void klog(enum gosolo_log_level level, const char *format, ...)
 }
 
 /* A record has a header longer than the newline that it becomes: all of the ring fits its size. */
-STATIC_ASSERT(sizeof(struct record) > 1, "log_copy");
+STATIC_ASSERT(sizeof(struct gosolo_log_record) > 1, "log_copy");
 
 uint32_t log_copy(char *out, uint32_t room)
 {
 	uint32_t bytes = 0;
-	struct record r;
+	struct gosolo_log_record r;
 	uint64_t at;
 
 	spin_lock(&logger.lock);
-	at = logger.first;
-	while (at < logger.end && logger.end - at > room) {
+	at = log_memory.head.first;
+	while (at < log_memory.head.end && log_memory.head.end - at > room) {
 		ring_read(at, &r, sizeof(r));
 		at += sizeof(r) + r.bytes;
 	}
-	while (at < logger.end) {
+	while (at < log_memory.head.end) {
 		ring_read(at, &r, sizeof(r));
 		ring_read(at + sizeof(r), out + bytes, r.bytes);
 		bytes += r.bytes;

@@ -23,5 +23,12 @@ void log_set_level(enum gosolo_log_level level);
 void log_set_sink(void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes));
 /* The lines that the ring still has, each with a newline; the oldest are left out when they do not
  * fit. Bytes written. LOG_TEXT_BYTES has room for all. No lock held; out is the kernel's. */
-#define LOG_TEXT_BYTES (32u << 10)
+#define LOG_TEXT_BYTES (32u << 10) /* a power of two */
 uint32_t log_copy(char *out, uint32_t room);
+
+/* The ring, for the host to find in our memory: log.c only. */
+struct log_memory {
+	struct gosolo_log_ring head;
+	char ring[LOG_TEXT_BYTES];
+};
+extern struct log_memory log_memory;

@@ -1,7 +1,8 @@
 /*
  * selftest.c: failures on purpose, so that tests can see the reports.
  *
- * What:       a machine that hangs, a kernel that faults in an interrupt, a CPU that never starts.
+ * What:       a machine that hangs, a kernel that faults in an interrupt, a reset without last
+ *             words, a CPU that never starts.
  * Invariants: none.
  * Locking:    none.
  * Failure:    that is its work.
@@ -10,18 +11,32 @@
 #include "kernel/selftest.h"
 
 #include "arch/arch.h"
+#include "kernel/log.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
 #include "lib/string.h"
+#include "platform/platform.h"
 
 enum { FAULT_DELAY_NS = 100000000, NO_APIC_ID = 250 };
 
-static struct timer fault_timer;
+static struct timer timer;
 
 static void fault_now(struct timer *t unused_arg)
 {
 	/* One below the direct map: never mapped. */
 	*(volatile char *)(ARCH_DIRECT_MAP - 1) = 0;
+}
+
+static void drop_line(enum gosolo_log_level level unused_arg, const char *line unused_arg,
+	uint32_t bytes unused_arg)
+{
+}
+
+static void reset_now(struct timer *t unused_arg)
+{
+	log_set_sink(drop_line);
+	log_error("selftest: words that nobody was told");
+	platform_reset();
 }
 
 void selftest_early(const char *name)
@@ -33,10 +48,12 @@ void selftest_early(const char *name)
 
 void selftest_late(const char *name)
 {
-	if (!name || strcmp(name, "fault"))
+	bool is_fault = name && !strcmp(name, "fault"), is_reset = name && !strcmp(name, "reset");
+
+	if (!is_fault && !is_reset)
 		return;
-	timer_init(&fault_timer, fault_now);
-	timer_arm(&fault_timer, clock_now_ns() + FAULT_DELAY_NS);
+	timer_init(&timer, is_fault ? fault_now : reset_now);
+	timer_arm(&timer, clock_now_ns() + FAULT_DELAY_NS);
 }
 
 uint32_t selftest_add_cpu(const char *name, uint32_t *apic_ids, uint32_t count, uint32_t max)

@@ -43,7 +43,7 @@ struct tss {
 STATIC_ASSERT(sizeof(struct tss) == 104, "SDM 8.7");
 
 /* The two small slots hold one hardware frame and are left at once; the others run C code. */
-enum { IST_SMALL_BYTES = 256, IST_LARGE_BYTES = 4096 };
+enum { IST_SMALL_BYTES = 256, IST_LARGE_BYTES = 8192 };
 
 struct cpu_tables {
 	uint64_t gdt[5];

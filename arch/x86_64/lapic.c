@@ -32,6 +32,7 @@ enum {
 	REG_TIMER_DIVIDE = 0x3e0,
 	SPURIOUS_ENABLE = 1 << 8,
 	LVT_MASKED = 1 << 16,
+	LVT_NMI = 4 << 8,
 	LVT_TSC_DEADLINE = 2 << 17,
 	DIVIDE_BY_1 = 0xb,
 	ICR_PENDING = 1 << 12,
@@ -97,7 +98,7 @@ int lapic_init(void)
 	reg_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	reg_write(REG_TPR, 0);
 	reg_write(REG_LVT_LINT0, LVT_MASKED);
-	reg_write(REG_LVT_LINT1, LVT_MASKED);
+	reg_write(REG_LVT_LINT1, LVT_NMI); /* how a VMM sends one: as a PC's button would */
 	reg_write(REG_LVT_ERROR, LVT_MASKED);
 	reg_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
 	reg_write(REG_LVT_TIMER, VECTOR_TIMER);

@@ -40,6 +40,17 @@ void arch_thread_init(struct arch_thread *t, char *kstack, void (*entry)(void *)
 	t->fpu_cpu = UINT32_MAX;
 }
 
+bool arch_thread_saved(const struct arch_thread *t, uint64_t *pc, uint64_t *fp)
+{
+	const struct switch_frame *f = (const struct switch_frame *)t->ksp;
+
+	if (!f)
+		return false;
+	*pc = f->rip;
+	*fp = f->rbp;
+	return true;
+}
+
 static uint64_t read_fs_base(void)
 {
 	uint64_t v;

@@ -173,7 +173,10 @@ void console_await_log_room(void)
 		if (!is_tight || console_is_hopeless(start_ns))
 			return;
 		console_poll_device();
-		sched_relax();
+		if (console_is_alone())
+			arch_pause();
+		else
+			sched_relax();
 	}
 }
 

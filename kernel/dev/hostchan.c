@@ -161,6 +161,14 @@ void hostchan_drain(void)
 		ops->drain();
 }
 
+void hostchan_go_alone(void)
+{
+	const struct hostchan_ops *ops = get_ops();
+
+	if (ops)
+		ops->panic_write(HOSTCHAN_STDERR, "", 0);
+}
+
 void hostchan_await_log_room(void)
 {
 	const struct hostchan_ops *ops = get_ops();
@@ -284,6 +292,7 @@ static void finish_without_channel(const struct gosolo_exit *e)
 		[GOSOLO_EXIT_NO_MEMORY] = "out of memory",
 		[GOSOLO_EXIT_KERNEL_FAULT] = "kernel fault",
 		[GOSOLO_EXIT_BAD_IMAGE] = "image cannot run",
+		[GOSOLO_EXIT_REPORTED] = "stopped by an NMI",
 	};
 	char line[320];
 	int n = fmt_snprintf(line, sizeof(line), "gosolo: %s %u %s\n",
@@ -305,7 +314,7 @@ void hostchan_finish(enum gosolo_exit_kind kind, uint32_t value, const char *tex
 	/* After a fault locks may be held for ever: from its first panic_write on the driver takes
 	 * none. */
 	if (kind != GOSOLO_EXIT_CODE && kind != GOSOLO_EXIT_SIGNAL)
-		ops->panic_write(HOSTCHAN_STDERR, "", 0);
+		hostchan_go_alone();
 	else if (options.stats)
 		report_all();
 	ops->drain(); /* (2) */

@@ -39,6 +39,8 @@ struct pollq *hostchan_pollq(enum hostchan_stream s);
 bool hostchan_is_connected(void);
 int hostchan_send(uint16_t type, const void *payload, uint32_t bytes);
 void hostchan_drain(void);
+/* The machine dies: from now on the driver takes no lock and wakes nobody. */
+void hostchan_go_alone(void);
 void hostchan_await_log_room(void); /* for those who log much and must not lose a line */
 void hostchan_window_size(uint16_t *rows, uint16_t *columns); /* 0, 0: unknown */
 /* Driver: a control message arrived (interrupt context): SIGNAL, TIME, WINSIZE are acted on

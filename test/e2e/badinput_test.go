@@ -321,7 +321,29 @@ func TestGuestThatNeverSaysHello(t *testing.T) {
 // TestKernelThatHangs is the same with a CPU that spins in the kernel.
 func TestKernelThatHangs(t *testing.T) {
 	c := firstConfig(t)
-	refused(t, []string{"run", "--timeout", "2s", "--kernel-arg", "selftest=hang", program(c.release, "hello")}, 125, "timeout")
+	args := []string{"run", "--timeout", "2s", "--kernel-arg", "selftest=hang", program(c.release, "hello")}
+	r := startCommand(t, nil, time.Minute, args...).wait()
+	if r.code != 125 || len(r.stdout) != 0 || r.trouble != "" {
+		t.Error(r.report())
+	}
+	for _, part := range []string{"has not said hello after 2 s (--timeout)", "asked for by an NMI", " selftest_early+0x"} {
+		if !strings.Contains(string(r.stderr), part) {
+			t.Errorf("no %q: %s", part, r.report())
+		}
+	}
+}
+
+// TestLostMachine: what the kernel had logged, and could not tell, is read from the machine's memory.
+func TestLostMachine(t *testing.T) {
+	c := firstConfig(t)
+	j := core("wait")
+	j.flags = []string{"--kernel-arg", "selftest=reset"}
+	r := startMachine(t, c, j).wait()
+	if r.code != 125 || r.trouble != "" || !strings.Contains(string(r.stderr), "without saying how") ||
+		!strings.Contains(string(r.stderr), "words that nobody was told") ||
+		strings.Count(string(r.stderr), "net: address") != 1 {
+		t.Error(r.report())
+	}
 }
 
 // TestKernelFault: the report names the program and its Go, the registers, and both stacks.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -59,7 +60,8 @@ func TestSecondInterruptKills(t *testing.T) {
 	}
 }
 
-// TestTimeout: a program that runs past --timeout is ended with one line and a code of its own.
+// TestTimeout: a program that runs past --timeout is asked for its goroutines and ended, with one line and
+// a code of the command's own.
 func TestTimeout(t *testing.T) {
 	j := core("wait")
 	j.flags = []string{"--timeout", "3s"}
@@ -67,9 +69,30 @@ func TestTimeout(t *testing.T) {
 	if r.code != 125 || r.took > 30*time.Second || r.trouble != "" {
 		t.Error(r.report())
 	}
-	if err := oneLine(r, "timeout", "3"); err != nil {
-		t.Error(err)
+	said := string(r.stderr)
+	if !strings.Contains(said, "SIGQUIT: quit") || !strings.Contains(said, "main.waitMain(") ||
+		!strings.Contains(said, "gosolo: core: not finished after 3 s (--timeout): stopped by SIGQUIT\n") {
+		t.Error(r.report())
 	}
+}
+
+// TestTimeoutOfTheDeaf: when SIGQUIT does not end the program, the kernel tells where each thread is, in the
+// kernel and in Go.
+func TestTimeoutOfTheDeaf(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		j := core("deaf")
+		j.flags = []string{"--timeout", "3s"}
+		r := startMachine(t, c, j).wait()
+		if r.code != 125 || r.took > time.Minute || r.trouble != "" {
+			t.Error(r.report())
+		}
+		for _, part := range []string{"every thread is in the log", "asked for by an NMI", "build ", "in call 202 futex(",
+			"waits, in call ", " sched_park+0x", " linux_handle_syscall+0x", "Go stack:", " runtime.futex+0x", " main.spin+", "runs on cpu "} {
+			if !strings.Contains(string(r.stderr), part) {
+				t.Errorf("no %q: %s", part, r.report())
+			}
+		}
+	})
 }
 
 // TestOutOfMemory: a readable report and a non-zero code, never silence.

@@ -73,6 +73,22 @@ func waitMain([]string) {
 	time.Sleep(time.Hour)
 }
 
+// spin is told apart in a report by its name.
+//
+//go:noinline
+func spin() {
+	for {
+	}
+}
+
+// deafMain takes SIGQUIT and goes on, with one goroutine that never rests.
+func deafMain([]string) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT)
+	fmt.Println("ready")
+	go spin()
+	time.Sleep(time.Hour)
+}
+
 // stubbornMain hears SIGINT and goes on.
 func stubbornMain([]string) {
 	c := make(chan os.Signal, 5)

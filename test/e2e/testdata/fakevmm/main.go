@@ -145,7 +145,7 @@ func main() {
 	case "early-exit":
 		exit(exitCode, 0, "")
 	}
-	hello(1)
+	hello(2)
 	if kind, payload := receive(); kind != msgTime ||
 		time.Since(time.Unix(0, int64(binary.LittleEndian.Uint64(payload)))).Abs() > time.Minute {
 		os.Exit(8)
