@@ -25,7 +25,7 @@ CACHE ?= $(if $(filter 1,$(words $(cache_home))),$(cache_home)/gosolo,.cache)
 pin = $(CACHE)/$(1)_$(shell awk '$$1 == "$(1)" { print $$2 }' tools/pins.txt)
 LWIP := $(K)/lwip
 BEARSSL := $(call pin,bearssl)
-LWIP_SRCS := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in \
+LWIP_SRCS := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in \
 	tcp_out timeouts udp) $(addprefix core/ipv4/,dhcp etharp icmp igmp ip4 ip4_addr ip4_frag) \
 	$(addprefix core/ipv6/,ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) netif/ethernet
 BEARSSL_SRCS := symcipher/chacha20_ct hash/sha2small $(addprefix codec/,dec32be enc32be \

@@ -1,5 +1,5 @@
 /*
- * device.c: network devices as lwIP interfaces: frames in, frames out, ARP's seconds, routes.
+ * device.c: network devices as lwIP interfaces: frames in, frames out, ARP's seconds.
  *
  * What:       a received frame stays in the driver's buffer, described by a pbuf that lives in the
  *             frame's own receiver_private; small ones are copied, so that a few bytes never hold
@@ -10,12 +10,15 @@
  *             (3) each device is kicked once per batch.
  * Locking:    LOCK_NET; drivers' locks below it. From interrupts: yes.
  * Failure:    no memory, ring full: the packet is dropped and counted.
- * Source:     lwIP 2.1.3 netif.h, pbuf.h; RFC 826; RFC 1122 3.3.1 for the choice of a route.
+ * Source:     lwIP 2.1.3 netif.h, pbuf.h; RFC 826.
  */
 #include <lwip/etharp.h>
 #include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip.h>
 #include <lwip/prot/ip4.h>
+#include <lwip/ethip6.h>
+#include <lwip/nd6.h>
+#include <lwip/prot/ip6.h>
 #include <lwip/prot/tcp.h>
 #include <netif/ethernet.h>
 
@@ -27,6 +30,7 @@
 #include "kernel/options.h"
 #include "kernel/stats.h"
 #include "lib/string.h"
+#include "net/address.h"
 #include "net/net_priv.h"
 
 #define COPY_BELOW_BYTES 512u
@@ -125,27 +129,38 @@ static const struct netdev_receiver receiver = { receive, batch_end, link_change
 
 /* ------------------------------------------------------------------ out */
 /* The sum of the pseudo header, folded, not inverted: the device adds the rest. */
-static uint16_t pseudo_sum(const struct ip_hdr *ip, uint16_t l4_bytes)
+static uint16_t pseudo_sum(const void *addresses, uint32_t address_words, uint16_t l4_bytes)
 {
-	uint32_t sum = (ip->src.addr & 0xffff) + (ip->src.addr >> 16) + (ip->dest.addr & 0xffff) +
-		(ip->dest.addr >> 16) + lwip_htons(IP_PROTO_TCP) + lwip_htons(l4_bytes);
+	uint32_t sum = lwip_htons(IP_PROTO_TCP) + lwip_htons(l4_bytes), i;
+	uint16_t words[16];
 
+	memcpy(words, addresses, address_words * sizeof(words[0]));
+	for (i = 0; i < address_words; i++)
+		sum += words[i];
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)(sum + (sum >> 16));
 }
 
-/* TCP leaves its checksum out where the device computes it (set_up below). */
+/* TCP leaves its checksum out where the device computes it (set_up below). IPv6's TCP never has
+ * extension headers here: nothing of ours sends them. */
 static void request_checksum(struct netdev_tx *tx, struct pbuf *p)
 {
 	struct ip_hdr *ip = (struct ip_hdr *)(void *)((char *)p->payload + SIZEOF_ETH_HDR);
+	struct ip6_hdr *ip6 = (struct ip6_hdr *)(void *)ip;
 	struct eth_hdr *eth = p->payload;
 	uint16_t ip_bytes, sum;
 
-	if (eth->type != PP_HTONS(ETHTYPE_IP) || p->len < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN ||
-		IPH_PROTO(ip) != IP_PROTO_TCP)
+	if (eth->type == PP_HTONS(ETHTYPE_IP) && p->len >= SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN &&
+		IPH_PROTO(ip) == IP_PROTO_TCP) {
+		ip_bytes = IPH_HL_BYTES(ip);
+		sum = pseudo_sum(&ip->src, 4, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - ip_bytes));
+	} else if (eth->type == PP_HTONS(ETHTYPE_IPV6) &&
+		p->len >= SIZEOF_ETH_HDR + IP6_HLEN + TCP_HLEN && IP6H_NEXTH(ip6) == IP_PROTO_TCP) {
+		ip_bytes = IP6_HLEN;
+		sum = pseudo_sum(&ip6->src, 16, IP6H_PLEN(ip6));
+	} else {
 		return;
-	ip_bytes = IPH_HL_BYTES(ip);
-	sum = pseudo_sum(ip, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - ip_bytes));
+	}
 	tx->csum_partial = true;
 	tx->csum_start = (uint16_t)(SIZEOF_ETH_HDR + ip_bytes);
 	tx->csum_offset = TCP_CSUM_OFFSET;
@@ -228,6 +243,23 @@ static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 	return error;
 }
 
+/* What goes to ourselves does not cross the wire. */
+static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
+{
+	struct net_ip to = net_ip_of_bytes(dest->addr, ip6_addr_zone(dest));
+	struct netif *owner = net_owner_locked(&to);
+
+	if (owner != NULL)
+		return loopback_queue_locked(owner, p);
+	return ethip6_output(netif, p, dest);
+}
+
+bool device_has_route6_locked(struct net_device *d, const ip6_addr_t *to)
+{
+	(void)d;
+	return nd6_find_route(to) != NULL;
+}
+
 void device_flush_locked(void)
 {
 	struct net_device *d;
@@ -262,46 +294,6 @@ void device_tick_locked(uint64_t now_ns)
 	}
 }
 
-/* ------------------------------------------------------------------ addresses and routes */
-bool net_is_local_ip_locked(uint32_t ip)
-{
-	struct net_device *d;
-
-	if ((lwip_ntohl(ip) >> 24) == 127)
-		return true;
-	for (d = devices.first; d != NULL; d = d->next)
-		if (ip != 0 && ip4_addr_get_u32(netif_ip4_addr(&d->netif)) == ip)
-			return true;
-	return false;
-}
-
-bool net_is_broadcast_ip_locked(uint32_t ip)
-{
-	struct net_device *d;
-
-	if (ip == 0xffffffffu)
-		return true;
-	for (d = devices.first; d != NULL; d = d->next)
-		if (ip4_addr_isbroadcast_u32(ip, &d->netif))
-			return true;
-	return false;
-}
-
-int net_route_locked(uint32_t dest, struct netif **out, uint32_t *source)
-{
-	ip4_addr_t any = { 0 }, to = { dest };
-	struct netif *netif = ip4_route_src(&any, &to);
-
-	if (netif == NULL)
-		return -ENETUNREACH;
-	*out = netif;
-	*source = ip4_addr_get_u32(netif_ip4_addr(netif));
-	/* To one of our own addresses: from that address; from 127.0.0.1 to all of 127/8. */
-	if (netif == loopback_netif())
-		*source = (lwip_ntohl(dest) >> 24) == 127 ? lwip_htonl(IPADDR_LOOPBACK) : dest;
-	return 0;
-}
-
 /* ------------------------------------------------------------------ set-up */
 static err_t set_up(struct netif *netif)
 {
@@ -314,7 +306,9 @@ static err_t set_up(struct netif *netif)
 	memcpy(netif->hwaddr, d->dev->mac, ETH_HWADDR_LEN);
 	netif->mtu = d->dev->mtu == 0 ? 1500 : d->dev->mtu;
 	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+	netif->mtu6 = netif->mtu;
 	netif->output = output;
+	netif->output_ip6 = output6;
 	netif->linkoutput = link_output;
 	netif_set_hostname(netif, options.hostname);
 	if ((d->dev->caps & NETDEV_CAP_TX_CSUM) != 0)

@@ -1,8 +1,10 @@
 /*
  * loopback.c: the interface "lo": packets to ourselves.
  *
- * What:       every packet to 127/8 or to an address of any of our interfaces is copied into a
- *             queue, and handed to IP when the current operation is over.
+ * What:       every packet to 127/8, ::1 or an address of any of our interfaces is copied into a
+ *             queue, and handed to IP when the current operation is over. An IPv6 packet arrives
+ *             on the interface that has the address, so that scopes stay what they are; what is
+ *             sent to a group comes back on the interface that it left by.
  * Invariants: (1) IP never runs inside IP: output only queues. (2) The queue is bounded; a packet
  *             too many is dropped, as on a wire. (3) Two ends that never stop talking do not stop
  *             the machine: after many packets the rest waits for the timer.
@@ -11,10 +13,13 @@
  * Source:     RFC 1122 3.2.1.3 (g): 127/8 never leaves the host.
  */
 #include <lwip/ip4.h>
+#include <lwip/ip6.h>
 #include <lwip/prot/ip4.h>
+#include <lwip/prot/ip6.h>
 
 #include "base/units.h"
 #include "lib/string.h"
+#include "net/address.h"
 #include "net/net_priv.h"
 
 #define QUEUE_PACKETS_MAX 4096u
@@ -33,18 +38,17 @@ struct netif *loopback_netif(void)
 	return &loopback.netif;
 }
 
-static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+err_t loopback_queue_locked(struct netif *as, struct pbuf *p)
 {
 	struct pbuf *copy;
 
-	(void)netif;
-	(void)dest;
 	if (loopback.count >= QUEUE_PACKETS_MAX)
 		return ERR_MEM;
 	copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
 	if (copy == NULL)
 		return ERR_MEM;
 	pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
+	copy->if_idx = netif_get_index(as);
 	if (loopback.tail == NULL)
 		loopback.head = copy;
 	else
@@ -52,6 +56,20 @@ static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 	loopback.tail = copy;
 	loopback.count++;
 	return ERR_OK;
+}
+
+static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+{
+	(void)dest;
+	return loopback_queue_locked(netif, p);
+}
+
+static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
+{
+	struct net_ip to = net_ip_of_bytes(dest->addr, ip6_addr_zone(dest));
+	struct netif *owner = net_owner_locked(&to);
+
+	return loopback_queue_locked(owner != NULL ? owner : netif, p);
 }
 
 static struct pbuf *take_packet(void)
@@ -70,7 +88,7 @@ static struct pbuf *take_packet(void)
 
 /* IP accepts a unicast packet only for the interface's own address: for the time of the call that
  * is whatever local address the packet was sent to. */
-static void deliver(struct pbuf *p)
+static void deliver4(struct pbuf *p)
 {
 	const struct ip_hdr *header = p->payload;
 	ip_addr_t own = loopback.netif.ip_addr, own_mask = loopback.netif.netmask;
@@ -80,6 +98,31 @@ static void deliver(struct pbuf *p)
 	ip4_input(p, &loopback.netif);
 	loopback.netif.ip_addr = own;
 	loopback.netif.netmask = own_mask;
+}
+
+/* On a device's own interface: nothing crossed a wire, so no sums were made. */
+static void deliver_on(struct netif *netif, struct pbuf *p)
+{
+	uint16_t checks = NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_UDP |
+		NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6;
+	uint16_t flags = netif->chksum_flags;
+
+	netif->chksum_flags &= (uint16_t)~checks;
+	if ((*(const uint8_t *)p->payload >> 4) == 6)
+		ip6_input(p, netif);
+	else
+		ip4_input(p, netif);
+	netif->chksum_flags = flags;
+}
+
+static void deliver(struct pbuf *p)
+{
+	struct netif *netif = net_interface_locked(p->if_idx);
+
+	if (netif == &loopback.netif && (*(const uint8_t *)p->payload >> 4) == 4)
+		deliver4(p);
+	else
+		deliver_on(netif != NULL ? netif : &loopback.netif, p);
 }
 
 bool loopback_drain_locked(void)
@@ -109,7 +152,9 @@ static err_t set_up(struct netif *netif)
 	netif->name[0] = 'l';
 	netif->name[1] = 'o';
 	netif->mtu = LOOPBACK_MTU;
+	netif->mtu6 = LOOPBACK_MTU;
 	netif->output = output;
+	netif->output_ip6 = output6;
 	netif->flags = 0;
 	return ERR_OK;
 }
@@ -117,6 +162,7 @@ static err_t set_up(struct netif *netif)
 void loopback_init_locked(void)
 {
 	ip4_addr_t address, mask, gateway;
+	ip6_addr_t own6;
 
 	IP4_ADDR(&address, 127, 0, 0, 1);
 	IP4_ADDR(&mask, 255, 0, 0, 0);
@@ -124,6 +170,9 @@ void loopback_init_locked(void)
 	netif_add(&loopback.netif, &address, &mask, &gateway, NULL, set_up, ip4_input);
 	/* What never crosses a wire needs no checksum. */
 	NETIF_SET_CHECKSUM_CTRL(&loopback.netif, 0);
+	ip6_addr_set_loopback(&own6);
+	ip_addr_copy_from_ip6(loopback.netif.ip6_addr[0], own6);
+	netif_ip6_addr_set_state(&loopback.netif, 0, IP6_ADDR_PREFERRED);
 	netif_set_up(&loopback.netif);
 	netif_set_link_up(&loopback.netif);
 }

@@ -20,6 +20,7 @@
 #include "kernel/panic.h"
 #include "kernel/time/clock.h"
 #include "lib/string.h"
+#include "net/address.h"
 #include "net/lwip_port/hooks.h"
 #include "net/net_priv.h"
 
@@ -68,7 +69,10 @@ u32_t sys_now(void)
 uint32_t net_lwip_tcp_isn(const ip_addr_t *local_ip, uint16_t local_port,
 	const ip_addr_t *remote_ip, uint16_t remote_port)
 {
-	uint32_t tuple[3] = { ip_addr_get_ip4_u32(local_ip), ip_addr_get_ip4_u32(remote_ip),
+	struct {
+		struct net_ip local, remote;
+		uint32_t ports;
+	} tuple = { net_ip_of_lwip(local_ip), net_ip_of_lwip(remote_ip),
 		(uint32_t)local_port << 16 | remote_port };
 	uint8_t digest[br_sha256_SIZE];
 	br_sha256_context hash;
@@ -76,7 +80,7 @@ uint32_t net_lwip_tcp_isn(const ip_addr_t *local_ip, uint16_t local_port,
 
 	br_sha256_init(&hash);
 	br_sha256_update(&hash, lwip_port.isn_key, sizeof(lwip_port.isn_key));
-	br_sha256_update(&hash, tuple, sizeof(tuple));
+	br_sha256_update(&hash, &tuple, sizeof(tuple));
 	br_sha256_out(&hash, digest);
 	memcpy(&isn, digest, sizeof(isn));
 	return isn + (uint32_t)(net_now_ns() / (4 * NS_PER_US));
@@ -88,10 +92,25 @@ struct netif *net_lwip_route(const ip4_addr_t *src, const ip4_addr_t *dest)
 	return net_is_local_ip_locked(ip4_addr_get_u32(dest)) ? loopback_netif() : NULL;
 }
 
+struct netif *net_lwip_route6(const ip6_addr_t *src, const ip6_addr_t *dest)
+{
+	struct net_ip to;
+
+	(void)src;
+	to = net_ip_of_bytes(dest->addr, ip6_addr_zone(dest));
+	return net_is_local_locked(&to) ? loopback_netif() : NULL;
+}
+
 int net_lwip_ip4_input(struct pbuf *p, struct netif *inp)
 {
 	(void)inp;
 	return ip_guard_input_locked(p);
+}
+
+int net_lwip_ip6_input(struct pbuf *p, struct netif *inp)
+{
+	(void)inp;
+	return ip_guard_input6_locked(p);
 }
 
 /* LWIP_DNS is on only so that DHCP reports the servers: there is no resolver in the kernel. */

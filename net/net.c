@@ -84,6 +84,7 @@ static void arm_timer(void)
 	next_ns = MIN(next_ns, device_next_ns_locked());
 	next_ns = MIN(next_ns, config_next_ns_locked());
 	next_ns = MIN(next_ns, ip_guard_next_ns_locked());
+	next_ns = MIN(next_ns, multicast_next_ns_locked());
 	/* An armed timer that is too early costs one look; moving it on each packet, more. */
 	if (next_ns >= net.armed_ns)
 		return;
@@ -151,6 +152,7 @@ static void fire(struct timer *t)
 	device_tick_locked(net.now_ns);
 	config_tick_locked(net.now_ns);
 	ip_guard_tick_locked(net.now_ns);
+	multicast_tick_locked(net.now_ns);
 	net_unlock();
 }
 
@@ -198,7 +200,6 @@ void net_init(void)
 	socket_init_locked();
 	lwip_init();
 	loopback_init_locked();
-	ip_guard_init_locked();
 	device_init_locked();
 	net_unlock();
 }

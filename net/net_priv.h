@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <lwip/err.h>
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
 
@@ -34,6 +35,8 @@ struct netif *loopback_netif(void);
 /* Feeds queued packets back until none is left, or many were fed. True: there was one. */
 bool loopback_drain_locked(void);
 uint64_t loopback_next_ns_locked(void); /* now, when some are left */
+/* Brings a copy of a packet back as if it had come by this interface. ERR_MEM: dropped. */
+err_t loopback_queue_locked(struct netif *as, struct pbuf *p);
 
 /* ------------------------------------------------------------------ device.c */
 struct net_device {
@@ -51,11 +54,13 @@ void device_flush_locked(void);
 /* Time of the next ARP work; TIME_NEVER_NS: none. */
 uint64_t device_next_ns_locked(void);
 void device_tick_locked(uint64_t now_ns);
-/* Is it an address of one of our interfaces, or 127/8? Network byte order. */
-bool net_is_local_ip_locked(uint32_t ip);
-bool net_is_broadcast_ip_locked(uint32_t ip);
-/* Where a packet to dest leaves, and from which address when none is bound. -ENETUNREACH. */
-int net_route_locked(uint32_t dest, struct netif **out, uint32_t *source) must_check;
+/* Whether a prefix or a router leads to that IPv6 address. */
+bool device_has_route6_locked(struct net_device *d, const ip6_addr_t *to);
+
+/* ------------------------------------------------------------------ multicast.c */
+void multicast_wake_locked(void); /* a report may be due: a query came */
+uint64_t multicast_next_ns_locked(void);
+void multicast_tick_locked(uint64_t now_ns);
 
 /* ------------------------------------------------------------------ config.c */
 void config_start_locked(struct net_device *d);
@@ -64,7 +69,7 @@ void config_tick_locked(uint64_t now_ns);
 void config_set_dns_locked(unsigned index, uint32_t ip);
 
 /* ------------------------------------------------------------------ ip_guard.c */
-void ip_guard_init_locked(void);
 uint64_t ip_guard_next_ns_locked(void);
 void ip_guard_tick_locked(uint64_t now_ns);
 int ip_guard_input_locked(struct pbuf *p); /* 1: dropped and freed */
+int ip_guard_input6_locked(struct pbuf *p);

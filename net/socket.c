@@ -265,12 +265,14 @@ bool socket_is(const struct file *f)
 }
 
 /* ------------------------------------------------------------------ opening */
-static int new_inet(unsigned type, unsigned protocol, struct socket **out)
+static int new_inet(unsigned family, unsigned type, unsigned protocol, struct socket **out)
 {
 	if (type == SOCKET_STREAM)
-		return protocol == 0 || protocol == 6 ? tcp_socket_new(out) : -EPROTONOSUPPORT;
+		return protocol == 0 || protocol == 6 ? tcp_socket_new(family, out)
+						      : -EPROTONOSUPPORT;
 	if (type == SOCKET_DATAGRAM)
-		return protocol == 0 || protocol == 17 ? udp_socket_new(out) : -EPROTONOSUPPORT;
+		return protocol == 0 || protocol == 17 ? udp_socket_new(family, out)
+						       : -EPROTONOSUPPORT;
 	return -ESOCKTNOSUPPORT;
 }
 
@@ -278,7 +280,8 @@ static int new_socket(unsigned family, unsigned type, unsigned protocol, struct 
 {
 	switch (family) {
 	case SOCKET_INET:
-		return new_inet(type, protocol, out);
+	case SOCKET_INET6:
+		return new_inet(family, type, protocol, out);
 	case SOCKET_UNIX:
 		return protocol <= 1 ? unix_socket_new(type, out) : -EPROTONOSUPPORT;
 	case SOCKET_NETLINK:
@@ -313,7 +316,8 @@ int socket_open_pair(unsigned family, unsigned type, unsigned protocol, uint32_t
 	int error;
 
 	if (family != SOCKET_UNIX)
-		return family == SOCKET_INET ? -EOPNOTSUPP : -EAFNOSUPPORT;
+		return family == SOCKET_INET || family == SOCKET_INET6 ? -EOPNOTSUPP
+								       : -EAFNOSUPPORT;
 	if (protocol > 1)
 		return -EPROTONOSUPPORT;
 	error = unix_socket_pair(type, pair);

@@ -9,10 +9,17 @@
 #include "base/compiler.h"
 #include "base/types.h"
 #include "kernel/uio.h"
+#include "net/ip.h"
 
 struct file;
 
-enum socket_family { SOCKET_UNSPEC = 0, SOCKET_UNIX = 1, SOCKET_INET = 2, SOCKET_NETLINK = 16 };
+enum socket_family {
+	SOCKET_UNSPEC = 0,
+	SOCKET_UNIX = 1,
+	SOCKET_INET = 2,
+	SOCKET_INET6 = 10,
+	SOCKET_NETLINK = 16,
+};
 enum socket_type {
 	SOCKET_STREAM = 1,
 	SOCKET_DATAGRAM = 2,
@@ -25,8 +32,9 @@ enum socket_shutdown { SOCKET_SHUT_READ, SOCKET_SHUT_WRITE, SOCKET_SHUT_BOTH };
 
 struct socket_address {
 	uint16_t family; /* enum socket_family */
-	uint16_t port; /* INET, host byte order */
-	uint32_t ip; /* INET, network byte order */
+	uint16_t port; /* INET and INET6, host byte order */
+	struct net_ip ip; /* INET and INET6; scope: sin6_scope_id */
+	uint32_t flow; /* INET6: sin6_flowinfo, network byte order */
 	uint32_t netlink_pid, netlink_groups; /* NETLINK */
 	uint32_t path_bytes; /* UNIX: 0 is unnamed; path[0] == 0: abstract */
 	char path[SOCKET_PATH_MAX];
@@ -37,8 +45,17 @@ enum socket_message_flag {
 	SOCKET_MSG_TRUNCATE = 0x20, /* receive: report the datagram's whole length */
 	SOCKET_MSG_DONTWAIT = 0x40,
 	SOCKET_MSG_WAITALL = 0x100,
+	SOCKET_MSG_ERROR = 0x2000, /* receive: from the queue of errors, never waiting */
 	SOCKET_MSG_NOSIGNAL = 0x4000,
 	SOCKET_MSG_MORE = 0x8000,
+};
+
+/* What came back to a socket that asked for all errors (SOCKET_OPT_RECVERR). */
+struct socket_queued_error {
+	int error; /* errno, positive */
+	uint8_t origin, type, code; /* Linux's SO_EE_ORIGIN_*; ICMP's */
+	uint32_t info; /* the path's MTU; 0 */
+	struct net_ip offender; /* who said it; any: this machine */
 };
 
 struct socket_message {
@@ -50,11 +67,16 @@ struct socket_message {
 	/* receive */
 	bool truncated; /* the datagram was longer than data */
 	uint64_t datagram_bytes; /* its whole length */
-	bool has_pktinfo; /* asked for by SOCKET_OPT_PKTINFO; send: source below is to be used */
+	/* What goes along: send: to be used for this datagram; receive: what was asked for. On
+	 * sending has_pktinfo, has_ttl and has_tos are for both families. */
+	bool has_pktinfo, has_pktinfo6;
 	uint32_t interface_index;
-	uint32_t local_ip; /* receive: where it was sent to; send: from where */
-	bool has_ttl, has_tos; /* receive, when asked for */
+	struct net_ip local_ip; /* receive: where it was sent to; send: from where */
+	struct net_ip spec_ip; /* receive, IPv4: our address where local_ip is a group or all */
+	bool has_ttl, has_tos, has_hops6, has_class6;
 	uint8_t ttl, tos;
+	bool has_error; /* receive: with SOCKET_MSG_ERROR */
+	struct socket_queued_error queued_error;
 };
 
 enum socket_option {
@@ -84,9 +106,36 @@ enum socket_option {
 	SOCKET_OPT_RECVTOS,
 	SOCKET_OPT_RECVTTL,
 	SOCKET_OPT_MTU_DISCOVER,
+	SOCKET_OPT_MTU, /* get only: of the path to the peer */
+	SOCKET_OPT_RECVERR,
+	SOCKET_OPT_MULTICAST_TTL,
+	SOCKET_OPT_MULTICAST_LOOP,
+	SOCKET_OPT_MULTICAST_ALL,
+	SOCKET_OPT_MULTICAST_IF, /* get only: IPv4 address, network byte order */
+	SOCKET_OPT_V6ONLY,
+	SOCKET_OPT_UNICAST_HOPS6,
+	SOCKET_OPT_TCLASS6,
+	SOCKET_OPT_RECVPKTINFO6,
+	SOCKET_OPT_RECVHOPLIMIT6,
+	SOCKET_OPT_RECVTCLASS6,
+	SOCKET_OPT_RECVERR6,
+	SOCKET_OPT_MTU_DISCOVER6,
+	SOCKET_OPT_DONTFRAG6,
+	SOCKET_OPT_MULTICAST_HOPS6,
+	SOCKET_OPT_MULTICAST_LOOP6,
+	SOCKET_OPT_MULTICAST_ALL6,
+	SOCKET_OPT_MULTICAST_IF6, /* get only: interface index */
 	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
 	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
 	SOCKET_OPTIONS
+};
+
+/* Multicast groups: which, by which interface. */
+struct socket_group {
+	enum { SOCKET_GROUP_JOIN, SOCKET_GROUP_LEAVE, SOCKET_GROUP_INTERFACE } change;
+	struct net_ip group; /* INTERFACE: only its family counts */
+	uint32_t interface_index; /* 0: by the address below, or by the route when that is any */
+	struct net_ip interface_ip; /* IPv4 */
 };
 
 /* What TCP_INFO can say truly. */
@@ -116,5 +165,8 @@ long socket_receive(struct file *f, struct socket_message *m) must_check;
 /* -ENOPROTOOPT: not for this kind of socket. */
 int socket_set_option(struct file *f, enum socket_option option, int64_t value) must_check;
 int socket_get_option(struct file *f, enum socket_option option, int64_t *value) must_check;
+/* Joins or leaves, or says by which interface to send. -EINVAL no group, -ENODEV, -EADDRINUSE,
+ * -EADDRNOTAVAIL, -ENOBUFS, -EPROTO on streams. */
+int socket_change_group(struct file *f, const struct socket_group *g) must_check;
 int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out) must_check;
 bool socket_is(const struct file *f);

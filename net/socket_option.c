@@ -137,13 +137,29 @@ int socket_get_option(struct file *f, enum socket_option option, int64_t *value)
 	return error;
 }
 
+int socket_change_group(struct file *f, const struct socket_group *g)
+{
+	struct socket *s = socket_of(f);
+	int error = -ENOPROTOOPT;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (s->type == SOCKET_STREAM && (s->family == SOCKET_INET || s->family == SOCKET_INET6))
+		return -EPROTO;
+	net_lock();
+	if (s->ops->change_group_locked != NULL)
+		error = s->ops->change_group_locked(s, g);
+	net_unlock();
+	return error;
+}
+
 int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out)
 {
 	struct socket *s = socket_of(f);
 
 	if (!socket_is(f))
 		return -ENOTSOCK;
-	if (s->family != SOCKET_INET || s->type != SOCKET_STREAM)
+	if ((s->family != SOCKET_INET && s->family != SOCKET_INET6) || s->type != SOCKET_STREAM)
 		return -EOPNOTSUPP;
 	return tcp_socket_info(s, out);
 }

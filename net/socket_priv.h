@@ -39,6 +39,7 @@ struct socket_ops {
 	/* Kind's own options; -ENOPROTOOPT sends the question on to the common ones. */
 	int (*set_option_locked)(struct socket *s, enum socket_option o, int64_t value);
 	int (*get_option_locked)(struct socket *s, enum socket_option o, int64_t *value);
+	int (*change_group_locked)(struct socket *s, const struct socket_group *g);
 	void (*close)(struct socket *s); /* the file is gone; drops its reference in the end */
 	void (*free)(struct socket *s); /* the last reference is gone; no lock held */
 };
@@ -56,7 +57,7 @@ struct socket {
 	struct socket *dead_next; /* [n] */
 	/* options [n] */
 	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl;
-	uint8_t tos, ttl, mtu_discover;
+	uint8_t tos, ttl;
 	int64_t linger_s; /* -1: off */
 	uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
@@ -98,12 +99,22 @@ struct inet_socket {
 };
 
 /* -EINVAL, -EAFNOSUPPORT, -EADDRNOTAVAIL: not one of ours. */
-int inet_check_bind_locked(const struct socket_address *a) must_check;
-void inet_address(struct socket_address *out, uint32_t ip, uint16_t port);
+int inet_check_bind_locked(const struct inet_socket *i, const struct socket_address *a,
+	struct net_ip *out) must_check;
+/* The address of a peer; "nobody" becomes ourselves. -EAFNOSUPPORT, -ENODEV, -ENETUNREACH. */
+int inet_check_peer_locked(const struct inet_socket *i, const struct socket_address *a,
+	struct net_ip *out) must_check;
+void inet_init(struct inet_socket *i); /* after socket_init */
+const struct net_ip *inet_any(const struct inet_socket *i); /* 0.0.0.0 or :: */
+void inet_address(const struct inet_socket *i, struct socket_address *out, const struct net_ip *ip,
+	uint16_t port);
 uint32_t inet_random(void);
+/* IPV6_V6ONLY, and what TCP knows of IPv6; get: the MTU, too. -ENOPROTOOPT: another option. */
+int inet_set_option(struct inet_socket *i, enum socket_option o, int64_t value) must_check;
+int inet_get_option(const struct inet_socket *i, enum socket_option o, int64_t *value) must_check;
 
-int tcp_socket_new(struct socket **out) must_check;
-int udp_socket_new(struct socket **out) must_check;
+int tcp_socket_new(unsigned family, struct socket **out) must_check;
+int udp_socket_new(unsigned family, struct socket **out) must_check;
 int unix_socket_new(unsigned type, struct socket **out) must_check;
 int unix_socket_pair(unsigned type, struct socket *out[2]) must_check;
 int netlink_socket_new(unsigned type, unsigned protocol, struct socket **out) must_check;
@@ -111,7 +122,5 @@ void tcp_socket_init(void);
 void udp_socket_init(void);
 int tcp_socket_info(struct socket *s, struct socket_tcp_info *out) must_check;
 /* From ICMP: no such port, host or net. Ports in host byte order. */
-void udp_unreachable_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port, int error);
-void tcp_unreachable_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port, uint32_t seq, int error);
+void tcp_unreachable_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq, int error);

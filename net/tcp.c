@@ -18,6 +18,7 @@
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
 #include "lib/string.h"
+#include "net/address.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
@@ -42,22 +43,23 @@ struct port_table *tcp_ports(void)
 	return &tcp.ports;
 }
 
-struct tcp_socket *tcp_alloc_socket(void)
+struct tcp_socket *tcp_alloc_socket(unsigned family)
 {
 	struct tcp_socket *t = kmem_zalloc(sizeof(*t));
 
 	if (t == NULL)
 		return NULL;
-	socket_init(&t->inet.base, &tcp_ops, SOCKET_INET, SOCKET_STREAM, IP_PROTO_TCP);
+	socket_init(&t->inet.base, &tcp_ops, family, SOCKET_STREAM, IP_PROTO_TCP);
+	inet_init(&t->inet);
 	TAILQ_INIT(&t->accept_queue);
 	STAILQ_INIT(&t->tx_chunks);
 	tcp_option_defaults(t);
 	return t;
 }
 
-int tcp_socket_new(struct socket **out)
+int tcp_socket_new(unsigned family, struct socket **out)
 {
-	struct tcp_socket *t = tcp_alloc_socket();
+	struct tcp_socket *t = tcp_alloc_socket(family);
 
 	if (t == NULL)
 		return -ENOMEM;
@@ -148,8 +150,8 @@ static err_t connected(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	return ERR_OK;
 }
 
-void tcp_unreachable_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port, uint32_t seq, int error)
+void tcp_unreachable_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq, int error)
 {
 	struct tcp_pcb *pcb = tcp_table_find_opening_locked(local_ip, local_port, remote_ip,
 		remote_port);
@@ -170,53 +172,62 @@ void tcp_unreachable_locked(uint32_t local_ip, uint16_t local_port, uint32_t rem
 static int tcp_bind_to(struct socket *s, const struct socket_address *a)
 {
 	struct tcp_socket *t = tcp_of(s);
+	struct net_ip ip;
 	int error;
 
 	net_lock();
-	error = inet_check_bind_locked(a);
+	error = inet_check_bind_locked(&t->inet, a, &ip);
 	if (error == 0 && (t->inet.port.bound || t->phase != TCP_FRESH))
 		error = -EINVAL;
 	if (error == 0)
-		error = port_bind(&tcp.ports, &t->inet.port, a->ip, a->port);
+		error = port_bind(&tcp.ports, &t->inet.port, &ip, a->port);
 	net_unlock();
 	return error;
 }
 
 /* Chooses local address and port for a connection to remote. */
-static int bind_for(struct tcp_socket *t, uint32_t remote_ip, uint16_t remote_port)
+static int bind_for(struct tcp_socket *t, const struct net_ip *remote_ip, uint16_t remote_port)
 {
 	struct port_binding *port = &t->inet.port;
+	struct net_ip source;
 	struct netif *netif;
-	uint32_t source;
-	int error = net_route_locked(remote_ip, &netif, &source);
+	int error;
 
+	if (net_ip_is_scoped(remote_ip) && remote_ip->scope == 0)
+		return -EINVAL; /* by which interface? */
+	error = net_route_locked(remote_ip, 0, &netif, &source);
 	if (error != 0)
 		return error;
 	if (!port->bound) {
-		error = port_bind_for(&tcp.ports, port, source, remote_ip, remote_port);
+		error = port_bind_for(&tcp.ports, port, &source, remote_ip, remote_port);
 	} else {
-		source = port->local_ip != 0 ? port->local_ip : source;
-		if (!port_is_tuple_free(&tcp.ports, port, source, remote_ip, remote_port))
+		if (!net_ip_is_any(&port->local_ip))
+			source = port->local_ip;
+		if (net_ip_is_v4(&source) != net_ip_is_v4(remote_ip))
+			return -ENETUNREACH;
+		if (!port_is_tuple_free(&tcp.ports, port, &source, remote_ip, remote_port))
 			error = -EADDRNOTAVAIL;
 		else
 			port->local_ip = source;
 	}
 	if (error != 0)
 		return error;
-	port->remote_ip = remote_ip;
+	port->remote_ip = *remote_ip;
 	port->remote_port = remote_port;
 	return 0;
 }
 
-static int start_connecting(struct tcp_socket *t, uint32_t remote_ip, uint16_t remote_port)
+static int start_connecting(struct tcp_socket *t, const struct net_ip *remote_ip,
+	uint16_t remote_port)
 {
 	struct port_binding *port = &t->inet.port;
-	ip_addr_t remote = IPADDR4_INIT(remote_ip);
+	ip_addr_t remote;
 	struct tcp_pcb *pcb;
 	int error;
 
-	if (net_is_broadcast_ip_locked(remote_ip) || ip_addr_ismulticast(&remote))
+	if (net_is_broadcast_locked(remote_ip) || net_ip_is_multicast(remote_ip))
 		return -ENETUNREACH;
+	net_ip_to_lwip(remote_ip, &remote);
 	error = bind_for(t, remote_ip, remote_port);
 	if (error != 0)
 		return error;
@@ -225,11 +236,11 @@ static int start_connecting(struct tcp_socket *t, uint32_t remote_ip, uint16_t r
 		port_release(port);
 		return -ENOMEM;
 	}
-	ip_addr_set_ip4_u32(&pcb->local_ip, port->local_ip);
+	net_ip_to_lwip(&port->local_ip, &pcb->local_ip);
 	pcb->local_port = port->local_port;
 	pcb->rto = TCP_FIRST_RTO_TICKS;
 	pcb->sv = TCP_FIRST_RTO_TICKS;
-	tcp_table_select_locked(port->local_ip, port->local_port, remote_ip, remote_port);
+	tcp_table_select_locked(&port->local_ip, port->local_port, remote_ip, remote_port);
 	t->reset = t->aborting = t->fin_sent = t->peer_fin = t->connect_told = false;
 	t->phase = TCP_CONNECTING;
 	tcp_attach_locked(t, pcb);
@@ -292,16 +303,16 @@ static int disconnect(struct tcp_socket *t)
 static int tcp_connect_to(struct socket *s, const struct socket_address *a, bool nonblock)
 {
 	struct tcp_socket *t = tcp_of(s);
-	uint32_t remote_ip = a->ip != 0 ? a->ip : lwip_htonl(IPADDR_LOOPBACK);
+	struct net_ip remote_ip;
 	int error;
 
 	net_lock();
 	if (a->family == SOCKET_UNSPEC) {
 		error = disconnect(t);
-	} else if (a->family != SOCKET_INET) {
-		error = -EAFNOSUPPORT;
+	} else if ((error = inet_check_peer_locked(&t->inet, a, &remote_ip)) != 0) {
+		; /* told below */
 	} else if (t->phase == TCP_FRESH) {
-		error = start_connecting(t, remote_ip, a->port);
+		error = start_connecting(t, &remote_ip, a->port);
 		if (error == 0)
 			error = wait_connected(t, nonblock);
 	} else {
@@ -320,11 +331,11 @@ static int tcp_get_name(struct socket *s, bool peer, struct socket_address *out)
 
 	net_lock();
 	if (!peer)
-		inet_address(out, t->inet.port.local_ip, t->inet.port.local_port);
+		inet_address(&t->inet, out, &t->inet.port.local_ip, t->inet.port.local_port);
 	else if (t->phase != TCP_CONNECTED || t->pcb == NULL)
 		error = -ENOTCONN;
 	else
-		inet_address(out, t->inet.port.remote_ip, t->inet.port.remote_port);
+		inet_address(&t->inet, out, &t->inet.port.remote_ip, t->inet.port.remote_port);
 	net_unlock();
 	return error;
 }

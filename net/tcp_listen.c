@@ -12,6 +12,7 @@
 #include <linux/eventpoll.h>
 
 #include "base/errno.h"
+#include "net/address.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
@@ -57,7 +58,7 @@ static struct tcp_socket *choose_listener(struct tcp_socket *first)
 	if (!own->reuse_port)
 		return first;
 	while ((b = port_next(tcp_ports(), b, own->local_port)) != NULL) {
-		if (!b->listening || b->local_ip != own->local_ip)
+		if (!b->listening || !net_ip_is_equal(&b->local_ip, &own->local_ip))
 			continue;
 		other = tcp_of(&container_of(b, struct inet_socket, port)->base);
 		if (other->accept_count < best->accept_count)
@@ -69,11 +70,12 @@ static struct tcp_socket *choose_listener(struct tcp_socket *first)
 static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 {
 	struct tcp_socket *listener = choose_listener(arg), *t;
+	struct net_ip local = net_ip_of_lwip(&pcb->local_ip);
 	struct port_binding *port;
 
 	if (lwip_error != ERR_OK || pcb == NULL)
 		return ERR_VAL;
-	t = tcp_alloc_socket();
+	t = tcp_alloc_socket(listener->inet.base.family);
 	if (t == NULL)
 		return ERR_MEM;
 	half_open_gone(0, arg);
@@ -84,9 +86,10 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	port = &t->inet.port;
 	port->reuse_addr = listener->inet.port.reuse_addr;
 	port->reuse_port = listener->inet.port.reuse_port;
-	port->remote_ip = ip_addr_get_ip4_u32(&pcb->remote_ip);
+	port->v6only = listener->inet.port.v6only;
+	port->remote_ip = net_ip_of_lwip(&pcb->remote_ip);
 	port->remote_port = pcb->remote_port;
-	port_adopt(tcp_ports(), port, ip_addr_get_ip4_u32(&pcb->local_ip), pcb->local_port);
+	port_adopt(tcp_ports(), port, &local, pcb->local_port);
 	TAILQ_INSERT_TAIL(&listener->accept_queue, t, accept_link);
 	listener->accept_count++;
 	socket_notify_locked(&listener->inet.base, EPOLLIN);
@@ -101,13 +104,15 @@ static int start_listening(struct tcp_socket *t, int backlog)
 
 	port->listening = true;
 	error = port->bound ? port_check_listen(tcp_ports(), port)
-			    : port_bind(tcp_ports(), port, 0, 0);
+			    : port_bind(tcp_ports(), port, inet_any(&t->inet), 0);
 	pcb = error == 0 ? tcp_new() : NULL;
 	if (pcb == NULL) {
 		port->listening = false;
 		return error != 0 ? error : -ENOMEM;
 	}
-	ip_addr_set_ip4_u32(&pcb->local_ip, port->local_ip);
+	net_ip_to_lwip(&port->local_ip, &pcb->local_ip);
+	if (net_ip_is_any(&port->local_ip) && !net_ip_is_v4(&port->local_ip) && !port->v6only)
+		IP_SET_TYPE(&pcb->local_ip, IPADDR_TYPE_ANY);
 	pcb->local_port = port->local_port;
 	listening = tcp_listen_with_backlog(pcb, 0xff);
 	if (listening == NULL) {
@@ -169,7 +174,8 @@ int tcp_accept_from(struct socket *s, bool nonblock, struct socket **out,
 			error = nonblock ? -EAGAIN : socket_wait_locked(s, deadline_ns);
 	}
 	if (child != NULL) {
-		inet_address(peer, child->inet.port.remote_ip, child->inet.port.remote_port);
+		inet_address(&child->inet, peer, &child->inet.port.remote_ip,
+			child->inet.port.remote_port);
 		*out = &child->inet.base;
 	}
 	net_unlock();

@@ -121,7 +121,7 @@ static int set_value(struct tcp_socket *t, enum socket_option o, int64_t value)
 		s->ttl = value == -1 ? IP_DEFAULT_TTL : (uint8_t)value;
 		return 0;
 	default:
-		return -ENOPROTOOPT;
+		return inet_set_option(&t->inet, o, value);
 	}
 }
 
@@ -184,7 +184,7 @@ int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value
 		*value = (int64_t)t->tx_bytes;
 		return 0;
 	default:
-		return -ENOPROTOOPT;
+		return inet_get_option(&t->inet, o, value);
 	}
 }
 

@@ -66,7 +66,7 @@ static inline struct tcp_socket *tcp_of(struct socket *s)
 }
 
 /* tcp.c */
-struct tcp_socket *tcp_alloc_socket(void); /* NULL: no memory; one reference */
+struct tcp_socket *tcp_alloc_socket(unsigned family); /* NULL: no memory; one reference */
 struct port_table *tcp_ports(void); /* LOCK_NET */
 void tcp_attach_locked(struct tcp_socket *t, struct tcp_pcb *pcb); /* it takes a reference */
 void tcp_stop_locked(struct tcp_socket *t); /* nobody will use its connection any more */

@@ -23,6 +23,7 @@
 #include "base/assert.h"
 #include "base/units.h"
 #include "kernel/entropy.h"
+#include "net/address.h"
 #include "net/net_priv.h"
 
 #define BUCKETS 1024u
@@ -58,14 +59,21 @@ static struct {
 } table;
 
 /* ------------------------------------------------------------------ buckets */
-static uint32_t hash(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port)
+static uint64_t mix(uint64_t h, const struct net_ip *ip)
 {
-	uint64_t h = (table.key ^ remote_ip) * 0x9e3779b97f4a7c15ull;
-
+	h ^= (uint64_t)ip->word[0] << 32 | ip->word[1];
+	h *= 0x9e3779b97f4a7c15ull;
 	h ^= h >> 29;
-	h = (h + local_ip) * 0xbf58476d1ce4e5b9ull;
-	h ^= h >> 32;
+	h += (uint64_t)ip->word[2] << 32 | ip->word[3];
+	h *= 0xbf58476d1ce4e5b9ull;
+	return h ^ h >> 32;
+}
+
+static uint32_t hash(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port)
+{
+	uint64_t h = mix(mix(table.key, remote_ip), local_ip);
+
 	h = (h + ((uint64_t)local_port << 16 | remote_port)) * 0x94d049bb133111ebull;
 	return (uint32_t)(h >> 40) % BUCKETS;
 }
@@ -94,8 +102,8 @@ static void load(uint32_t index)
 	table.current = index;
 }
 
-void tcp_table_select_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port)
+void tcp_table_select_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port)
 {
 	uint32_t index = hash(local_ip, local_port, remote_ip, remote_port);
 
@@ -106,20 +114,24 @@ void tcp_table_select_locked(uint32_t local_ip, uint16_t local_port, uint32_t re
 
 void tcp_table_select_pcb_locked(const struct tcp_pcb *pcb)
 {
-	tcp_table_select_locked(ip_addr_get_ip4_u32(&pcb->local_ip), pcb->local_port,
-		ip_addr_get_ip4_u32(&pcb->remote_ip), pcb->remote_port);
+	struct net_ip local = net_ip_of_lwip(&pcb->local_ip);
+	struct net_ip remote = net_ip_of_lwip(&pcb->remote_ip);
+
+	tcp_table_select_locked(&local, pcb->local_port, &remote, pcb->remote_port);
 }
 
-static bool is_tuple(const struct tcp_pcb *pcb, uint32_t local_ip, uint16_t local_port,
-	uint32_t remote_ip, uint16_t remote_port)
+static bool is_tuple(const struct tcp_pcb *pcb, const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port)
 {
+	struct net_ip local = net_ip_of_lwip(&pcb->local_ip);
+	struct net_ip remote = net_ip_of_lwip(&pcb->remote_ip);
+
 	return pcb->local_port == local_port && pcb->remote_port == remote_port &&
-		ip_addr_get_ip4_u32(&pcb->local_ip) == local_ip &&
-		ip_addr_get_ip4_u32(&pcb->remote_ip) == remote_ip;
+		net_ip_is_same(&local, local_ip) && net_ip_is_same(&remote, remote_ip);
 }
 
-void tcp_table_reuse_time_wait_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port, uint32_t seq)
+void tcp_table_reuse_time_wait_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq)
 {
 	struct tcp_pcb *pcb;
 
@@ -132,8 +144,8 @@ void tcp_table_reuse_time_wait_locked(uint32_t local_ip, uint16_t local_port, ui
 	}
 }
 
-struct tcp_pcb *tcp_table_find_opening_locked(uint32_t local_ip, uint16_t local_port,
-	uint32_t remote_ip, uint16_t remote_port)
+struct tcp_pcb *tcp_table_find_opening_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port)
 {
 	struct tcp_pcb *pcb;
 

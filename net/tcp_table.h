@@ -10,22 +10,22 @@
 #include <lwip/tcp.h>
 
 #include "base/types.h"
+#include "net/ip.h"
 
 void tcp_table_init_locked(uint64_t now_ns);
-/* Addresses in network byte order, ports in host byte order. Also notes that something there may
- * have become pending. */
-void tcp_table_select_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port);
+/* Ports in host byte order. Also notes that something there may have become pending. */
+void tcp_table_select_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port);
 void tcp_table_select_pcb_locked(const struct tcp_pcb *pcb);
 /* A SYN for a connection that waits out its TIME_WAIT in the selected bucket, newer than it: the
  * old one makes room. */
-void tcp_table_reuse_time_wait_locked(uint32_t local_ip, uint16_t local_port, uint32_t remote_ip,
-	uint16_t remote_port, uint32_t seq);
+void tcp_table_reuse_time_wait_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq);
 /* A listener goes: no half-open connection may refer to it. */
 void tcp_table_forget_listener_locked(const struct tcp_pcb_listen *listener);
 /* The connection with this four-tuple that is being opened; NULL: none. Selects its bucket. */
-struct tcp_pcb *tcp_table_find_opening_locked(uint32_t local_ip, uint16_t local_port,
-	uint32_t remote_ip, uint16_t remote_port);
+struct tcp_pcb *tcp_table_find_opening_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port);
 
 /* ---- time */
 void tcp_table_sync_locked(uint64_t now_ns); /* sets lwIP's clock; at each entry */

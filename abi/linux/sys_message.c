@@ -135,7 +135,7 @@ static int take_control(const struct linux_cmsghdr *c, const uint8_t *data,
 	memcpy(&info, data, sizeof(info));
 	m->has_pktinfo = true;
 	m->interface_index = (uint32_t)info.ipi_ifindex;
-	m->local_ip = info.ipi_spec_dst.s_addr;
+	m->local_ip = net_ip_of_v4(info.ipi_spec_dst.s_addr);
 	return 0;
 }
 
@@ -189,8 +189,8 @@ static int store_control(struct linux_msghdr *h, const struct socket_message *m)
 	int error;
 
 	memset(o.raw, 0, sizeof(o.raw));
-	info.ipi_spec_dst.s_addr = m->local_ip;
-	info.ipi_addr.s_addr = m->local_ip;
+	info.ipi_spec_dst.s_addr = net_ip_v4(&m->spec_ip);
+	info.ipi_addr.s_addr = net_ip_v4(&m->local_ip);
 	if (m->has_pktinfo)
 		add_control(&o, IP_PKTINFO, &info, sizeof(info));
 	if (m->has_ttl)

@@ -12,6 +12,7 @@
 #include "abi/linux/sys_net_priv.h"
 
 #include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/netlink.h>
 #include <linux/un.h>
 
@@ -22,12 +23,14 @@
 #include "lib/string.h"
 
 #define LINUX_O_RDWR 02u
+#define SOCKADDR_IN6_MIN 24u
 #define LINUX_SOCK_TYPE_MASK 0xf
 #define LINUX_SOCK_NONBLOCK 04000
 #define LINUX_SOCK_CLOEXEC 02000000
 #define LINUX_SHUT_RDWR 2
 
 STATIC_ASSERT(sizeof(struct sockaddr_in) == 16, "Linux");
+STATIC_ASSERT(sizeof(struct sockaddr_in6) == 28, "Linux");
 STATIC_ASSERT(sizeof(struct sockaddr_un) == 2 + SOCKET_PATH_MAX, "Linux");
 STATIC_ASSERT(sizeof(struct sockaddr_nl) == 12, "Linux");
 
@@ -44,8 +47,23 @@ static int decode_inet(const uint8_t *raw, uint64_t bytes, struct socket_address
 	if (bytes < sizeof(in))
 		return -EINVAL;
 	memcpy(&in, raw, sizeof(in));
-	out->ip = in.sin_addr.s_addr;
+	out->ip = net_ip_of_v4(in.sin_addr.s_addr);
 	out->port = swap16(in.sin_port);
+	return 0;
+}
+
+/* The last word came later (RFC 2553); it may be left out. */
+static int decode_inet6(const uint8_t *raw, uint64_t bytes, struct socket_address *out)
+{
+	struct sockaddr_in6 in = { .sin6_scope_id = 0 };
+
+	if (bytes < SOCKADDR_IN6_MIN)
+		return -EINVAL;
+	memcpy(&in, raw, MIN(bytes, sizeof(in)));
+	memcpy(out->ip.word, &in.sin6_addr, sizeof(out->ip.word));
+	out->ip.scope = in.sin6_scope_id;
+	out->port = swap16(in.sin6_port);
+	out->flow = in.sin6_flowinfo;
 	return 0;
 }
 
@@ -88,6 +106,8 @@ int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out)
 	switch (out->family) {
 	case SOCKET_INET:
 		return decode_inet(raw, (uint64_t)bytes, out);
+	case SOCKET_INET6:
+		return decode_inet6(raw, (uint64_t)bytes, out);
 	case SOCKET_UNIX:
 		return decode_unix(raw, (uint64_t)bytes, out);
 	case SOCKET_NETLINK:
@@ -108,6 +128,7 @@ static uint32_t encode_unix(uint8_t *out, const struct socket_address *a)
 
 uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct socket_address *a)
 {
+	struct sockaddr_in6 in6 = { .sin6_family = a->family, .sin6_port = swap16(a->port) };
 	struct sockaddr_in in = { .sin_family = a->family };
 	struct sockaddr_nl nl = { .nl_family = a->family };
 
@@ -116,9 +137,14 @@ uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct soc
 	switch (a->family) {
 	case SOCKET_INET:
 		in.sin_port = swap16(a->port);
-		in.sin_addr.s_addr = a->ip;
+		in.sin_addr.s_addr = net_ip_v4(&a->ip);
 		memcpy(out, &in, sizeof(in));
 		return sizeof(in);
+	case SOCKET_INET6:
+		memcpy(&in6.sin6_addr, a->ip.word, sizeof(a->ip.word));
+		in6.sin6_scope_id = a->ip.scope;
+		memcpy(out, &in6, sizeof(in6));
+		return sizeof(in6);
 	case SOCKET_NETLINK:
 		nl.nl_pid = a->netlink_pid;
 		nl.nl_groups = a->netlink_groups;

@@ -14,5 +14,7 @@ struct file;
 int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out) must_check;
 /* Stores the address, cut to *length_ua, and its whole length. ua 0: nothing. */
 int linux_store_sockaddr(uaddr_t ua, uaddr_t length_ua, const struct socket_address *a) must_check;
+/* The options that change a socket's multicast groups. -ENOPROTOOPT: another option. */
+int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes) must_check;
 /* Bytes of the address in Linux's form. */
 uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct socket_address *a);

@@ -31,12 +31,14 @@ void net_lwip_free(void *p);
 
 /* ---- protocols */
 #define LWIP_IPV4 1
-#define LWIP_IPV6 0
+#define LWIP_IPV6 1
 #define LWIP_ETHERNET 1
 #define LWIP_ARP 1
 #define LWIP_ICMP 1
-#define LWIP_IGMP 0
-#define LWIP_RAW 1
+#define LWIP_IGMP 1
+#define LWIP_MULTICAST_TX_OPTIONS 1 /* IGMP demands it */
+#define LWIP_IPV6_MLD 1
+#define LWIP_RAW 1 /* its way in is our own: net/ip_input.c */
 #define LWIP_UDP 1
 #define LWIP_UDPLITE 0
 #define LWIP_TCP 1
@@ -77,6 +79,26 @@ void net_lwip_free(void *p);
 #define IP_SOF_BROADCAST_RECV 0
 #define LWIP_BROADCAST_PING 0
 #define LWIP_MULTICAST_PING 0
+/* ---- IPv6 */
+#define LWIP_IPV6_SCOPES 1
+#define LWIP_IPV6_NUM_ADDRESSES 8 /* of an interface; the first is link-local */
+#define LWIP_IPV6_REASS 1
+#define LWIP_IPV6_FRAG 1
+#define IPV6_FRAG_COPYHEADER 1 /* pointers of 8 bytes do not fit over the header */
+#define LWIP_IPV6_AUTOCONFIG 1
+#define LWIP_IPV6_ADDRESS_LIFETIMES 1
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT 1
+#define LWIP_ND6_ALLOW_RA_UPDATES 1
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
+#define LWIP_ND6_NUM_NEIGHBORS 64
+#define LWIP_ND6_NUM_DESTINATIONS 64
+#define LWIP_ND6_NUM_PREFIXES 8
+#define LWIP_ND6_NUM_ROUTERS 4
+#define LWIP_ND6_QUEUEING 1
+#define LWIP_ICMP6_HL 64
+#define MEMP_NUM_MLD6_GROUP 64
+#define MEMP_NUM_IGMP_GROUP 64
 #define SO_REUSE 1
 #define SO_REUSE_RXTOALL 1
 
@@ -116,4 +138,6 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_FILENAME "net/lwip_port/hooks.h"
 #define LWIP_HOOK_TCP_ISN net_lwip_tcp_isn
 #define LWIP_HOOK_IP4_ROUTE_SRC net_lwip_route
+#define LWIP_HOOK_IP6_ROUTE net_lwip_route6
 #define LWIP_HOOK_IP4_INPUT net_lwip_ip4_input
+#define LWIP_HOOK_IP6_INPUT net_lwip_ip6_input

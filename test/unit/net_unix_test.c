@@ -1,13 +1,15 @@
 /* sources: net/net.c net/lwip_port.c net/loopback.c net/device.c net/config.c net/ip_guard.c
- * net/tcp_table.c net/port.c net/inet.c net/socket.c net/socket_option.c
+ * net/tcp_table.c net/port.c net/inet.c net/address.c net/ip_input.c net/ip_output.c
+ * net/icmp_error.c net/datagram.c net/datagram_send.c net/datagram_option.c net/multicast.c
+ * net/socket.c net/socket_option.c
  * net/tcp.c net/tcp_listen.c net/tcp_io.c net/tcp_option.c
  * net/udp.c net/unix.c net/unix_io.c net/netlink.c lib/fmt.c kernel/uio.c kernel/sync/pollq.c
  * test/unit/shim/host.c test/unit/shim/host_kmem.c test/unit/shim/host_net.c
  * test/unit/shim/host_lwip.c */
 /*
- * net_unix_test.c: UNIX sockets with abstract names and in pairs; local ports.
+ * net_unix_test.c: UNIX sockets with abstract names and in pairs.
  *
- * What:       streams, records, datagrams, ends, full queues; the rules of port.c.
+ * What:       streams, records, datagrams, ends, full queues.
  * Invariants: (1) nothing is left over at the end.
  * Locking:    one thread.
  * Failure:    aborts with the failed check.
@@ -152,64 +154,6 @@ static void test_datagrams(void)
 	file_put(s);
 }
 
-static uint32_t random_port(void)
-{
-	static uint32_t n;
-
-	return n += 7919;
-}
-
-static struct port_table table;
-
-static void test_port_rules(void)
-{
-	struct port_binding a = { 0 }, b = { 0 }, c = { 0 };
-
-	port_table_init(&table, random_port);
-	CHECK_EQ(port_bind(&table, &a, 0, 80), 0);
-	CHECK_EQ(port_bind(&table, &b, 5, 80), -EADDRINUSE); /* any and one overlap */
-	a.reuse_addr = b.reuse_addr = true;
-	CHECK_EQ(port_bind(&table, &b, 5, 80), 0);
-	a.listening = true;
-	CHECK_EQ(port_check_listen(&table, &b), -EADDRINUSE);
-	a.reuse_port = b.reuse_port = true;
-	CHECK_EQ(port_check_listen(&table, &b), 0);
-	port_release(&a);
-	port_release(&b);
-	a = b = (struct port_binding){ 0 };
-	CHECK_EQ(port_bind(&table, &a, 5, 80), 0);
-	CHECK_EQ(port_bind(&table, &b, 6, 80), 0); /* two addresses */
-	CHECK(port_find(&table, 6, 80, 1, 1) == &b);
-	CHECK(port_find(&table, 7, 80, 1, 1) == NULL);
-	b.remote_ip = 9;
-	b.remote_port = 9;
-	CHECK_EQ(port_bind_for(&table, &c, 5, 9, 9), 0);
-	CHECK(c.local_port >= PORT_EPHEMERAL_FIRST && c.local_port <= PORT_EPHEMERAL_LAST);
-	port_release(&a);
-	port_release(&b);
-	port_release(&c);
-}
-
-/* As many connections to one place as there are ports, as many again to another, and no more. */
-static void test_port_exhaustion(void)
-{
-	enum { MANY = PORT_EPHEMERAL_LAST - PORT_EPHEMERAL_FIRST + 1 };
-	struct port_binding *b = calloc(2 * MANY + 1, sizeof(*b));
-	unsigned i;
-
-	CHECK(b != NULL);
-	for (i = 0; i < 2 * MANY; i++) {
-		CHECK_EQ(port_bind_for(&table, &b[i], 1, 2, i < MANY ? 80 : 81), 0);
-		b[i].remote_ip = 2;
-		b[i].remote_port = i < MANY ? 80 : 81;
-	}
-	CHECK_EQ(port_bind_for(&table, &b[i], 1, 2, 80), -EADDRNOTAVAIL);
-	CHECK_EQ(port_bind(&table, &b[i], 0, 0), -EADDRINUSE);
-	for (i = 0; i < 2 * MANY; i++)
-		port_release(&b[i]);
-	free(b);
-}
-
 int main(void)
 {
 	uint64_t objects;
@@ -220,8 +164,6 @@ int main(void)
 	test_records();
 	test_listen();
 	test_datagrams();
-	test_port_rules();
-	test_port_exhaustion();
 	CHECK_EQ(host_kmem_objects(), objects); /* (1) */
 	printf("net_unix_test: ok\n");
 	return 0;

@@ -19,7 +19,6 @@
 #include <../core/memp.c>
 #include <../core/netif.c>
 #include <../core/pbuf.c>
-#include <../core/raw.c>
 #include <../core/tcp.c>
 #include <../core/tcp_in.c>
 #include <../core/tcp_out.c>
@@ -28,7 +27,19 @@
 #include <../core/ipv4/dhcp.c>
 #include <../core/ipv4/etharp.c>
 #include <../core/ipv4/icmp.c>
+#include <../core/ipv4/igmp.c>
 #include <../core/ipv4/ip4.c>
 #include <../core/ipv4/ip4_addr.c>
 #include <../core/ipv4/ip4_frag.c>
+#include <../core/ipv6/ethip6.c>
+#include <../core/ipv6/icmp6.c>
+#include <../core/ipv6/inet6.c>
+#include <../core/ipv6/ip6.c>
+#include <../core/ipv6/ip6_addr.c>
+/* Two files name their own list alike. */
+#define reassdatagrams reassdatagrams6
+#include <../core/ipv6/ip6_frag.c>
+#undef reassdatagrams
+#include <../core/ipv6/mld6.c>
+#include <../core/ipv6/nd6.c>
 #include <../netif/ethernet.c>

@@ -455,7 +455,9 @@ struct file *host_net_socket(unsigned type, bool nonblock)
 
 struct socket_address host_net_address(uint32_t ip, uint16_t port)
 {
-	return (struct socket_address){ .family = SOCKET_INET, .ip = ip, .port = port };
+	return (struct socket_address){
+		.family = SOCKET_INET, .ip = net_ip_of_v4(ip), .port = port
+	};
 }
 
 int host_net_bind(struct file *f, uint32_t ip, uint16_t port)

@@ -1,0 +1,132 @@
+/*
+ * sys_sockopt_group.c: the options of setsockopt that join and leave multicast groups.
+ *
+ * What:       decodes the five forms in which Linux takes a group and an interface.
+ * Invariants: none.
+ * Locking:    none.
+ * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT, and what net/socket.h says of groups. Source-specific
+ *             groups (IP_ADD_SOURCE_MEMBERSHIP and its kin) are -ENOPROTOOPT.
+ * Source:     Linux ip(7), ipv6(7); net/ipv4/ip_sockglue.c, net/ipv6/ipv6_sockglue.c.
+ */
+#include <linux/in.h>
+#include <linux/in6.h>
+
+#include "abi/linux/sys_net_priv.h"
+#include "base/assert.h"
+#include "base/units.h"
+#include "lib/string.h"
+
+#define GROUP_REQ_BYTES 136u /* struct group_req: index, padding, struct sockaddr_storage */
+#define GROUP_REQ_ADDRESS 8u
+
+STATIC_ASSERT(sizeof(struct ip_mreq) == 8, "Linux");
+STATIC_ASSERT(sizeof(struct ip_mreqn) == 12, "Linux");
+STATIC_ASSERT(sizeof(struct ipv6_mreq) == 20, "Linux");
+
+/* struct ip_mreqn, struct ip_mreq, or for the interface alone an address. */
+static int load4(uaddr_t ua, uint32_t bytes, bool address_will_do, struct socket_group *g)
+{
+	struct ip_mreqn r = { .imr_ifindex = 0 };
+	int error;
+
+	if (bytes >= sizeof(struct ip_mreqn)) {
+		error = user_copy_in(&r, ua, sizeof(r));
+	} else if (bytes >= sizeof(struct ip_mreq)) {
+		error = user_copy_in(&r, ua, sizeof(struct ip_mreq));
+	} else if (address_will_do && bytes >= sizeof(struct in_addr)) {
+		error = user_copy_in(&r.imr_address, ua, sizeof(struct in_addr));
+	} else {
+		error = -EINVAL;
+	}
+	g->group = net_ip_of_v4(r.imr_multiaddr.s_addr);
+	g->interface_index = (uint32_t)r.imr_ifindex;
+	g->interface_ip = net_ip_of_v4(r.imr_address.s_addr);
+	return error;
+}
+
+static int load6(uaddr_t ua, uint32_t bytes, struct socket_group *g)
+{
+	struct ipv6_mreq r;
+	int error = bytes < sizeof(r) ? -EINVAL : user_copy_in(&r, ua, sizeof(r));
+
+	if (error != 0)
+		return error;
+	memcpy(g->group.word, &r.ipv6mr_multiaddr, sizeof(g->group.word));
+	g->interface_index = (uint32_t)r.ipv6mr_ifindex;
+	return 0;
+}
+
+static int load_interface6(uaddr_t ua, uint32_t bytes, struct socket_group *g)
+{
+	return bytes < sizeof(g->interface_index)
+		? -EINVAL
+		: user_copy_in(&g->interface_index, ua, sizeof(g->interface_index));
+}
+
+/* struct group_req. */
+static int load_any(uaddr_t ua, uint32_t bytes, int level, struct socket_group *g)
+{
+	struct socket_address address;
+	int error;
+
+	if (bytes < GROUP_REQ_BYTES)
+		return -EINVAL;
+	error = user_copy_in(&g->interface_index, ua, sizeof(g->interface_index));
+	if (error == 0)
+		error = linux_load_sockaddr(ua + GROUP_REQ_ADDRESS, LINUX_SOCKADDR_MAX, &address);
+	if (error != 0)
+		return error;
+	if (address.family != (level == IPPROTO_IP ? SOCKET_INET : SOCKET_INET6))
+		return -EADDRNOTAVAIL;
+	g->group = address.ip;
+	return 0;
+}
+
+static int load4_option(int name, uaddr_t ua, uint32_t bytes, struct socket_group *g)
+{
+	switch (name) {
+	case IP_ADD_MEMBERSHIP:
+		return load4(ua, bytes, false, g);
+	case IP_DROP_MEMBERSHIP:
+		g->change = SOCKET_GROUP_LEAVE;
+		return load4(ua, bytes, false, g);
+	case IP_MULTICAST_IF:
+		g->change = SOCKET_GROUP_INTERFACE;
+		return load4(ua, bytes, true, g);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int load6_option(int name, uaddr_t ua, uint32_t bytes, struct socket_group *g)
+{
+	switch (name) {
+	case IPV6_ADD_MEMBERSHIP:
+		return load6(ua, bytes, g);
+	case IPV6_DROP_MEMBERSHIP:
+		g->change = SOCKET_GROUP_LEAVE;
+		return load6(ua, bytes, g);
+	case IPV6_MULTICAST_IF:
+		g->change = SOCKET_GROUP_INTERFACE;
+		return load_interface6(ua, bytes, g);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes)
+{
+	struct socket_group g = { .change = SOCKET_GROUP_JOIN, .interface_ip = net_ip_of_v4(0) };
+	int error;
+
+	if (level != IPPROTO_IP && level != IPPROTO_IPV6)
+		return -ENOPROTOOPT;
+	if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP) {
+		g.change = name == MCAST_JOIN_GROUP ? SOCKET_GROUP_JOIN : SOCKET_GROUP_LEAVE;
+		error = load_any(ua, bytes, level, &g);
+	} else {
+		error = level == IPPROTO_IP ? load4_option(name, ua, bytes, &g)
+					    : load6_option(name, ua, bytes, &g);
+	}
+	return error != 0 ? error : socket_change_group(f, &g);
+}

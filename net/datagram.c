@@ -1,0 +1,263 @@
+/*
+ * datagram.c: the queues of a socket that exchanges datagrams over IP.
+ *
+ * What:       datagrams, and the errors that came back, each with what is told about them; reading
+ *             from both.
+ * Invariants: (1) a datagram is read whole or cut, never joined with another; an empty one is one
+ *             too. (2) queue_bytes is the cost of all that both queues hold, and bounded by twice
+ *             the receive buffer.
+ * Locking:    LOCK_NET, never while copying. May sleep: receiving.
+ * Failure:    -EAGAIN, the socket's pending error; what does not fit is dropped and counted.
+ * Source:     Linux udp(7), ip(7) (IP_RECVERR), net/ipv4/udp.c, net/ipv4/datagram.c,
+ *             net/core/skbuff.c (sock_dequeue_err_skb).
+ */
+#include <linux/eventpoll.h>
+
+#include "base/errno.h"
+#include "kernel/mm/kmem.h"
+#include "kernel/stats.h"
+#include "net/address.h"
+#include "net/datagram_priv.h"
+#include "net/net_priv.h"
+
+#define COST_BYTES 512u /* what a datagram costs besides its bytes */
+
+void datagram_init(struct datagram_socket *d)
+{
+	unsigned i;
+
+	inet_init(&d->inet);
+	d->bound_ip = d->group_source = *inet_any(&d->inet);
+	TAILQ_INIT(&d->queue);
+	TAILQ_INIT(&d->errors);
+	LIST_INIT(&d->groups);
+	for (i = 0; i < 2; i++) {
+		d->group_hops[i] = 1;
+		d->group_loop[i] = d->group_all[i] = true;
+		d->mtu_discover[i] = 1; /* IP_PMTUDISC_WANT */
+	}
+	d->hops6 = -1;
+}
+
+/* ------------------------------------------------------------------ in */
+static uint64_t cost_of(const struct pbuf *p)
+{
+	return (p == NULL ? 0 : p->tot_len) + (uint64_t)COST_BYTES;
+}
+
+static struct datagram *make(struct datagram_socket *d, struct pbuf *p)
+{
+	uint64_t room = 2 * (uint64_t)d->inet.base.receive_buffer_bytes;
+	struct datagram *g = NULL;
+
+	if (d->queue_bytes + cost_of(p) <= room) /* (2) */
+		g = kmem_zalloc(sizeof(*g));
+	if (g == NULL) {
+		stat_inc(STAT_net_rx_dropped);
+		if (p != NULL)
+			pbuf_free(p);
+		return NULL;
+	}
+	g->p = p;
+	d->queue_bytes += cost_of(p);
+	return g;
+}
+
+void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *in, struct pbuf *p,
+	uint16_t source_port)
+{
+	struct datagram *g = make(d, p);
+
+	if (g == NULL)
+		return;
+	g->source = in->source;
+	g->source_port = source_port;
+	g->local = in->dest;
+	g->interface_index = netif_get_index(in->netif);
+	g->ttl = in->ttl;
+	g->tos = in->tos;
+	TAILQ_INSERT_TAIL(&d->queue, g, link);
+	socket_notify_locked(&d->inet.base, EPOLLIN);
+}
+
+void datagram_tell_error_locked(struct datagram_socket *d, const struct ip_error *e,
+	const struct net_ip *dest, uint16_t port, struct pbuf *p)
+{
+	struct datagram *g = make(d, p);
+
+	if (g == NULL)
+		return;
+	g->source = *dest;
+	g->source_port = port;
+	g->error = *e;
+	TAILQ_INSERT_TAIL(&d->errors, g, link);
+	socket_notify_locked(&d->inet.base, EPOLLERR);
+}
+
+static void drop(struct datagram_socket *d, struct datagrams *from, struct datagram *g)
+{
+	TAILQ_REMOVE(from, g, link);
+	d->queue_bytes -= cost_of(g->p);
+	if (g->p != NULL)
+		pbuf_free(g->p);
+	kmem_free(g);
+}
+
+void datagram_drop_all_locked(struct datagram_socket *d)
+{
+	struct datagram *g;
+
+	while ((g = TAILQ_FIRST(&d->queue)) != NULL)
+		drop(d, &d->queue, g);
+	while ((g = TAILQ_FIRST(&d->errors)) != NULL)
+		drop(d, &d->errors, g);
+}
+
+/* ------------------------------------------------------------------ receiving */
+static int wait_datagram(struct datagram_socket *d, bool nonblock, struct datagram **out)
+{
+	struct socket *s = &d->inet.base;
+	uint64_t deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
+	int error;
+
+	while ((*out = TAILQ_FIRST(&d->queue)) == NULL) {
+		error = socket_take_error_locked(s);
+		if (error != 0 || s->read_shut)
+			return error;
+		if (nonblock)
+			return -EAGAIN;
+		error = socket_wait_locked(s, deadline_ns);
+		if (error != 0)
+			return error;
+	}
+	return socket_take_error_locked(s);
+}
+
+/* A copy of an error was also the socket's pending one: the next in the queue is now. */
+static int take_error(struct datagram_socket *d, struct datagram **out)
+{
+	struct datagram *next;
+
+	*out = TAILQ_FIRST(&d->errors);
+	if (*out == NULL)
+		return -EAGAIN;
+	next = TAILQ_NEXT(*out, link);
+	d->inet.base.error = next != NULL ? next->error.error : 0;
+	return 0;
+}
+
+static void describe_options(const struct datagram_socket *d, const struct datagram *g,
+	struct socket_message *m)
+{
+	bool v6 = !net_ip_is_v4(&g->local);
+	const struct netif *netif;
+
+	m->interface_index = g->interface_index;
+	m->local_ip = m->spec_ip = g->local;
+	netif = net_interface_locked(g->interface_index);
+	if (!v6 && netif != NULL && !net_is_local_locked(&g->local))
+		m->spec_ip = net_ip_of_v4(ip4_addr_get_u32(netif_ip4_addr(netif)));
+	m->ttl = g->ttl;
+	m->tos = g->tos;
+	m->has_pktinfo = d->inet.base.want_pktinfo && !v6;
+	m->has_pktinfo6 = d->want_pktinfo6;
+	m->has_ttl = d->inet.base.want_ttl && !v6;
+	m->has_tos = d->inet.base.want_tos && !v6;
+	m->has_hops6 = d->want_hops6 && v6;
+	m->has_class6 = d->want_class6 && v6;
+}
+
+static void describe_error(const struct datagram *g, struct socket_message *m)
+{
+	m->has_error = true;
+	m->queued_error = (struct socket_queued_error){
+		.error = -g->error.error,
+		.origin = g->error.origin,
+		.type = g->error.type,
+		.code = g->error.code,
+		.info = g->error.info,
+		.offender = g->error.offender,
+	};
+}
+
+static void describe(const struct datagram_socket *d, const struct datagram *g,
+	struct socket_message *m)
+{
+	uint64_t bytes = g->p == NULL ? 0 : g->p->tot_len;
+
+	m->has_address = true;
+	inet_address(&d->inet, &m->address, &g->source, g->source_port);
+	m->datagram_bytes = bytes;
+	m->truncated = bytes > m->data->left_bytes;
+	if (g->error.error != 0)
+		describe_error(g, m);
+	else
+		describe_options(d, g, m);
+}
+
+/* In "read": nobody else takes g away while it is copied. */
+static long receive_one(struct datagram_socket *d, struct socket_message *m, bool nonblock)
+{
+	bool errors = (m->flags & SOCKET_MSG_ERROR) != 0;
+	struct datagram *g;
+	uint64_t bytes;
+	long copied;
+	int error = errors ? take_error(d, &g) : wait_datagram(d, nonblock, &g);
+
+	if (error != 0 || g == NULL)
+		return error;
+	describe(d, g, m);
+	bytes = MIN(m->datagram_bytes, m->data->left_bytes);
+	net_unlock();
+	copied = bytes == 0 ? 0 : socket_copy_chain(m->data, g->p, 0, bytes);
+	net_lock();
+	if (errors || (m->flags & SOCKET_MSG_PEEK) == 0)
+		drop(d, errors ? &d->errors : &d->queue, g);
+	return copied == (long)bytes ? copied : -EFAULT;
+}
+
+long datagram_receive(struct socket *s, struct socket_message *m, bool nonblock)
+{
+	long result;
+
+	m->has_address = false;
+	net_lock();
+	result = socket_enter_read_locked(s);
+	if (result == 0) {
+		result = receive_one(datagram_of(s), m, nonblock);
+		socket_leave_read_locked(s);
+	}
+	net_unlock();
+	return result;
+}
+
+/* ------------------------------------------------------------------ the rest */
+int datagram_shut_down(struct socket *s, enum socket_shutdown how)
+{
+	struct datagram_socket *d = datagram_of(s);
+
+	net_lock();
+	if (how != SOCKET_SHUT_READ)
+		s->write_shut = true;
+	if (how != SOCKET_SHUT_WRITE)
+		s->read_shut = true;
+	socket_notify_locked(s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+	net_unlock();
+	return d->inet.port.remote_port == 0 ? -ENOTCONN : 0;
+}
+
+uint32_t datagram_poll_locked(struct socket *s)
+{
+	struct datagram_socket *d = datagram_of(s);
+	uint32_t events = EPOLLOUT | EPOLLWRNORM;
+
+	if (!TAILQ_EMPTY(&d->queue))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (s->error != 0 || !TAILQ_EMPTY(&d->errors))
+		events |= EPOLLERR;
+	if (s->read_shut)
+		events |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	if (s->read_shut && s->write_shut)
+		events |= EPOLLHUP;
+	return events;
+}

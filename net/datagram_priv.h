@@ -1,0 +1,95 @@
+/*
+ * datagram_priv.h: sockets that exchange datagrams over IP: what UDP's and raw ones share.
+ *
+ * _locked: LOCK_NET held.
+ */
+#pragma once
+
+#include "net/ip_packet.h"
+#include "net/socket_priv.h"
+
+#define DATAGRAM_GROUPS_MAX 64u /* of one socket; Linux's igmp_max_memberships is 20 */
+
+struct datagram {
+	TAILQ_ENTRY(datagram) link;
+	struct pbuf *p; /* what is read; NULL: nothing came back with an error */
+	struct net_ip source, local;
+	uint32_t interface_index;
+	uint16_t source_port;
+	uint8_t ttl, tos;
+	struct ip_error error; /* on the queue of errors */
+};
+
+TAILQ_HEAD(datagrams, datagram);
+
+/* A group that a socket has joined. */
+struct membership {
+	LIST_ENTRY(membership) link;
+	struct net_ip group;
+	uint32_t interface_index;
+};
+
+LIST_HEAD(memberships, membership);
+
+/* All fields [n]. Of options for both families: [0] IPv4's, [1] IPv6's. */
+struct datagram_socket {
+	struct inet_socket inet;
+	struct net_ip bound_ip; /* what bind said; connect may have chosen another since */
+	struct datagrams queue, errors;
+	uint64_t queue_bytes; /* of both, with costs */
+	struct memberships groups;
+	/* options */
+	int group_hops[2]; /* TTL and hop limit to groups */
+	bool group_loop[2], group_all[2];
+	uint32_t group_interface[2]; /* 0: by the route */
+	struct net_ip group_source; /* IP_MULTICAST_IF's address; any: by the interface */
+	uint8_t mtu_discover[2];
+	bool dont_fragment6, want_errors[2];
+	bool want_pktinfo6, want_hops6, want_class6;
+	int hops6; /* -1: the default */
+	uint8_t class6;
+};
+
+static inline struct datagram_socket *datagram_of(struct socket *s)
+{
+	return (struct datagram_socket *)(void *)s;
+}
+
+/* ------------------------------------------------------------------ datagram.c */
+void datagram_init(struct datagram_socket *d); /* after socket_init, inet_init */
+/* Queues p from offset_bytes on, and takes it in any case. */
+void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *in, struct pbuf *p,
+	uint16_t source_port);
+/* An error, with what came back. p NULL: nothing did. Takes p. */
+void datagram_tell_error_locked(struct datagram_socket *d, const struct ip_error *e,
+	const struct net_ip *dest, uint16_t port, struct pbuf *p);
+long datagram_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+uint32_t datagram_poll_locked(struct socket *s);
+int datagram_shut_down(struct socket *s, enum socket_shutdown how) must_check;
+void datagram_drop_all_locked(struct datagram_socket *d);
+
+/* ------------------------------------------------------------------ datagram_send.c */
+/* Where a message goes and how: fills in o. -ENETUNREACH and the like, -EACCES, -EINVAL. */
+int datagram_route_locked(struct datagram_socket *d, const struct socket_message *m,
+	const struct net_ip *dest, struct ip_output *o) must_check;
+/* The packet, IP header excluded, may go as the socket's MTU options say: sets o's DF.
+ * -EMSGSIZE, noted in the queue of errors. */
+int datagram_fit_locked(struct datagram_socket *d, struct ip_output *o, uint16_t port,
+	uint32_t bytes) must_check;
+/* Connects and disconnects: source and peer of what follows. */
+int datagram_connect_locked(struct datagram_socket *d, const struct net_ip *remote_ip,
+	struct net_ip *source) must_check;
+
+/* ------------------------------------------------------------------ datagram_option.c */
+int datagram_set_option_locked(struct socket *s, enum socket_option o, int64_t value) must_check;
+int datagram_get_option_locked(struct socket *s, enum socket_option o, int64_t *value) must_check;
+int datagram_change_group_locked(struct socket *s, const struct socket_group *g) must_check;
+
+/* ------------------------------------------------------------------ multicast.c */
+/* Whether what came for that group by that interface is for this socket. */
+bool multicast_wants_locked(const struct datagram_socket *d, const struct ip_packet *in);
+int multicast_join_locked(struct datagram_socket *d, const struct socket_group *g) must_check;
+int multicast_leave_locked(struct datagram_socket *d, const struct socket_group *g) must_check;
+void multicast_leave_all_locked(struct datagram_socket *d);
+int multicast_set_interface_locked(struct datagram_socket *d,
+	const struct socket_group *g) must_check;
