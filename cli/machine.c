@@ -138,6 +138,7 @@ static char *compose_line(const struct machine_request *request)
 	add_transport(&line, QEMU_SLOT_SERIAL);
 	add_network(&line, options);
 	add_transport(&line, QEMU_SLOT_RNG);
+	add_transport(&line, QEMU_SLOT_BALLOON);
 	if (options->log_level)
 		kcmdline_add(&line, "log", options->log_level);
 	if (options->strace)

@@ -1,7 +1,7 @@
 /*
  * qemu.c: QEMU's argument vector, and QEMU as a child process.
  *
- * What:       a microvm with nothing but what is spelled out: three virtio devices on fixed
+ * What:       a microvm with nothing but what is spelled out: virtio devices on fixed
  *             transports, the debug port for early text, the image by descriptor.
  * Invariants: (1) the child is in a session of its own: the terminal's Ctrl-C is ours to pass on.
  *             (2) the child dies with us (PR_SET_PDEATHSIG).
@@ -93,6 +93,10 @@ static void add_devices(struct strvec *argv, const struct options *options)
 	add_network(argv, options);
 	strvec_add(argv, "-device");
 	strvec_addf(argv, "virtio-rng-device,bus=virtio-mmio-bus.%d", QEMU_SLOT_RNG);
+	/* Memory that the program gave up goes back to the host. */
+	strvec_add(argv, "-device");
+	strvec_addf(argv, "virtio-balloon-device,free-page-reporting=on,bus=virtio-mmio-bus.%d",
+		QEMU_SLOT_BALLOON);
 }
 
 void qemu_compose(const struct qemu_request *request, struct strvec *argv)

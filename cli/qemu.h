@@ -23,7 +23,12 @@ enum qemu_fd {
  * mtree` of QEMU 7.2; hw/i386/microvm.c: VIRTIO_MMIO_BASE, virtio_irq_base). */
 #define QEMU_MMIO_BASE 0xfeb00000ull
 enum { QEMU_MMIO_BYTES = 512, QEMU_MMIO_IRQ = 5 };
-enum qemu_transport { QEMU_SLOT_SERIAL, QEMU_SLOT_NET, QEMU_SLOT_RNG };
+enum qemu_transport {
+	QEMU_SLOT_SERIAL,
+	QEMU_SLOT_NET,
+	QEMU_SLOT_RNG,
+	QEMU_SLOT_BALLOON = 4, /* the interrupt line of 3 is the real-time clock's, too */
+};
 
 struct qemu_request {
 	const char *binary; /* path of qemu-system-x86_64 */

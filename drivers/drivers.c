@@ -11,6 +11,7 @@
 
 #include <linux/virtio_ids.h>
 
+#include "drivers/virtio/balloon.h"
 #include "drivers/virtio/console.h"
 #include "drivers/virtio/mmio.h"
 #include "drivers/virtio/net.h"
@@ -27,6 +28,9 @@ static void start_device(const struct virtio_device *d)
 		break;
 	case VIRTIO_ID_NET:
 		virtio_net_init(d);
+		break;
+	case VIRTIO_ID_BALLOON:
+		virtio_balloon_init(d);
 		break;
 	case VIRTIO_ID_RNG:
 		virtio_rng_init(d);

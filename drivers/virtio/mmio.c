@@ -75,20 +75,19 @@ static uint64_t device_features(struct virtio_device *d)
 int virtio_negotiate(struct virtio_device *d, const char *name, uint64_t required, uint64_t wanted)
 {
 	uint32_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
-	uint64_t offered;
 
 	d->name = name;
 	required |= 1ull << VIRTIO_F_VERSION_1;
 	write_reg(d, VIRTIO_MMIO_STATUS, 0);
 	write_reg(d, VIRTIO_MMIO_STATUS, status);
-	offered = device_features(d);
-	if ((offered & required) != required) {
+	d->offered = device_features(d);
+	if ((d->offered & required) != required) {
 		log_warn("%s: device lacks features %#llx and stays unused", name,
-			(unsigned long long)(required & ~offered));
+			(unsigned long long)(required & ~d->offered));
 		virtio_stop(d);
 		return -EOPNOTSUPP;
 	}
-	d->features = offered & (required | wanted);
+	d->features = d->offered & (required | wanted);
 	write_reg(d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
 	write_reg(d, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)d->features);
 	write_reg(d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);

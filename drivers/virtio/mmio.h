@@ -17,6 +17,7 @@ struct virtio_device {
 	char *regs; /* [I] */
 	uint32_t device_id; /* [I] VIRTIO_ID_* */
 	uint32_t irq_line; /* [I] */
+	uint64_t offered; /* [I] features that the device has */
 	uint64_t features; /* [I] as negotiated */
 	const char *name; /* [I] for messages; the driver's */
 	_Atomic bool broken; /* [a] stopped for ever */

@@ -4,18 +4,17 @@
  * What:       free blocks of 2^order frames on one list per order. RAM that nobody needed yet stays
  *             in `uncarved` ranges; when the lists run dry, the next piece of at most one chunk
  *             (4 MiB, the largest block) is carved off and freed into the lists. The table of
- *             frames is written one chunk at a time, too; until then it holds garbage. Each CPU
- *             keeps a few single frames, so that most calls take no lock and merge nothing.
+ *             frames is written one chunk at a time, too; until then it holds garbage.
  *               uncarved -> free block [carve_next] -> allocated [take_block] -> free [give_block]
- *               single frames: free block -> cached [refill] <-> allocated; -> free block [spill]
+ *             Single frames come from the caches of pmm_single.c.
  * Invariants: (1) owner == PMM_FREE exactly for the first frame of a block on a free list.
  *             (2) two free buddies never exist: they have been merged. Buddies share a chunk, so
  *             merging never reads an unprepared part of the table.
  *             (3) a frame outside all ranges is PMM_KERNEL with one reference nobody puts.
- *             (4) owner == OWNER_CACHED exactly for the frames in a CPU's cache.
+ *             (4) in each list the blocks that the host does not know to be free come first: they
+ *             are used first, having memory behind them, and found without a search.
  * Locking:    LOCK_PMM inside; refs are atomic; a chunk's ready bit is set once (release), after
- *             its frames are written. A cache belongs to its CPU, whose kernel code is not
- *             interrupted. Never sleeps. Any context.
+ *             its frames are written. Never sleeps. Any context.
  * Failure:    PFN_NONE when there is no block of that order. Wrong frees are bugs: ASSERT.
  * Source:     Knuth, TAOCP 1, 2.5 (buddy system).
  */
@@ -24,7 +23,7 @@
 #include <stdatomic.h>
 
 #include "base/assert.h"
-#include "kernel/sched/cpu.h"
+#include "kernel/mm/pmm_priv.h"
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 #include "lib/string.h"
@@ -32,17 +31,10 @@
 #define CHUNK_PAGES (1ul << PMM_ORDER_MAX)
 #define RANGES_MAX 192u
 #define READY_BITS 64u
-#define CACHE_FRAMES 32u
-#define CACHE_BATCH 16u /* frames that move between a cache and the lists at a time */
-#define OWNER_CACHED 0xffu
+#define REPORT_SPARE 8u /* this part of RAM is kept from the host: it will be needed */
 
 struct uncarved {
 	pfn_t next, end;
-};
-
-struct frame_cache {
-	_Atomic uint32_t count; /* [c] for writing; others may read it */
-	uint32_t frames[CACHE_FRAMES]; /* [c] the last one was freed last */
 };
 
 static struct {
@@ -51,14 +43,14 @@ static struct {
 	struct frame *frames; /* [I] the table; contents see above */
 	pfn_t frame_count; /* [I] whole chunks */
 	uint32_t heads[PMM_ORDER_MAX + 1]; /* [pmm lock] first free block of each order; 0: none */
+	uint32_t tails[PMM_ORDER_MAX + 1]; /* [pmm lock] last one */
 	uint32_t nonempty; /* [pmm lock] bit per order */
 	uint32_t range_count; /* [pmm lock] */
 	struct uncarved ranges[RANGES_MAX]; /* [pmm lock] the last one is carved first */
 	uint64_t total_pages; /* [pmm lock] */
 	_Atomic uint64_t free_pages; /* [pmm lock] for writing; without those in caches */
 	_Atomic uint64_t most_used_pages; /* [pmm lock] for writing; ever, caches included */
-	_Atomic uint32_t cache_count; /* [a] caches that were ever used are below */
-	struct frame_cache caches[CPUS_MAX]; /* [c] */
+	_Atomic bool has_news; /* [a] see pmm_report_has_news */
 } pmm = { .lock = SPINLOCK_INIT(LOCK_PMM) };
 
 STATIC_ASSERT(sizeof(struct frame) == 16, "0.4 % of RAM, and a shift to index it");
@@ -94,38 +86,35 @@ void pmm_init(paddr_t ram_end, paddr_t table_pa)
 }
 
 /* ------------------------------------------------------------------ free lists */
-static void push_block_locked(pfn_t pfn, unsigned order)
+static void push_block_locked(pfn_t pfn, unsigned order, bool is_reported)
 {
 	struct frame *f = &pmm.frames[pfn];
 
 	f->owner = PMM_FREE;
 	f->order = (uint8_t)order;
-	f->link_prev = 0;
-	f->link_next = pmm.heads[order];
-	if (f->link_next)
-		pmm.frames[f->link_next].link_prev = (uint32_t)pfn;
-	pmm.heads[order] = (uint32_t)pfn;
+	f->is_reported = is_reported;
+	f->link_prev = is_reported ? pmm.tails[order] : 0; /* (4) */
+	f->link_next = is_reported ? 0 : pmm.heads[order];
+	*(f->link_prev ? &pmm.frames[f->link_prev].link_next : &pmm.heads[order]) = (uint32_t)pfn;
+	*(f->link_next ? &pmm.frames[f->link_next].link_prev : &pmm.tails[order]) = (uint32_t)pfn;
 	pmm.nonempty |= 1u << order;
 }
 
 static void unlink_block_locked(pfn_t pfn)
 {
 	struct frame *f = &pmm.frames[pfn];
+	unsigned order = f->order;
 
 	DASSERT(f->owner == PMM_FREE);
-	if (f->link_next)
-		pmm.frames[f->link_next].link_prev = f->link_prev;
-	if (f->link_prev)
-		pmm.frames[f->link_prev].link_next = f->link_next;
-	else
-		pmm.heads[f->order] = f->link_next;
-	if (!pmm.heads[f->order])
-		pmm.nonempty &= ~(1u << f->order);
+	*(f->link_prev ? &pmm.frames[f->link_prev].link_next : &pmm.heads[order]) = f->link_next;
+	*(f->link_next ? &pmm.frames[f->link_next].link_prev : &pmm.tails[order]) = f->link_prev;
+	if (!pmm.heads[order])
+		pmm.nonempty &= ~(1u << order);
 	f->owner = PMM_KERNEL; /* (1) */
 }
 
 /* Frees a block and merges it with its buddies as far as they are free. */
-static void give_block_locked(pfn_t pfn, unsigned order)
+static void give_block_locked(pfn_t pfn, unsigned order, bool is_reported)
 {
 	lock_assert_held(&pmm.lock);
 	for (; order < PMM_ORDER_MAX; order++) {
@@ -134,10 +123,13 @@ static void give_block_locked(pfn_t pfn, unsigned order)
 
 		if (b->owner != PMM_FREE || b->order != order)
 			break;
+		is_reported = is_reported && b->is_reported;
 		unlink_block_locked(buddy);
 		pfn &= ~(1ul << order);
 	}
-	push_block_locked(pfn, order);
+	push_block_locked(pfn, order, is_reported);
+	if (!is_reported && order >= PMM_REPORT_ORDER)
+		atomic_store_explicit(&pmm.has_news, true, memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------------ carving */
@@ -160,11 +152,8 @@ static void prepare_chunk_locked(pfn_t pfn)
 	if (chunk_is_ready(pfn))
 		return;
 	for (struct frame *end = f + CHUNK_PAGES; f < end; f++) {
-		f->link_next = f->link_prev = 0;
+		*f = (struct frame){ .owner = PMM_KERNEL };
 		atomic_init(&f->refs, 1);
-		f->order = 0;
-		f->owner = PMM_KERNEL;
-		f->slab_class = 0;
 	}
 	atomic_fetch_or_explicit(&pmm.ready[chunk / READY_BITS], 1ull << (chunk % READY_BITS),
 		memory_order_release);
@@ -179,7 +168,7 @@ static void carve_piece_locked(pfn_t pfn, pfn_t end)
 
 		while (pfn + (1ul << order) > end)
 			order--;
-		give_block_locked(pfn, order);
+		give_block_locked(pfn, order, true); /* never used: there is nothing behind it */
 		pfn += 1ul << order;
 	}
 }
@@ -233,6 +222,7 @@ void pmm_add_range(paddr_t start, paddr_t end)
 static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 {
 	unsigned have;
+	bool is_reported;
 	uint64_t used;
 	pfn_t pfn;
 	struct frame *f;
@@ -243,12 +233,13 @@ static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 			return PFN_NONE;
 	have = order + (unsigned)__builtin_ctz(pmm.nonempty >> order);
 	pfn = pmm.heads[have];
+	f = &pmm.frames[pfn];
+	is_reported = f->is_reported;
 	unlink_block_locked(pfn);
 	while (have > order) { /* the upper half stays free */
 		have--;
-		push_block_locked(pfn + (1ul << have), have);
+		push_block_locked(pfn + (1ul << have), have, is_reported);
 	}
-	f = &pmm.frames[pfn];
 	f->owner = (uint8_t)owner;
 	f->order = (uint8_t)order;
 	atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
@@ -261,124 +252,56 @@ static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 
 static void return_block_locked(pfn_t pfn, unsigned order)
 {
-	give_block_locked(pfn, order);
+	give_block_locked(pfn, order, false);
 	atomic_fetch_add_explicit(&pmm.free_pages, 1ul << order, memory_order_relaxed);
 }
 
-/* ------------------------------------------------------------------ this CPU's single frames */
-static struct frame_cache *this_cache(void)
+/* ------------------------------------------------------------------ for pmm_single.c */
+uint32_t pmm_fill(uint32_t *frames, bool together)
 {
-	return &pmm.caches[this_cpu()->arch.id];
-}
-
-static uint32_t cache_count(const struct frame_cache *c)
-{
-	return atomic_load_explicit(&c->count, memory_order_relaxed);
-}
-
-static void set_cache_count(struct frame_cache *c, uint32_t n)
-{
-	atomic_store_explicit(&c->count, n, memory_order_relaxed);
-}
-
-/* An empty cache is about to be filled: it counts from now on. */
-static void note_use(const struct frame_cache *c)
-{
-	uint32_t used = (uint32_t)(c - pmm.caches) + 1;
-	uint32_t old = atomic_load_explicit(&pmm.cache_count, memory_order_relaxed);
-
-	while (old < used &&
-		!atomic_compare_exchange_weak_explicit(&pmm.cache_count, &old, used,
-			memory_order_relaxed, memory_order_relaxed))
-		;
-}
-
-/* Fills an empty cache as far as there is memory. */
-static void refill(struct frame_cache *c)
-{
+	pfn_t block = PFN_NONE, pfn;
 	uint32_t n;
 
-	note_use(c);
 	spin_lock(&pmm.lock);
-	for (n = 0; n < CACHE_BATCH; n++) {
-		pfn_t pfn = take_block_locked(0, PMM_KERNEL);
-
+	if (together)
+		block = take_block_locked(PMM_BATCH_ORDER, PMM_KERNEL);
+	for (n = 0; n < PMM_BATCH; n++) {
+		pfn = block != PFN_NONE ? block + n : take_block_locked(0, PMM_KERNEL);
 		if (pfn == PFN_NONE)
 			break;
-		pmm.frames[pfn].owner = OWNER_CACHED;
-		c->frames[n] = (uint32_t)pfn;
+		pmm.frames[pfn].order = 0;
+		pmm.frames[pfn].owner = PMM_CACHED;
+		frames[n] = (uint32_t)pfn;
 	}
-	set_cache_count(c, n);
 	spin_unlock(&pmm.lock);
+	return n;
 }
 
-/* Gives the n frames that have been in the cache longest back to the lists. */
-static void spill_locked(struct frame_cache *c, uint32_t n)
+void pmm_spill(const uint32_t *frames, uint32_t n)
 {
-	uint32_t left = cache_count(c) - n;
-
-	lock_assert_held(&pmm.lock);
-	for (uint32_t i = 0; i < n; i++)
-		return_block_locked(c->frames[i], 0);
-	for (uint32_t i = 0; i < left; i++)
-		c->frames[i] = c->frames[n + i];
-	set_cache_count(c, left);
-}
-
-static pfn_t take_single(enum pmm_owner owner)
-{
-	struct frame_cache *c = this_cache();
-	uint32_t n = cache_count(c);
-	struct frame *f;
-
-	if (n == 0) {
-		refill(c);
-		n = cache_count(c);
-		if (n == 0)
-			return PFN_NONE;
-	}
-	set_cache_count(c, n - 1);
-	f = &pmm.frames[c->frames[n - 1]];
-	ASSERT(f->owner == OWNER_CACHED); /* (4) */
-	f->owner = (uint8_t)owner;
-	atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
-	return c->frames[n - 1];
-}
-
-static void give_single(pfn_t pfn)
-{
-	struct frame_cache *c = this_cache();
-	uint32_t n = cache_count(c);
-
-	if (n == 0)
-		note_use(c);
-	pmm.frames[pfn].owner = OWNER_CACHED;
-	c->frames[n] = (uint32_t)pfn;
-	set_cache_count(c, n + 1);
-	if (n + 1 < CACHE_FRAMES)
-		return;
 	spin_lock(&pmm.lock);
-	spill_locked(c, CACHE_BATCH);
+	for (uint32_t i = 0; i < n; i++)
+		return_block_locked(frames[i], 0);
 	spin_unlock(&pmm.lock);
 }
 
 /* ------------------------------------------------------------------ allocation */
 pfn_t pmm_alloc(unsigned order, enum pmm_owner owner)
 {
-	struct frame_cache *c = this_cache();
 	pfn_t pfn;
 
 	ASSERT(order <= PMM_ORDER_MAX);
 	ASSERT(owner != PMM_FREE);
 	if (order == 0)
-		return take_single(owner);
+		return pmm_single_take(owner);
 	spin_lock(&pmm.lock);
 	pfn = take_block_locked(order, owner);
-	if (pfn == PFN_NONE && cache_count(c) != 0) { /* single frames may be what is missing */
-		spill_locked(c, cache_count(c));
-		pfn = take_block_locked(order, owner);
-	}
 	spin_unlock(&pmm.lock);
+	if (pfn == PFN_NONE && pmm_single_spill()) { /* single frames may be what is missing */
+		spin_lock(&pmm.lock);
+		pfn = take_block_locked(order, owner);
+		spin_unlock(&pmm.lock);
+	}
 	DASSERT((pfn & ((1ul << order) - 1)) == 0);
 	return pfn;
 }
@@ -398,10 +321,10 @@ void pmm_free(pfn_t pfn, unsigned order)
 {
 	struct frame *f = pmm_frame(pfn);
 
-	ASSERT(f->owner != PMM_FREE && f->owner != OWNER_CACHED); /* else: freed twice */
+	ASSERT(f->owner != PMM_FREE && f->owner != PMM_CACHED); /* else: freed twice */
 	ASSERT(f->order == order);
 	if (order == 0) {
-		give_single(pfn);
+		pmm_single_give(pfn);
 		return;
 	}
 	spin_lock(&pmm.lock);
@@ -457,10 +380,43 @@ uint64_t pmm_peak_pages(void)
 
 uint64_t pmm_free_pages(void)
 {
-	uint32_t used = atomic_load_explicit(&pmm.cache_count, memory_order_relaxed);
-	uint64_t n = atomic_load_explicit(&pmm.free_pages, memory_order_relaxed);
+	return atomic_load_explicit(&pmm.free_pages, memory_order_relaxed) + pmm_single_count();
+}
 
-	for (uint32_t i = 0; i < used; i++)
-		n += cache_count(&pmm.caches[i]);
-	return n;
+/* ------------------------------------------------------------------ for the host */
+pfn_t pmm_report_take(unsigned *order)
+{
+	pfn_t pfn = PFN_NONE;
+
+	spin_lock(&pmm.lock);
+	for (*order = PMM_ORDER_MAX; *order >= PMM_REPORT_ORDER; --*order) {
+		pfn = pmm.heads[*order];
+		if (pfn != PFN_NONE && !pmm.frames[pfn].is_reported) /* (4) */
+			break;
+		pfn = PFN_NONE;
+	}
+	if (pmm.free_pages < pmm.total_pages / REPORT_SPARE + (1ul << *order))
+		pfn = PFN_NONE;
+	if (pfn != PFN_NONE) {
+		unlink_block_locked(pfn);
+		atomic_fetch_sub_explicit(&pmm.free_pages, 1ul << *order, memory_order_relaxed);
+	}
+	spin_unlock(&pmm.lock);
+	return pfn;
+}
+
+void pmm_report_give(pfn_t pfn, bool is_reported)
+{
+	unsigned order = pmm_frame(pfn)->order;
+
+	spin_lock(&pmm.lock);
+	give_block_locked(pfn, order, is_reported);
+	atomic_fetch_add_explicit(&pmm.free_pages, 1ul << order, memory_order_relaxed);
+	spin_unlock(&pmm.lock);
+}
+
+bool pmm_report_has_news(void)
+{
+	return atomic_load_explicit(&pmm.has_news, memory_order_relaxed) &&
+		atomic_exchange_explicit(&pmm.has_news, false, memory_order_relaxed);
 }

@@ -34,7 +34,10 @@ struct frame {
 	};
 	uint8_t order; /* [pmm lock] of the block that begins here */
 	uint8_t owner; /* [pmm lock] enum pmm_owner */
-	uint16_t slab_class; /* kmem */
+	union {
+		uint16_t slab_class; /* kmem */
+		uint16_t is_reported; /* [pmm lock] while free: see pmm_report_take */
+	};
 };
 
 /* Once, at boot: where RAM ends and where the table of frames may lie (bytes at table_pa, as
@@ -60,6 +63,16 @@ bool pmm_is_program(pfn_t pfn);
 uint64_t pmm_total_pages(void);
 uint64_t pmm_free_pages(void);
 uint64_t pmm_peak_pages(void); /* most that were ever in use, with what CPUs kept in reserve */
+
+/* ---- free memory that the host may take back (kernel/dev/pagereport.h). A free block is reported
+ * when nobody has used any of it since the host was told, or since the boot.
+ * A free block of at least PMM_REPORT_ORDER that is not reported, now the caller's, and its order.
+ * PFN_NONE: none, or there is so little free memory that it will be needed again. */
+#define PMM_REPORT_ORDER 9u
+pfn_t pmm_report_take(unsigned *order) must_check;
+void pmm_report_give(pfn_t pfn, bool is_reported); /* free again; false: the host did not hear */
+/* Has such a block come into being since the last call that said so? A hint. */
+bool pmm_report_has_news(void);
 
 static inline void *pfn_to_virt(pfn_t pfn)
 {

@@ -19,6 +19,7 @@
 #include "kernel/sched/sched_priv.h"
 
 #include "base/assert.h"
+#include "kernel/dev/pagereport.h"
 #include "kernel/sched/torture.h"
 #include "kernel/time/clock.h"
 
@@ -126,6 +127,7 @@ void sched_idle_loop(void)
 		if (may_poll && poll_for_work(c, since))
 			continue;
 		may_poll = false; /* until it has run something */
+		pagereport_poll();
 		stat_inc(STAT_idle_waits);
 		arch_idle_wait();
 		if (c->runq.count && cpu_count > 1)

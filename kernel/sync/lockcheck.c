@@ -43,6 +43,7 @@ static const char *const names[LOCK_RANKS] = {
 	[LOCK_PIPE] = "pipe",
 	[LOCK_NET] = "net",
 	[LOCK_NETDEV] = "netdev",
+	[LOCK_BALLOON] = "balloon",
 	[LOCK_CONSOLE] = "console",
 	[LOCK_POLLQ] = "pollq",
 	[LOCK_EPOLL] = "epoll",

@@ -20,6 +20,7 @@ enum lock_rank {
 	LOCK_PIPE, /* fs: pipe, eventfd and the like */
 	LOCK_NET, /* net: the protocol core and all sockets */
 	LOCK_NETDEV, /* drivers: one queue of a network device */
+	LOCK_BALLOON, /* drivers: free memory on its way to the host */
 	LOCK_CONSOLE, /* drivers: host channel */
 	LOCK_POLLQ, /* kernel/sync/pollq.c: list of watchers of one object */
 	LOCK_EPOLL, /* fs/epoll.c: one interest set, its ready list, its waiters */

@@ -18,6 +18,7 @@
 
 #include "arch/arch.h"
 #include "base/assert.h"
+#include "kernel/dev/pagereport.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/time/clock.h"
 
@@ -195,6 +196,7 @@ void kernel_handle_timer(void)
 	stat_inc(STAT_timer_interrupts);
 	q->armed_ns = TIME_NEVER_NS;
 	run_due(q);
+	pagereport_poll();
 	if (c->slice_end_ns && clock_now_ns() >= c->slice_end_ns) {
 		c->slice_end_ns = 0;
 		c->need_resched = true;

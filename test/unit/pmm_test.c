@@ -1,4 +1,5 @@
-/* sources: kernel/mm/pmm.c test/unit/shim/host.c test/unit/shim/host_ram.c */
+/* sources: kernel/mm/pmm.c kernel/mm/pmm_single.c test/unit/shim/host.c
+ * test/unit/shim/host_ram.c */
 /*
  * pmm_test.c: the frame allocator against a map of who owns what.
  *

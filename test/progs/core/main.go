@@ -25,7 +25,7 @@ func main() {
 		"monotonic": monotonicMain, "now": nowMain,
 		// memory.go
 		"churn": churnMain, "large": largeMain, "maps": mapsMain, "scavenge": scavengeMain,
-		"finalizer": finalizerMain,
+		"finalizer": finalizerMain, "give-back": giveBackMain,
 		// files.go
 		"files": filesMain, "pipes": pipesMain, "devices": devicesMain, "etc": etcMain,
 		"random": randomMain, "show": showMain,

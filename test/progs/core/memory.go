@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -132,4 +134,30 @@ func finalizerMain([]string) {
 		}
 	}
 	fmt.Println("finalized", ran)
+}
+
+// giveBackMain fills N MiB, gives them back, and fills them again, which must read as zero first;
+// between the steps it says where it is and waits for a line.
+func giveBackMain(args []string) {
+	size := prog.Int(args, 0, 150) << 20
+	in := bufio.NewReader(os.Stdin)
+	step := func(name string) {
+		fmt.Println(name)
+		_, err := in.ReadString('\n')
+		prog.Must(err)
+	}
+	fill := func() {
+		b := make([]byte, size)
+		for i := 0; i < size; i += 4096 {
+			prog.Check(b[i] == 0 && b[i+4095] == 0, "new memory is not zero at %d", i)
+			b[i], b[i+4095] = 0xa5, 0x5a
+		}
+	}
+	step("empty")
+	fill()
+	step("full")
+	debug.FreeOSMemory()
+	step("free")
+	fill()
+	fmt.Println("full again")
 }

@@ -83,13 +83,12 @@ bool host_interrupt(void)
 /* ------------------------------------------------------------------ mmio.h */
 int virtio_negotiate(struct virtio_device *d, const char *name, uint64_t required, uint64_t wanted)
 {
-	uint64_t offered = host_device.offers | 1ull << VIRTIO_F_VERSION_1 |
+	d->offered = host_device.offers | 1ull << VIRTIO_F_VERSION_1 |
 		1ull << VIRTIO_RING_F_EVENT_IDX;
-
 	d->name = name;
-	if ((offered & required) != required)
+	if ((d->offered & required) != required)
 		return -EOPNOTSUPP;
-	d->features = offered & (required | wanted | 1ull << VIRTIO_F_VERSION_1);
+	d->features = d->offered & (required | wanted | 1ull << VIRTIO_F_VERSION_1);
 	return 0;
 }
 
