@@ -99,6 +99,7 @@ uint64_t arch_cycles(void); /* the time stamp counter, not ordered against other
 bool arch_random_u64(uint64_t *out); /* RDSEED, else RDRAND; false when there is neither */
 bool arch_is_virtual(void); /* under a hypervisor or emulator, which may stop a CPU for any time */
 uint32_t arch_hwcap(void); /* AT_HWCAP: CPUID.1:EDX */
+bool arch_debug_was_step(void); /* after #DB: it was RFLAGS.TF; forgets it */
 
 static inline void arch_out8(uint16_t port, uint8_t v)
 {
@@ -140,6 +141,8 @@ void arch_fpu_clone(struct arch_thread *to); /* MXCSR and FCW of the running thr
 void arch_fpu_save_now(struct arch_thread *t); /* the running thread's registers into its area */
 void arch_fpu_reload(struct arch_thread *t); /* area changed: registers are loaded from it */
 uint64_t arch_fpu_mask(void); /* XCR0 */
+/* After #MF, or #XM (sse): the exceptions that are flagged and not masked. */
+uint32_t arch_fpu_exceptions(bool sse);
 
 /* ------------------------------------------------------------------ program memory
  *

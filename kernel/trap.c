@@ -31,6 +31,10 @@ enum {
 	BUS_ADRALN = 1,
 	BUS_ADRERR = 2,
 	FPE_INTDIV = 1,
+	FPE_FLTDIV = 3,
+	FPE_FLTOVF = 4,
+	FPE_FLTUND = 5,
+	FPE_FLTRES = 6,
 	FPE_FLTINV = 7,
 	ILL_ILLOPN = 2,
 	TRAP_BRKPT = 1,
@@ -75,6 +79,20 @@ bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_prog
 	panic_no_memory("a page of the program");
 }
 
+/* The bits are the same in the x87 status word and in MXCSR (SDM 1 8.1.3, 10.2.3). */
+static int float_code(uint32_t exceptions)
+{
+	if (exceptions & 1)
+		return FPE_FLTINV;
+	if (exceptions & 4)
+		return FPE_FLTDIV;
+	if (exceptions & 8)
+		return FPE_FLTOVF;
+	if (exceptions & 0x12) /* underflow, denormal operand */
+		return FPE_FLTUND;
+	return FPE_FLTRES;
+}
+
 void kernel_handle_exception(struct trapframe *tf)
 {
 	stat_inc(STAT_exceptions);
@@ -83,7 +101,7 @@ void kernel_handle_exception(struct trapframe *tf)
 		send_fault(SIGFPE, FPE_INTDIV, tf->rip);
 		break;
 	case 1:
-		send_fault(SIGTRAP, TRAP_TRACE, tf->rip);
+		send_fault(SIGTRAP, arch_debug_was_step() ? TRAP_TRACE : TRAP_BRKPT, tf->rip);
 		break;
 	case 3:
 		send_fault(SIGTRAP, SI_KERNEL, 0);
@@ -96,7 +114,7 @@ void kernel_handle_exception(struct trapframe *tf)
 		break;
 	case 16:
 	case 19:
-		send_fault(SIGFPE, FPE_FLTINV, tf->rip);
+		send_fault(SIGFPE, float_code(arch_fpu_exceptions(tf->vector == 19)), tf->rip);
 		break;
 	case 17:
 		send_fault(SIGBUS, BUS_ADRALN, 0);

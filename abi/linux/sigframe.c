@@ -46,6 +46,10 @@ enum {
 	DEFAULT_MXCSR_MASK = 0xffbf,
 	DEFAULT_FCW = 0x37f,
 	VECTOR_PAGE_FAULT = 14,
+	PF_PRESENT = 1, /* SDM 3A 4.7 */
+	PF_USER = 4,
+	LINUX_USER_CS = 0x33,
+	LINUX_USER_DS = 0x2b,
 	FLAG_DF = 1 << 10,
 	FLAG_RF = 1 << 16,
 	NO_CALL = -1,
@@ -128,13 +132,18 @@ static void fill_registers(struct sigcontext *sc, const struct trapframe *tf,
 		.rsp = tf->rsp,
 		.rip = tf->rip,
 		.eflags = tf->rflags,
-		.cs = (uint16_t)tf->cs,
-		.ss = (uint16_t)tf->ss,
+		/* (1) only shown; rt_sigreturn does not load them */
+		.cs = LINUX_USER_CS,
+		.ss = LINUX_USER_DS,
 	};
 	if (tf->vector < TRAP_IRQ_FIRST) {
 		sc->trapno = tf->vector;
 		sc->err = tf->error;
-		sc->cr2 = tf->vector == VECTOR_PAGE_FAULT ? info->addr : 0;
+	}
+	if (tf->vector == VECTOR_PAGE_FAULT) {
+		sc->cr2 = info->addr;
+		/* as the CPU says in user mode; Linux tells nothing of what lies above */
+		sc->err |= PF_USER | (info->addr >= ARCH_USER_END ? PF_PRESENT : 0);
 	}
 }
 

@@ -125,6 +125,19 @@ void fpu_load(struct arch_thread *t)
 	t->fpu_cpu = c->id;
 }
 
+uint32_t arch_fpu_exceptions(bool sse)
+{
+	uint32_t mxcsr;
+	uint16_t status, control;
+
+	if (sse) {
+		__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+		return mxcsr & ~(mxcsr >> 7) & 0x3f;
+	}
+	__asm__ volatile("fnstsw %0\n\tfnstcw %1" : "=m"(status), "=m"(control));
+	return (uint32_t)(status & ~control) & 0x3f;
+}
+
 void arch_fpu_save_now(struct arch_thread *t)
 {
 	fpu_save(t);

@@ -22,6 +22,9 @@
 #define CR4_FSGSBASE (1 << 16)
 #define CR4_OSXSAVE (1 << 18)
 
+#define DR6_INITIAL 0xffff0ff0ul
+#define DR6_BS (1ul << 14)
+
 #define MSR_APIC_BASE 0x1b
 #define MSR_TSC_ADJUST 0x3b
 #define MSR_TSC_DEADLINE 0x6e0

@@ -63,6 +63,15 @@ void arch_trap_program(struct trapframe *tf)
 		kernel_handle_exception(tf);
 }
 
+bool arch_debug_was_step(void)
+{
+	uint64_t status;
+
+	__asm__ volatile("movq %%dr6, %0" : "=r"(status));
+	__asm__ volatile("movq %0, %%dr6" : : "r"(DR6_INITIAL)); /* the CPU only ever sets bits */
+	return status & DR6_BS;
+}
+
 static bool in_range(uint64_t rip, const char *start, const char *end)
 {
 	return rip >= (uint64_t)start && rip < (uint64_t)end;

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -13,7 +14,13 @@ func call(number uintptr, args ...uintptr) (uintptr, syscall.Errno) {
 	return r, e
 }
 
-func ptr[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+// ptr is p as an argument. What it points to is on the heap then: a stack may move before the call.
+func ptr[T any](p *T) uintptr {
+	atomic.StorePointer(&escapes, unsafe.Pointer(p))
+	return uintptr(unsafe.Pointer(p))
+}
+
+var escapes unsafe.Pointer
 
 // at makes a pointer from an address that a call gave.
 func at(addr uintptr) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
