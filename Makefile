@@ -201,7 +201,9 @@ gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
 size: kernel; @size $(ROOM_OBJS) $(K)/kernel.elf ## what is how big
 docs: ; tools/syscalls-doc.sh >docs/syscalls.md ## make the pages that are made from the source
 check-docs: ; @tools/syscalls-doc.sh | cmp - docs/syscalls.md || { echo "run: make docs" >&2; exit 1; }
-install: all ; install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo ## put the command into PREFIX/bin (/usr/local)
+install: all ## put the command into PREFIX/bin (/usr/local), its gdb commands into PREFIX/share/gosolo
+	install -D -m 755 $(OUT)/gosolo $(DESTDIR)$(PREFIX)/bin/gosolo
+	install -D -m 644 tools/gdb/gosolo.py $(DESTDIR)$(PREFIX)/share/gosolo/gosolo.py
 clean: ; rm -rf build ## remove build/; the cache of fetched sources stays
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile

@@ -24,6 +24,7 @@
 
 #include "cli/accel.h"
 #include "cli/channel.h"
+#include "cli/gdb.h"
 #include "cli/kcmdline.h"
 #include "cli/qemu.h"
 #include "cli/stats.h"
@@ -386,8 +387,7 @@ static void announce(const struct machine_request *request, const struct accel_c
 		report_progress("%s: using TCG, which is slower", choice->why);
 	}
 	if (options->gdb_port)
-		report_line("stopped until gdb comes: gdb %s -ex 'target remote :%u'",
-			options->target, options->gdb_port);
+		gdb_announce(request->image_fd, options->kernel, options->gdb_port);
 }
 
 int machine_run(const struct machine_request *request)

@@ -19,4 +19,5 @@ for _ in $(seq 100); do # until QEMU listens
 	kill -0 "$machine" 2>/dev/null || exit 1
 	sleep 0.1
 done
-gdb -q "$scratch/image" -ex "target remote :$port" -ex "hbreak boot_main"
+gdb -q -x "$(dirname "$0")/gdb/gosolo.py" "$scratch/image" \
+	-ex "gosolo-attach :$port $out/kernel/kernel.elf" -ex "hbreak boot_main"
