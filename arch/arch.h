@@ -78,8 +78,10 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 	void (*entry)(struct arch_cpu *self));
 /* Does what other CPUs asked for. In every loop that waits for another CPU. */
 void arch_poll_requests(void);
-/* Around the idle wait: an idle CPU is not interrupted to flush, it does so when it leaves. */
-void arch_set_idle(bool idle);
+/* Around a wait in which this CPU touches nothing of the program's: it is not interrupted to
+ * forget translations, but does so when it comes back. Returns what was set before. */
+bool arch_set_away(bool away);
+void arch_set_idle(bool idle); /* the same, and says that there is no thread to run */
 
 static inline void arch_pause(void)
 {
@@ -200,7 +202,8 @@ int paging_split(uint64_t va) must_check; /* 2 MiB entry at va into 4 KiB ones, 
 void paging_protect(uint64_t va, unsigned flags);
 /* Next present page at or above va and below end: its address, or end. Skips empty tables. */
 uint64_t paging_next_present(uint64_t va, uint64_t end);
-/* Frees tables that became empty in [start, end). After the flush. */
+/* Takes out tables that became empty in [start, end), after their pages were flushed; they are
+ * freed with a later flush. */
 void paging_prune(uint64_t start, uint64_t end);
 /* Removes stale translations of [start, end) on all CPUs before it returns. */
 void paging_flush(uint64_t start, uint64_t end);

@@ -30,10 +30,18 @@ void fpu_save(struct arch_thread *t);
 void fpu_load(struct arch_thread *t);
 
 uint64_t paging_root(void); /* physical address of the root table: CR3 */
-/* Whole TLB of every other CPU; returns when none is stale, but for idle ones, which flush when
- * they leave. tables: page tables are going to be freed: idle ones, too, whose speculation might
- * walk them. */
-void arch_flush_others(bool tables);
+/* smp.c. CPUs that run, from 0. */
+uint32_t smp_cpu_count(void);
+struct arch_cpu *smp_cpu(uint32_t id);
+
+/* shootdown.c. The caller holds the vm lock. */
+void shootdown_add_cpu(struct arch_cpu *c); /* before it is counted: it starts with an empty TLB */
+/* This CPU forgets [start, end), then the others do; start == end: everything. When it returns, no
+ * CPU has one of these translations, but for those that are away, which forget before they come
+ * back. Returns the number of the flush; they ascend. */
+uint64_t shootdown_flush(uint64_t start, uint64_t end);
+bool shootdown_is_done(uint64_t flush); /* on every CPU, those that are away included */
+void shootdown_finish(void); /* makes the last flush done everywhere, by interrupting who is away */
 
 /* boot/linker.ld */
 extern char kernel_text_start[], kernel_text_end[];

@@ -6,7 +6,9 @@
  *             a mark of ours.
  * Invariants: (1) an entry is 0, present, or held. (2) tables above a 4 KiB or 2 MiB entry are
  *             writable and executable: rights are in the last level only. (3) every table is
- *             reachable through the direct map.
+ *             reachable through the direct map. (4) a table that was unlinked is freed after a
+ *             flush that began later is done on every CPU: until then a CPU may still walk it (SDM
+ *             4.10.3), finds nothing in it, and faults for no reason, which makes it look again.
  * Locking:    the caller's (LOCK_VM).
  * Failure:    -ENOMEM when no frame for a table can be had; nothing has changed then.
  * Source:     Intel SDM 3A 4.5.
@@ -31,11 +33,16 @@
 
 enum { LEVEL_PT = 0, LEVEL_PD = 1, LEVEL_PDPT = 2, LEVEL_PML4 = 3 };
 enum { FLUSH_SINGLE_MAX = 32 }; /* pages; more are cheaper by reloading CR3 */
+enum { UNLINKED_MAX = 32 }; /* tables that wait for idle CPUs before these are woken for them */
 
 static struct {
 	uint64_t *root;
 	const struct paging_frames *frames;
 	uint64_t device_next;
+	uint64_t *unlinked; /* empty tables to be freed, chained through their first words */
+	uint32_t unlinked_count;
+	uint64_t unlinked_before; /* the flush that must be done for it */
+	uint64_t last_flush;
 } paging = { .device_next = ARCH_DEVICE_MAP };
 
 static unsigned shift_of(int level)
@@ -282,9 +289,8 @@ uint64_t paging_next_present(uint64_t va, uint64_t end)
 	return va < end ? next_in(paging.root, LEVEL_PML4, va, end) : end;
 }
 
-/* Unlinks what is empty below table for [start, end) onto *empty, a list through the tables' first
- * words; true when table itself is empty. */
-static bool unlink_empty(uint64_t *table, int level, uint64_t start, uint64_t end, uint64_t **empty)
+/* Unlinks what is empty below table for [start, end); true when table itself is empty. */
+static bool unlink_empty(uint64_t *table, int level, uint64_t start, uint64_t end)
 {
 	uint64_t step = 1ull << shift_of(level);
 
@@ -295,11 +301,13 @@ static bool unlink_empty(uint64_t *table, int level, uint64_t start, uint64_t en
 		if (!*e || (*e & PTE_PS))
 			continue;
 		below = table_of(*e);
-		if (!unlink_empty(below, level - 1, va, stop, empty))
+		if (!unlink_empty(below, level - 1, va, stop))
 			continue;
 		*e = 0;
-		*below = (uint64_t)*empty;
-		*empty = below;
+		*below = (uint64_t)paging.unlinked; /* reads as an entry that is not present */
+		paging.unlinked = below;
+		paging.unlinked_count++;
+		paging.unlinked_before = paging.last_flush + 1; /* (4) */
 	}
 	if (level == LEVEL_PML4)
 		return false;
@@ -309,39 +317,49 @@ static bool unlink_empty(uint64_t *table, int level, uint64_t start, uint64_t en
 	return true;
 }
 
-static void flush_self(void)
+static void free_list(uint64_t *table)
 {
-	__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
+	while (table) {
+		uint64_t *next = (uint64_t *)*table;
+
+		*table = 0;
+		paging.frames->free(virt_to_phys(table));
+		table = next;
+	}
+}
+
+/* (4) Frees the unlinked tables if no CPU can know them any more, or, forced, makes that so. */
+static void reclaim(bool force)
+{
+	uint64_t *unlinked = paging.unlinked;
+
+	if (!unlinked)
+		return;
+	if (force) {
+		(void)shootdown_flush(0, 0);
+		shootdown_finish();
+	} else if (!shootdown_is_done(paging.unlinked_before)) {
+		return;
+	}
+	paging.unlinked = NULL;
+	paging.unlinked_count = 0;
+	free_list(unlinked);
 }
 
 void paging_prune(uint64_t start, uint64_t end)
 {
-	uint64_t *empty = NULL;
-
 	ASSERT(end <= ARCH_USER_END);
-	unlink_empty(paging.root, LEVEL_PML4, start, end, &empty);
-	if (!empty)
-		return;
-	/* CPUs may cache entries of these tables (SDM 3A 4.10.3): flush before they are reused. */
-	flush_self();
-	arch_flush_others(true);
-	while (empty) {
-		uint64_t *next = (uint64_t *)*empty;
-
-		*empty = 0;
-		paging.frames->free(virt_to_phys(empty));
-		empty = next;
-	}
+	unlink_empty(paging.root, LEVEL_PML4, start, end);
+	if (paging.unlinked_count > UNLINKED_MAX)
+		reclaim(true);
 }
 
 void paging_flush(uint64_t start, uint64_t end)
 {
-	if ((end - start) >> PAGE_SHIFT > FLUSH_SINGLE_MAX)
-		flush_self();
-	else
-		for (uint64_t va = start; va < end; va += PAGE_SIZE)
-			__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
-	arch_flush_others(false);
+	bool all = (end - start) >> PAGE_SHIFT > FLUSH_SINGLE_MAX;
+
+	paging.last_flush = shootdown_flush(all ? 0 : start, all ? 0 : end);
+	reclaim(false);
 }
 
 void *arch_map_device(paddr_t pa, size_t bytes)

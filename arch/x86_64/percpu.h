@@ -14,6 +14,16 @@
 #include <stdint.h>
 
 /* First member of struct cpu (kernel/sched/cpu.h); GS base points here. */
+/* What making others forget translations has cost this CPU. */
+struct arch_tlb_counts {
+	uint64_t shootdowns; /* with another CPU to tell */
+	uint64_t ipis; /* CPUs that were interrupted */
+	uint64_t spared; /* CPUs that were not, since they were away */
+	uint64_t wait_cycles; /* until those interrupted had answered */
+	uint64_t full; /* flushes of everything that others made it do */
+	uint64_t ranges; /* flushes of a few pages that others made it do */
+};
+
 struct arch_cpu {
 	struct arch_cpu *self; /* [I] */
 	/* [c] kernel stack of the running thread: where entries build their frame */
@@ -26,9 +36,11 @@ struct arch_cpu {
 	_Atomic bool online; /* [a] runs kernel code */
 	_Atomic bool may_run; /* [a] its time stamps agree with the boot CPU's, or will */
 	int64_t tsc_adjust; /* what its time stamps are ahead; before may_run */
-	_Atomic bool idle; /* [a] runs nothing of the program: its TLB may be stale */
-	_Atomic uint32_t tlb_requested; /* [a] flushes that others asked for */
-	_Atomic uint32_t tlb_done; /* [a] of these, answered; must be all before the program runs */
+	_Atomic bool idle; /* [a] has no thread to run */
+	_Atomic bool away; /* [a] touches nothing of the program's: its TLB may be stale */
+	_Atomic uint64_t tlb_requested; /* [a] the last flush that was asked of it */
+	_Atomic uint64_t tlb_done; /* [a] the last it answered; the same before the program runs */
+	struct arch_tlb_counts tlb; /* [c] */
 };
 
 /* The CPU this code runs on. Stable only while interrupts are off, as they are in the kernel. */

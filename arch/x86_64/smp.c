@@ -1,19 +1,13 @@
 /*
- * smp.c: the other CPUs: bringing them up, and making them forget translations.
+ * smp.c: the other CPUs: bringing them up.
  *
  * What:       one CPU after the other is started by INIT and start-up IPIs at a page below 1 MiB.
- *             Shootdown: requests to a CPU are counted, and it is interrupted unless it is idle; an
- *             idle one looks at the count before it runs anything of the program again.
- * Invariants: (1) a CPU that may hold stale translations has answered fewer requests than were
- *             made. It answers up to the count it read before it flushed, never more: a request may
- *             come in between. test/models/shootdown.pml checks this hand-off.
- *             (2) a CPU that waits with interrupts off answers by arch_poll_requests, so two CPUs
- *             that wait for each other's locks never wait for each other's flushes.
- * Locking:    arch_flush_others: the caller's LOCK_VM, so one shootdown at a time.
+ * Invariants: (1) a CPU is counted only when it runs kernel code and its time stamps are right.
+ * Locking:    none: the boot CPU starts one CPU at a time.
  * Failure:    a CPU that does not come up in time, or whose time stamps differ and cannot be
  *             adjusted, is left out: false. It is sent INIT once more, so that it does nothing with
  *             its stack and its structures, which the next CPU gets, should it come up late.
- * Source:     Intel SDM 3A 9.4.4.1, 10.6; 4.10.5 (propagation of paging changes).
+ * Source:     Intel SDM 3A 9.4.4.1, 10.6.
  */
 #include <stdatomic.h>
 
@@ -45,6 +39,16 @@ static struct {
 		pong; /* [a] rounds asked and answered while time stamps are compared */
 	uint64_t answer; /* written before pong */
 } smp;
+
+uint32_t smp_cpu_count(void)
+{
+	return atomic_load_explicit(&smp.count, memory_order_acquire);
+}
+
+struct arch_cpu *smp_cpu(uint32_t id)
+{
+	return smp.online[id];
+}
 
 void arch_smp_init(struct arch_cpu *boot)
 {
@@ -176,73 +180,9 @@ bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint6
 		give_up_cpu(c, apic_id, tsc_hz);
 		return false;
 	}
-	atomic_fetch_add_explicit(&smp.count, 1, memory_order_release);
+	shootdown_add_cpu(c);
+	atomic_fetch_add_explicit(&smp.count, 1, memory_order_release); /* (1) */
 	atomic_store_explicit(&c->may_run, true, memory_order_release);
 	paging_flush(AP_PAGE, AP_PAGE + PAGE_SIZE);
 	return true;
-}
-
-static void flush_self(void)
-{
-	__asm__ volatile("movq %%cr3, %%rax\n\tmovq %%rax, %%cr3" : : : "rax", "memory");
-}
-
-static bool is_stale(struct arch_cpu *c)
-{
-	return atomic_load_explicit(&c->tlb_done, memory_order_acquire) !=
-		atomic_load_explicit(&c->tlb_requested, memory_order_acquire);
-}
-
-void arch_poll_requests(void)
-{
-	struct arch_cpu *self = arch_cpu_self();
-	uint32_t seen = atomic_load_explicit(&self->tlb_requested, memory_order_acquire);
-
-	if (seen == atomic_load_explicit(&self->tlb_done, memory_order_relaxed))
-		return;
-	flush_self();
-	/* Partner: the wait in arch_flush_others. */
-	atomic_store_explicit(&self->tlb_done, seen, memory_order_release); /* (1) */
-}
-
-void arch_set_idle(bool idle)
-{
-	/* Sequentially consistent with tlb_requested in arch_flush_others: either we see the
-	 * request now, or the other CPU sees that we are not idle and interrupts us. */
-	atomic_store_explicit(&arch_cpu_self()->idle, idle, memory_order_seq_cst);
-	if (!idle)
-		arch_poll_requests();
-}
-
-/* Not worth an interrupt: c flushes by itself before it runs the program. */
-static bool may_stay_stale(struct arch_cpu *c, bool tables)
-{
-	return !tables && atomic_load_explicit(&c->idle, memory_order_seq_cst);
-}
-
-void arch_flush_others(bool tables)
-{
-	struct arch_cpu *self = arch_cpu_self();
-	uint32_t n = atomic_load_explicit(&smp.count, memory_order_acquire);
-	uint64_t waiting = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct arch_cpu *c = smp.online[i];
-
-		if (c == self)
-			continue;
-		atomic_fetch_add_explicit(&c->tlb_requested, 1, memory_order_seq_cst);
-		if (may_stay_stale(c, tables))
-			continue;
-		lapic_send_ipi(c->apic_id, VECTOR_TLB);
-		waiting |= 1ull << i;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		if (!(waiting >> i & 1))
-			continue;
-		while (is_stale(smp.online[i]) && !may_stay_stale(smp.online[i], tables)) {
-			arch_poll_requests(); /* (2) */
-			arch_pause();
-		}
-	}
 }

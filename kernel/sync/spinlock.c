@@ -54,17 +54,24 @@ static bool take(struct spinlock *l)
 		memory_order_acquire, memory_order_relaxed);
 }
 
+static bool is_free(const struct spinlock *l)
+{
+	return !atomic_load_explicit(&l->owner, memory_order_relaxed) || are_ignored();
+}
+
 static void wait_until_free(const struct spinlock *l)
 {
-	for (uint32_t n = 0; atomic_load_explicit(&l->owner, memory_order_relaxed); n++) {
-		if (are_ignored()) {
-			stop_others();
+	bool was_away;
+
+	for (uint32_t n = 0; n < SPINS_BEFORE_PAUSE; n++) {
+		if (is_free(l))
 			return;
-		}
 		arch_poll_requests();
-		if (n >= SPINS_BEFORE_PAUSE)
-			arch_pause();
 	}
+	was_away = arch_set_away(true); /* nobody needs to wait for us meanwhile */
+	while (!is_free(l))
+		arch_pause();
+	(void)arch_set_away(was_away);
 }
 
 void spin_lock(struct spinlock *l)
@@ -73,8 +80,10 @@ void spin_lock(struct spinlock *l)
 		lockcheck_acquire(l);
 	while (unlikely(!take(l))) {
 		wait_until_free(l);
-		if (are_ignored())
+		if (are_ignored()) {
+			stop_others();
 			break; /* (1) */
+		}
 	}
 	if (!are_ignored())
 		lockcheck_acquired();
