@@ -15,6 +15,7 @@
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
 #include "base/units.h"
+#include "kernel/cred.h"
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
@@ -32,6 +33,10 @@ STATIC_ASSERT(sizeof(struct signal_action) == 32,
 	"kernel's sigaction: handler, flags, restorer, mask");
 STATIC_ASSERT(__builtin_offsetof(struct signal_action, restorer) == 16, "kernel's sigaction");
 
+#define KNOWN_FLAGS \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
+		SA_RESETHAND | SA_RESTORER)
+
 long sys_rt_sigaction(const struct sysargs *a)
 {
 	int32_t signo = sysarg_int(a, 0);
@@ -44,6 +49,7 @@ long sys_rt_sigaction(const struct sysargs *a)
 	if (a->arg[1] && user_copy_in(&fresh, a->arg[1], sizeof(fresh)))
 		return -EFAULT;
 	signal_get_action(signo, &old);
+	fresh.flags &= KNOWN_FLAGS; /* a program finds out by asking which ones are there */
 	if (a->arg[1])
 		signal_set_action(signo, &fresh);
 	if (a->arg[2] && user_copy_out(a->arg[2], &old, sizeof(old)))
@@ -156,15 +162,13 @@ long sys_pause(const struct sysargs *a unused_arg)
 /* Waits until one of set is there; 0: none by the deadline or another signal came. */
 static int wait_for_set(uint64_t set, uint64_t deadline_ns, struct signal_info *info)
 {
-	uint64_t mask = signal_get_mask();
-	int signo = signal_take_set(set, info);
+	int signo;
 
-	while (!signo && clock_now_ns() < deadline_ns && !signal_is_deliverable(thread_current())) {
-		signal_set_mask(mask & ~set); /* so that senders choose and wake this thread */
+	signal_wait_for(set);
+	while (!(signo = signal_take_set(set, info)) && clock_now_ns() < deadline_ns &&
+		!signal_is_deliverable(thread_current()))
 		sched_park(deadline_ns, true);
-		signo = signal_take_set(set, info);
-		signal_set_mask(mask);
-	}
+	signal_wait_for(0);
 	return signo;
 }
 
@@ -198,7 +202,12 @@ long sys_rt_sigtimedwait(const struct sysargs *a)
 long sys_kill(const struct sysargs *a)
 {
 	int32_t pid = sysarg_int(a, 0), signo = sysarg_int(a, 1);
-	struct signal_info info = { .signo = signo, .code = SI_USER, .pid = PROCESS_PID };
+	struct signal_info info = {
+		.signo = signo,
+		.code = SI_USER,
+		.pid = PROCESS_PID,
+		.uid = (int32_t)cred_current()->uid,
+	};
 
 	if (signo && !is_signal(signo))
 		return -EINVAL;
@@ -206,14 +215,17 @@ long sys_kill(const struct sysargs *a)
 	 * none; it is the group's number too, but Linux takes it as "all". */
 	if (pid != PROCESS_PID && pid != 0)
 		return -ESRCH;
-	if (signo)
-		signal_send_process(&info);
-	return 0;
+	return signo ? signal_send_process(&info) : 0;
 }
 
 static long send_to_thread(int32_t tid, int32_t signo)
 {
-	struct signal_info info = { .signo = signo, .code = SI_TKILL, .pid = PROCESS_PID };
+	struct signal_info info = {
+		.signo = signo,
+		.code = SI_TKILL,
+		.pid = PROCESS_PID,
+		.uid = (int32_t)cred_current()->uid,
+	};
 
 	if (tid <= 0 || (signo && !is_signal(signo)))
 		return -EINVAL;
@@ -253,6 +265,12 @@ static int load_siginfo(struct signal_info *out, int32_t signo, uaddr_t ua)
 	return 0;
 }
 
+/* To be the kernel, or kill: only the thread itself may be told so. */
+static bool pretends(const struct signal_info *info)
+{
+	return info->code >= 0 || info->code == SI_TKILL;
+}
+
 long sys_rt_sigqueueinfo(const struct sysargs *a)
 {
 	int32_t signo = sysarg_int(a, 1);
@@ -260,13 +278,13 @@ long sys_rt_sigqueueinfo(const struct sysargs *a)
 
 	if (load_siginfo(&info, signo, a->arg[2]))
 		return -EFAULT;
+	if (pretends(&info) && sysarg_int(a, 0) != thread_current()->tid)
+		return -EPERM;
 	if (sysarg_int(a, 0) != PROCESS_PID)
 		return -ESRCH;
 	if (signo && !is_signal(signo))
 		return -EINVAL;
-	if (signo)
-		signal_send_process(&info);
-	return 0;
+	return signo ? signal_send_process(&info) : 0;
 }
 
 long sys_rt_tgsigqueueinfo(const struct sysargs *a)
@@ -278,6 +296,8 @@ long sys_rt_tgsigqueueinfo(const struct sysargs *a)
 		return -EFAULT;
 	if (sysarg_int(a, 0) <= 0 || tid <= 0 || (signo && !is_signal(signo)))
 		return -EINVAL;
+	if (pretends(&info) && tid != thread_current()->tid)
+		return -EPERM;
 	if (sysarg_int(a, 0) != PROCESS_PID)
 		return -ESRCH;
 	return signal_send_tid(tid, &info);

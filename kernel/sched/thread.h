@@ -44,6 +44,7 @@ struct thread {
 
 	/* signals: kernel/signal */
 	uint64_t sigmask; /* [g] bit n-1: signal n is blocked */
+	uint64_t sigwait; /* [g] blocked, but waited for: may come, and is never ignored */
 	uint64_t sigpending; /* [g] */
 	_Atomic bool signal_work; /* [a] something may be deliverable: looked at on return */
 	struct signal_info *siginfo; /* [g] details of pending signals, see signal.h */

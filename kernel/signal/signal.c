@@ -57,6 +57,12 @@ static bool is_program(const struct thread *t)
 	return t->arch.fpu != NULL; /* kernel threads take no signals */
 }
 
+/* What t would not take now. */
+static uint64_t refused(const struct thread *t)
+{
+	return t->sigmask & ~t->sigwait;
+}
+
 static bool is_ignored_locked(int signo)
 {
 	uint64_t handler = signals.actions[signo - 1].handler;
@@ -90,10 +96,10 @@ static void offer_locked(struct thread *t)
 /* Caller is t itself. Drops what is ignored (3) and brings signal_work up to date. */
 static void update_locked(struct thread *t)
 {
-	uint64_t set = (t->sigpending | signals.pending) & ~t->sigmask;
+	uint64_t set = (t->sigpending | signals.pending) & ~refused(t);
 
 	lock_assert_held(&signals.lock);
-	for (uint64_t rest = set; rest; rest &= rest - 1) {
+	for (uint64_t rest = set & ~t->sigwait; rest; rest &= rest - 1) {
 		int signo = __builtin_ctzll(rest) + 1;
 
 		if (!ignore_locked(signo))
@@ -116,7 +122,7 @@ static bool take_choice(struct thread *t, void *arg)
 {
 	const struct choice *c = arg;
 
-	if (t == c->skip || !is_program(t) || (t->sigmask & c->bit))
+	if (t == c->skip || !is_program(t) || (refused(t) & c->bit))
 		return false;
 	/* A racy look: it is only a preference. */
 	if (c->parked_only && t->state != THREAD_PARKED)
@@ -229,41 +235,57 @@ bool signal_is_deliverable(const struct thread *t)
 		return false;
 	set = __atomic_load_n(&t->sigpending, __ATOMIC_RELAXED) |
 		__atomic_load_n(&signals.pending, __ATOMIC_RELAXED);
-	return (set & ~t->sigmask) != 0;
+	return (set & ~refused(t)) != 0;
 }
 
 /* ------------------------------------------------------------------ sending */
-static void send_thread_locked(struct thread *t, const struct signal_info *info)
-{
-	bool blocked = t->sigmask & SIGNAL_BIT(info->signo);
 
-	if (!blocked && ignore_locked(info->signo))
-		return; /* (3) */
-	signal_queue_add(&t->sigpending, &t->siginfo, info);
-	if (!blocked)
+/* Of a real-time signal each one counts, and the sender hears when one is lost; not of those that
+ * the kernel itself or plain kill sends. */
+static int queue_locked(uint64_t *pending, struct signal_info **list,
+	const struct signal_info *info)
+{
+	bool whole = signal_queue_add(pending, list, info);
+
+	return whole || info->signo < SIGRTMIN || info->code == 0 || info->code == CODE_KERNEL
+		? 0
+		: -EAGAIN;
+}
+
+static int send_thread_locked(struct thread *t, const struct signal_info *info)
+{
+	uint64_t bit = SIGNAL_BIT(info->signo);
+	int err;
+
+	if (!((t->sigmask | t->sigwait) & bit) && ignore_locked(info->signo))
+		return 0; /* (3) */
+	err = queue_locked(&t->sigpending, &t->siginfo, info);
+	if (!(refused(t) & bit))
 		offer_locked(t);
+	return err;
 }
 
 void signal_send_thread(struct thread *t, const struct signal_info *info)
 {
 	spin_lock(&signals.lock);
-	send_thread_locked(t, info);
+	(void)send_thread_locked(t, info); /* the kernel's own: nobody could be told */
 	spin_unlock(&signals.lock);
 }
 
 struct send_request {
 	int32_t tid;
 	const struct signal_info *info;
+	int result;
 };
 
 static bool send_if_tid(struct thread *t, void *arg)
 {
-	const struct send_request *r = arg;
+	struct send_request *r = arg;
 
 	if (t->tid != r->tid || !is_program(t))
 		return false;
 	if (r->info->signo)
-		send_thread_locked(t, r->info); /* (4) */
+		r->result = send_thread_locked(t, r->info); /* (4) */
 	return true;
 }
 
@@ -275,25 +297,27 @@ int signal_send_tid(int32_t tid, const struct signal_info *info)
 	spin_lock(&signals.lock);
 	found = thread_find(send_if_tid, &r) != NULL;
 	spin_unlock(&signals.lock);
-	return found ? 0 : -ESRCH;
+	return found ? r.result : -ESRCH;
 }
 
-void signal_send_process(const struct signal_info *info)
+int signal_send_process(const struct signal_info *info)
 {
 	struct thread *self = thread_current();
 	uint64_t bit = SIGNAL_BIT(info->signo);
+	int err = 0;
 
 	spin_lock(&signals.lock);
 	if (is_ignored_locked(info->signo) && thread_find(is_unblocked, &bit)) {
 		(void)ignore_locked(info->signo); /* (3), with its message */
 	} else {
-		signal_queue_add(&signals.pending, &signals.info, info);
-		if (is_program(self) && !(self->sigmask & bit) && info->signo != SIGKILL)
+		err = queue_locked(&signals.pending, &signals.info, info);
+		if (is_program(self) && !(refused(self) & bit) && info->signo != SIGKILL)
 			offer_locked(self);
 		else
 			offer_any_locked(info->signo, NULL);
 	}
 	spin_unlock(&signals.lock);
+	return err;
 }
 
 void signal_send_fault(const struct signal_info *info)
@@ -338,6 +362,20 @@ static int take_locked(struct thread *t, uint64_t set, struct signal_info *info)
 	if (signo)
 		signal_queue_take(&signals.pending, signals.info, signo, info);
 	return signo;
+}
+
+void signal_wait_for(uint64_t set)
+{
+	struct thread *t = thread_current();
+	uint64_t given_up;
+
+	spin_lock(&signals.lock);
+	given_up = t->sigwait & t->sigmask & ~set;
+	t->sigwait = set & ~UNBLOCKABLE;
+	if (signals.pending & given_up)
+		reoffer_locked(t, given_up); /* (2) */
+	update_locked(t);
+	spin_unlock(&signals.lock);
 }
 
 int signal_take_set(uint64_t set, struct signal_info *info)

@@ -35,9 +35,11 @@ void signal_get_action(int signo, struct signal_action *out);
 void signal_set_action(int signo, const struct signal_action *act);
 /* Asynchronous. Ignored signals vanish; a standard one that is pending stays one. */
 void signal_send_thread(struct thread *t, const struct signal_info *info);
-/* The same to the program's thread of that number, alive or not; signo 0 only asks. -ESRCH. */
+/* The same to the program's thread of that number, alive or not; signo 0 only asks. -ESRCH;
+ * -EAGAIN: a real-time signal, and no room for its details. */
 int signal_send_tid(int32_t tid, const struct signal_info *info) must_check;
-void signal_send_process(const struct signal_info *info); /* to a thread that does not block it */
+/* To a thread that does not block it. -EAGAIN: as above. */
+int signal_send_process(const struct signal_info *info);
 /* A fault of the current thread: cannot be ignored or blocked (then the process ends by it). */
 void signal_send_fault(const struct signal_info *info);
 uint64_t signal_get_mask(void);
@@ -45,6 +47,9 @@ void signal_set_mask(uint64_t mask); /* of the current thread; SIGKILL and SIGST
 uint64_t signal_pending_set(void); /* current thread's and the process's, for sigpending */
 /* A signal that would be delivered to t now. */
 bool signal_is_deliverable(const struct thread *t);
+/* Until it is called with 0 the thread waits for the signals of set, which it blocks: senders wake
+ * it, they count as deliverable, and none of them is ignored. */
+void signal_wait_for(uint64_t set);
 /* Takes one pending signal out of set (sigtimedwait, signalfd); 0: none. */
 int signal_take_set(uint64_t set, struct signal_info *info);
 

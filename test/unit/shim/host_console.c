@@ -46,10 +46,11 @@ void clock_set_real_ns(int64_t now_real_ns)
 	host_console.real_ns = now_real_ns;
 }
 
-void signal_send_process(const struct signal_info *info)
+int signal_send_process(const struct signal_info *info)
 {
 	host_console.last_signal = info->signo;
 	host_console.signals++;
+	return 0;
 }
 
 void log_set_sink(void (*sink)(enum gosolo_log_level level, const char *line, uint32_t bytes))
