@@ -182,8 +182,13 @@ long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_byte
 static long on_read(struct file *f, struct uio *u, int64_t offset_bytes)
 {
 	struct socket_message m = { .data = u };
+	long got;
 
-	return offset_bytes == FILE_AT_POSITION ? socket_receive(f, &m) : -ESPIPE;
+	if (offset_bytes != FILE_AT_POSITION)
+		return -ESPIPE;
+	got = u->left_bytes == 0 ? 0 : socket_receive(f, &m);
+	socket_put_files(m.files); /* nobody asked for them */
+	return got;
 }
 
 static long on_write(struct file *f, struct uio *u, int64_t offset_bytes)
@@ -264,6 +269,36 @@ bool socket_is(const struct file *f)
 	return f->ops == &socket_file_ops;
 }
 
+unsigned socket_family(const struct file *f)
+{
+	const struct socket *s = f->object;
+
+	return s->family;
+}
+
+bool socket_is_stream(const struct file *f)
+{
+	const struct socket *s = f->object;
+
+	return s->type == SOCKET_STREAM;
+}
+
+void socket_postpone_error(struct file *f, int error)
+{
+	net_lock();
+	socket_of(f)->error = error;
+	net_unlock_batch();
+}
+
+void socket_put_files(struct socket_files *files)
+{
+	uint32_t i;
+
+	for (i = 0; files != NULL && i < files->count; i++)
+		file_put(files->file[i]);
+	kmem_free(files);
+}
+
 /* ------------------------------------------------------------------ opening */
 static int new_inet(unsigned family, unsigned type, unsigned protocol, struct socket **out)
 {
@@ -297,6 +332,8 @@ static int wrap(struct socket *s, uint32_t file_flags, struct file **out)
 
 	if (error != 0)
 		s->ops->close(s);
+	else
+		s->file = *out;
 	return error;
 }
 

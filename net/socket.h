@@ -29,6 +29,7 @@ enum socket_type {
 enum socket_shutdown { SOCKET_SHUT_READ, SOCKET_SHUT_WRITE, SOCKET_SHUT_BOTH };
 
 #define SOCKET_PATH_MAX 108u
+#define SOCKET_FILES_MAX 253u /* in one message */
 
 struct socket_address {
 	uint16_t family; /* enum socket_family */
@@ -58,12 +59,28 @@ struct socket_queued_error {
 	struct net_ip offender; /* who said it; any: this machine */
 };
 
+/* Open files that travel with a message of a UNIX socket: a reference each, from kmem. */
+struct socket_files {
+	uint32_t count;
+	struct file *file[];
+};
+
+struct socket_credentials {
+	int32_t pid; /* 0: nobody */
+	uint32_t uid, gid;
+};
+
 struct socket_message {
 	struct uio *data;
 	unsigned flags; /* enum socket_message_flag */
 	/* send: destination when has_address. receive: source; has_address false: none to tell. */
 	struct socket_address address;
 	bool has_address;
+	/* UNIX. send: what goes along; NULL after it was queued, else still the caller's. receive:
+	 * the caller's. socket_put_files ends it. */
+	struct socket_files *files;
+	bool has_credentials; /* send: given. receive: asked for by SOCKET_OPT_PASSCRED */
+	struct socket_credentials credentials;
 	/* receive */
 	bool truncated; /* the datagram was longer than data */
 	uint64_t datagram_bytes; /* its whole length */
@@ -125,6 +142,7 @@ enum socket_option {
 	SOCKET_OPT_MULTICAST_LOOP6,
 	SOCKET_OPT_MULTICAST_ALL6,
 	SOCKET_OPT_MULTICAST_IF6, /* get only: interface index */
+	SOCKET_OPT_PASSCRED,
 	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
 	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
 	SOCKET_OPTIONS
@@ -169,4 +187,13 @@ int socket_get_option(struct file *f, enum socket_option option, int64_t *value)
  * -EADDRNOTAVAIL, -ENOBUFS, -EPROTO on streams. */
 int socket_change_group(struct file *f, const struct socket_group *g) must_check;
 int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out) must_check;
+/* Who the peer was when it connected or listened; pid 0 and all bits: nobody. */
+int socket_get_peer_credentials(struct file *f, struct socket_credentials *out) must_check;
+/* Drops the files of a message. No lock; may sleep. NULL: nothing to do. */
+void socket_put_files(struct socket_files *files);
 bool socket_is(const struct file *f);
+/* When socket_is(f). */
+unsigned socket_family(const struct file *f);
+bool socket_is_stream(const struct file *f);
+/* Told by the next call that asks for errors (SO_ERROR, a receive). error: -errno. */
+void socket_postpone_error(struct file *f, int error);

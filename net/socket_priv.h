@@ -49,6 +49,7 @@ struct socket {
 	uint16_t family, type, protocol; /* [I] */
 	uint32_t refs; /* [n] */
 	uint64_t inode; /* [I] */
+	struct file *file; /* [I] once it has one; its own, without a reference */
 	int error; /* [n] -errno that waits to be told; 0: none */
 	bool read_shut, write_shut; /* [n] */
 	bool read_busy, write_busy; /* [n] a thread copies, unlocked */
@@ -56,7 +57,8 @@ struct socket {
 	struct waitq waitq; /* [n] everybody who waits for anything here */
 	struct socket *dead_next; /* [n] */
 	/* options [n] */
-	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl;
+	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl,
+		want_credentials;
 	uint8_t tos, ttl;
 	int64_t linger_s; /* -1: off */
 	uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */

@@ -1,12 +1,11 @@
 /*
- * unix.c: UNIX sockets: names and connections.
+ * unix.c: UNIX sockets: connections, from their beginning to their end.
  *
- * What:       a name is a node of the file tree, or abstract (begins with NUL). Listeners and
- *             datagram sockets are found by it; a connection joins two sockets as each other's
- *             peer.
+ * What:       a connection joins two sockets as each other's peer: a pair, or a client and what
+ *             a listener accepts. A datagram socket's peer need not know of it.
  * Invariants: (1) a socket that has a peer holds a reference to it and is on its list of senders.
  *             (2) of a stream's two ends each is the other's peer, until one closes.
- * Locking:    LOCK_NET; the file tree is asked before it is taken. May sleep: accept, connect.
+ * Locking:    LOCK_NET. May sleep: accept, connect.
  * Failure:    Linux's errors.
  * Source:     Linux unix(7), net/unix/af_unix.c.
  */
@@ -14,21 +13,9 @@
 
 #include "base/errno.h"
 #include "fs/inode.h"
-#include "fs/stat.h"
-#include "fs/vfs.h"
 #include "kernel/mm/kmem.h"
-#include "lib/fmt.h"
-#include "lib/string.h"
 #include "net/net_priv.h"
 #include "net/unix_priv.h"
-
-#define SOCKET_MODE (S_IFSOCK | 0777u)
-#define ABSTRACT_DIGITS 5u
-
-static struct {
-	struct unix_list named; /* [n] */
-	uint32_t next_abstract; /* [n] */
-} unix_sockets = { .named = LIST_HEAD_INITIALIZER(unix_sockets.named) };
 
 static const struct socket_ops unix_ops;
 
@@ -75,6 +62,13 @@ void unix_set_peer_locked(struct unix_socket *u, struct unix_socket *peer)
 	}
 }
 
+/* SO_PEERCRED: what it was when the connection was made. */
+static void note_peer(struct unix_socket *u, struct socket_credentials credentials)
+{
+	u->has_peer_credentials = true;
+	u->peer_credentials = credentials;
+}
+
 static void join(struct unix_socket *a, struct unix_socket *b)
 {
 	unix_set_peer_locked(a, b);
@@ -90,113 +84,14 @@ int unix_socket_pair(unsigned type, struct socket *out[2])
 		return error;
 	error = unix_socket_new(type, &out[1]);
 	net_lock();
-	if (error == 0)
+	if (error == 0) {
 		join(unix_of(out[0]), unix_of(out[1]));
-	else
+		note_peer(unix_of(out[0]), unix_own_credentials());
+		note_peer(unix_of(out[1]), unix_own_credentials());
+	} else {
 		socket_put_locked(out[0]);
-	net_unlock();
-	return error;
-}
-
-/* ------------------------------------------------------------------ names */
-static bool is_same_name(const struct socket_address *a, const struct socket_address *b)
-{
-	return a->path_bytes == b->path_bytes && memcmp(a->path, b->path, a->path_bytes) == 0;
-}
-
-static struct unix_socket *find_named(const struct socket_address *a, const struct inode *inode)
-{
-	struct unix_socket *u;
-
-	LIST_FOREACH(u, &unix_sockets.named, named_link)
-		if (inode != NULL ? u->inode == inode
-				  : u->inode == NULL && is_same_name(&u->name, a))
-			return u;
-	return NULL;
-}
-
-static void path_of(const struct socket_address *a, char path[SOCKET_PATH_MAX + 1])
-{
-	memcpy(path, a->path, a->path_bytes);
-	path[a->path_bytes] = 0;
-}
-
-int unix_find(const struct socket_address *a, struct unix_socket **out)
-{
-	char path[SOCKET_PATH_MAX + 1];
-	struct vfs_at at = { .path = path };
-	struct inode *inode = NULL;
-	int error;
-
-	if (a->family != SOCKET_UNIX || a->path_bytes == 0)
-		return -EINVAL;
-	if (a->path[0] != 0) {
-		path_of(a, path);
-		error = vfs_resolve(&at, VFS_FOLLOW, &inode);
-		if (error != 0)
-			return error;
 	}
-	net_lock();
-	*out = find_named(a, inode);
-	if (*out != NULL)
-		socket_get_locked(&(*out)->base);
 	net_unlock();
-	if (inode != NULL)
-		inode_put(inode);
-	return *out == NULL ? -ECONNREFUSED : 0;
-}
-
-static void choose_abstract(struct unix_socket *u)
-{
-	char text[ABSTRACT_DIGITS + 1];
-
-	do {
-		fmt_snprintf(text, sizeof(text), "%05x", unix_sockets.next_abstract++ & 0xfffffu);
-		u->name.path_bytes = 1 + ABSTRACT_DIGITS;
-		u->name.path[0] = 0;
-		memcpy(u->name.path + 1, text, ABSTRACT_DIGITS);
-	} while (find_named(&u->name, NULL) != NULL);
-}
-
-/* inode: the path's, its reference is taken; NULL: abstract. */
-static int take_name(struct unix_socket *u, const struct socket_address *a, struct inode *inode)
-{
-	if (u->has_name)
-		return -EINVAL;
-	if (a->path_bytes != 0 && inode == NULL && find_named(a, NULL) != NULL)
-		return -EADDRINUSE;
-	if (a->path_bytes == 0)
-		choose_abstract(u);
-	else
-		u->name = *a;
-	u->inode = inode;
-	u->has_name = true;
-	LIST_INSERT_HEAD(&unix_sockets.named, u, named_link);
-	return 0;
-}
-
-static int unix_bind(struct socket *s, const struct socket_address *a)
-{
-	char path[SOCKET_PATH_MAX + 1];
-	struct vfs_at at = { .path = path };
-	struct inode *inode = NULL;
-	int error = 0;
-
-	if (a->family != SOCKET_UNIX)
-		return -EINVAL;
-	if (unix_of(s)->has_name)
-		return -EINVAL;
-	if (a->path_bytes != 0 && a->path[0] != 0) {
-		path_of(a, path);
-		error = vfs_make_node(&at, SOCKET_MODE, 0, &inode);
-		if (error != 0)
-			return error == -EEXIST ? -EADDRINUSE : error;
-	}
-	net_lock();
-	error = take_name(unix_of(s), a, inode);
-	net_unlock();
-	if (error != 0 && inode != NULL)
-		inode_put(inode);
 	return error;
 }
 
@@ -228,6 +123,7 @@ static int unix_listen(struct socket *s, int backlog)
 	else if (!u->has_name || u->phase == UNIX_CONNECTED)
 		error = -EINVAL;
 	if (error == 0) {
+		note_peer(u, unix_own_credentials()); /* what its clients will see */
 		u->phase = UNIX_LISTENING;
 		u->backlog = backlog;
 		waitq_wake_all(&s->waitq);
@@ -296,6 +192,9 @@ static int connect_stream(struct unix_socket *u, struct unix_socket *listener,
 	}
 	server->name = listener->name;
 	join(u, server);
+	note_peer(server, unix_own_credentials());
+	note_peer(u, listener->peer_credentials);
+	server->base.want_credentials = listener->base.want_credentials;
 	TAILQ_INSERT_TAIL(&listener->accept_queue, server, accept_link);
 	listener->accept_count++;
 	socket_get_locked(&server->base);
@@ -303,20 +202,40 @@ static int connect_stream(struct unix_socket *u, struct unix_socket *listener,
 	return 0;
 }
 
+/* other NULL: none any more. What the old peer sent is not for reading any longer. */
+static int connect_datagram(struct unix_socket *u, struct unix_socket *other)
+{
+	struct unix_socket *old = u->peer;
+
+	if (other != NULL && !unix_may_send_locked(u, other))
+		return -EPERM;
+	if (old != NULL && old != other) {
+		unix_drop_messages_locked(u);
+		if (old->peer == u) {
+			old->base.error = -ECONNRESET;
+			socket_notify_locked(&old->base, EPOLLERR | EPOLLIN | EPOLLOUT);
+		}
+	}
+	unix_set_peer_locked(u, other);
+	return 0;
+}
+
 static int connect_to(struct unix_socket *u, struct unix_socket *other, bool nonblock)
 {
 	struct unix_socket *server = NULL;
-	int error = other->base.type == u->base.type ? 0 : -EPROTOTYPE;
+	int error = 0;
 
-	if (error == 0 && u->base.type != SOCKET_DATAGRAM) {
+	if (u->base.type != SOCKET_DATAGRAM) {
 		server = new_unix(u->base.type);
 		error = server == NULL ? -ENOMEM : 0;
 	}
 	net_lock();
+	if (error == 0 && u->base.want_credentials)
+		unix_bind_any_locked(u); /* so that the peer can tell who is meant */
 	if (error == 0 && server != NULL)
 		error = connect_stream(u, other, server, nonblock);
 	else if (error == 0)
-		unix_set_peer_locked(u, other);
+		error = connect_datagram(u, other);
 	if (server != NULL)
 		socket_put_locked(&server->base);
 	socket_put_locked(&other->base); /* unix_find's */
@@ -330,52 +249,49 @@ static int unix_connect(struct socket *s, const struct socket_address *a, bool n
 	int error;
 
 	if (a->family != SOCKET_UNSPEC) {
-		error = unix_find(a, &other);
-		return error != 0 ? error : connect_to(u, other, nonblock);
+		error = unix_find(a, s->type, &other);
+		if (error == 0)
+			error = connect_to(u, other, nonblock);
+	} else if (s->type == SOCKET_DATAGRAM) {
+		net_lock();
+		error = connect_datagram(u, NULL);
+		net_unlock();
+	} else {
+		error = -EINVAL;
 	}
-	if (s->type != SOCKET_DATAGRAM)
-		return -EINVAL;
-	net_lock();
-	unix_set_peer_locked(u, NULL);
-	net_unlock();
-	return 0;
+	unix_rights_settle();
+	return error;
 }
 
 static int unix_shut_down(struct socket *s, enum socket_shutdown how)
 {
 	struct unix_socket *u = unix_of(s);
-	int error = 0;
 
 	net_lock();
-	if (u->peer == NULL && !u->peer_closed) {
-		error = -ENOTCONN;
-	} else {
-		s->write_shut |= how != SOCKET_SHUT_READ;
-		s->read_shut |= how != SOCKET_SHUT_WRITE;
-		socket_notify_locked(s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
-	}
+	s->write_shut |= how != SOCKET_SHUT_READ;
+	s->read_shut |= how != SOCKET_SHUT_WRITE;
+	socket_notify_locked(s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
 	/* The other end of a connection sees the same from its side. */
-	if (error == 0 && u->peer != NULL && s->type != SOCKET_DATAGRAM) {
+	if (u->peer != NULL && s->type != SOCKET_DATAGRAM) {
 		u->peer->base.read_shut |= how != SOCKET_SHUT_READ;
 		u->peer->base.write_shut |= how != SOCKET_SHUT_WRITE;
 		socket_notify_locked(&u->peer->base, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
 	}
 	net_unlock();
-	return error;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ ending */
-/* Everybody who has u as peer has none any more. */
-static void leave_senders(struct unix_socket *u)
+/* Everybody who has u as peer has none any more. reset: what was sent here is lost. */
+static void leave_senders(struct unix_socket *u, bool reset)
 {
-	bool unread = !STAILQ_EMPTY(&u->messages);
 	struct unix_socket *other;
 
 	while ((other = LIST_FIRST(&u->senders)) != NULL) {
 		other->peer_closed = true;
 		if (other->base.type != SOCKET_DATAGRAM) {
 			other->base.read_shut = other->base.write_shut = true;
-			if (unread)
+			if (reset)
 				other->base.error = -ECONNRESET;
 		}
 		unix_set_peer_locked(other, NULL);
@@ -388,16 +304,15 @@ static void close_locked(struct unix_socket *u)
 	struct unix_socket *child;
 
 	while ((child = take_child(u)) != NULL) {
-		leave_senders(child);
+		leave_senders(child, true);
 		unix_set_peer_locked(child, NULL);
 		unix_drop_messages_locked(child);
 		socket_put_locked(&child->base);
 	}
-	if (u->has_name)
-		LIST_REMOVE(u, named_link);
-	u->has_name = false;
+	unix_forget_name_locked(u);
+	u->closed = true;
 	u->phase = UNIX_FRESH;
-	leave_senders(u);
+	leave_senders(u, !STAILQ_EMPTY(&u->messages));
 	unix_set_peer_locked(u, NULL);
 	unix_drop_messages_locked(u);
 	waitq_wake_all(&u->base.waitq);
@@ -408,7 +323,9 @@ static void unix_close(struct socket *s)
 {
 	net_lock();
 	close_locked(unix_of(s));
+	unix_rights_collect_locked();
 	net_unlock();
+	unix_rights_settle();
 }
 
 static void unix_free(struct socket *s)
@@ -428,9 +345,43 @@ static int unix_get_option_locked(struct socket *s, enum socket_option o, int64_
 	case SOCKET_OPT_ACCEPTCONN:
 		*value = u->phase == UNIX_LISTENING;
 		return 0;
+	case SOCKET_OPT_PASSCRED:
+		*value = s->want_credentials;
+		return 0;
+	case SOCKET_OPT_QUEUED:
+		*value = unix_inbound_bytes_locked(u);
+		return u->phase == UNIX_LISTENING ? -EINVAL : 0;
+	case SOCKET_OPT_UNSENT:
+		*value = (int64_t)u->outbound_bytes;
+		return u->phase == UNIX_LISTENING ? -EINVAL : 0;
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+static int unix_set_option_locked(struct socket *s, enum socket_option o, int64_t value)
+{
+	if (o != SOCKET_OPT_PASSCRED)
+		return -ENOPROTOOPT;
+	s->want_credentials = value != 0;
+	return 0;
+}
+
+int socket_get_peer_credentials(struct file *f, struct socket_credentials *out)
+{
+	const struct unix_socket *u;
+
+	*out = (struct socket_credentials){ 0, UINT32_MAX, UINT32_MAX };
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if (socket_family(f) != SOCKET_UNIX)
+		return 0;
+	u = unix_of(socket_of(f));
+	net_lock();
+	if (u->has_peer_credentials)
+		*out = u->peer_credentials;
+	net_unlock_batch();
+	return 0;
 }
 
 static const struct socket_ops unix_ops = {
@@ -443,6 +394,7 @@ static const struct socket_ops unix_ops = {
 	.send = unix_send,
 	.receive = unix_receive,
 	.poll_locked = unix_poll_locked,
+	.set_option_locked = unix_set_option_locked,
 	.get_option_locked = unix_get_option_locked,
 	.close = unix_close,
 	.free = unix_free,

@@ -5,6 +5,7 @@
  *             read across them; datagrams and records are whole.
  * Invariants: (1) messages are taken by one reader at a time ("in read"), so the first one stays
  *             while it is copied. (2) what is queued counts against the sender's buffer.
+ *             (3) files in a queue are counted (unix_rights.c) from deliver to their reader.
  * Locking:    LOCK_NET, never while copying. May sleep: both.
  * Failure:    -EAGAIN, -EPIPE, -ECONNRESET, -ENOTCONN, -EMSGSIZE; a partial count goes first.
  * Source:     Linux net/unix/af_unix.c.
@@ -18,36 +19,73 @@
 
 #define PIECE_BYTES 32000u
 #define COST_BYTES 256u /* of a message besides its bytes */
+#define OVERFLOW_ID 65534u /* Linux's overflowuid: who a message without credentials is from */
 
-void unix_drop_messages_locked(struct unix_socket *u)
-{
-	struct unix_message *m;
-
-	while ((m = STAILQ_FIRST(&u->messages)) != NULL) {
-		STAILQ_REMOVE_HEAD(&u->messages, link);
-		kmem_free(m);
-	}
-	u->queued_bytes = 0;
-}
-
-/* ------------------------------------------------------------------ sending */
 static uint64_t limit_bytes(const struct unix_socket *u)
 {
 	return 2 * (uint64_t)u->base.send_buffer_bytes;
 }
 
-static uint64_t space_bytes(const struct unix_socket *u, const struct unix_socket *to)
+static bool has_space(const struct unix_socket *u)
 {
-	uint64_t used = to->queued_bytes + COST_BYTES;
-
-	return used >= limit_bytes(u) ? 0 : limit_bytes(u) - used;
+	return 4 * u->outbound_bytes <= limit_bytes(u);
 }
 
-static bool has_space(const struct unix_socket *u, const struct unix_socket *to)
+/* ------------------------------------------------------------------ a message's end */
+static uint64_t cost_bytes(const struct unix_message *message)
 {
-	return 3 * space_bytes(u, to) >= limit_bytes(u);
+	return message->bytes + (uint64_t)COST_BYTES;
 }
 
+/* It is in no queue any more. The sender has more room: who waits there hears of it when there is
+ * enough. */
+static void drop_message(struct unix_message *message)
+{
+	struct unix_socket *sender = message->sender;
+	bool had_space = has_space(sender);
+
+	sender->outbound_bytes -= cost_bytes(message);
+	if (!had_space && has_space(sender))
+		socket_notify_locked(&sender->base, EPOLLOUT);
+	socket_put_locked(&sender->base);
+	unix_rights_drop_locked(message);
+}
+
+static void drop_first(struct unix_socket *u)
+{
+	struct unix_message *message = STAILQ_FIRST(&u->messages);
+
+	STAILQ_REMOVE_HEAD(&u->messages, link);
+	drop_message(message);
+}
+
+void unix_drop_messages_locked(struct unix_socket *u)
+{
+	struct unix_message *first = STAILQ_FIRST(&u->messages), *message;
+
+	/* (1): the one that is being copied stays for its reader. */
+	while (first != NULL && (message = STAILQ_NEXT(first, link)) != NULL) {
+		STAILQ_REMOVE_AFTER(&u->messages, first, link);
+		drop_message(message);
+	}
+	if (first != NULL && !u->base.read_busy)
+		drop_first(u);
+}
+
+uint32_t unix_inbound_bytes_locked(const struct unix_socket *u)
+{
+	const struct unix_message *message;
+	uint32_t bytes = 0;
+
+	STAILQ_FOREACH(message, &u->messages, link) {
+		bytes += message->bytes - message->done_bytes;
+		if (u->base.type == SOCKET_DATAGRAM)
+			break;
+	}
+	return bytes;
+}
+
+/* ------------------------------------------------------------------ sending */
 static int judge_send(struct unix_socket *u, const struct unix_socket *to)
 {
 	struct socket *s = &u->base;
@@ -58,28 +96,29 @@ static int judge_send(struct unix_socket *u, const struct unix_socket *to)
 		return -EPIPE;
 	if (to == NULL)
 		return -ENOTCONN;
-	return to->base.type == SOCKET_DATAGRAM && to->base.read_shut ? -EPIPE : 0;
+	if (s->type != SOCKET_DATAGRAM)
+		return 0;
+	if (to->closed)
+		return -ECONNREFUSED;
+	if (!unix_may_send_locked(u, to))
+		return -EPERM;
+	return to->base.read_shut ? -EPIPE : 0;
 }
 
-/* Until bytes (0: any number) fit: how many do, or -errno. */
-static long wait_space(struct unix_socket *u, struct unix_socket *to, uint64_t bytes, bool nonblock,
+/* Until less is on the way than the buffer holds: then one more message may go. */
+static int wait_space(struct unix_socket *u, struct unix_socket *to, bool nonblock,
 	uint64_t deadline_ns)
 {
-	uint64_t space;
 	int error;
 
 	for (;;) {
 		/* A connection that ended while this slept has no peer any more. */
 		error = judge_send(u, u->base.type == SOCKET_DATAGRAM ? to : u->peer);
-		if (error != 0)
+		if (error != 0 || u->outbound_bytes < limit_bytes(u))
 			return error;
-		space = space_bytes(u, to);
-		if (space >= MAX(bytes, 1u) || (bytes != 0 && to->queued_bytes == 0))
-			return (long)MAX(space, bytes);
-		u->want_space = true;
 		if (nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(&to->base, deadline_ns);
+		error = socket_wait_locked(&u->base, deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -103,11 +142,30 @@ static int load_message(struct socket_message *m, uint64_t bytes, struct unix_me
 	return 0;
 }
 
-static void deliver(struct unix_socket *u, struct unix_socket *to, struct unix_message *message)
+/* Credentials go along when either end asked for them, or they were given. */
+static struct socket_credentials choose_credentials(const struct unix_socket *u,
+	const struct unix_socket *to, const struct socket_message *m)
+{
+	if (m->has_credentials)
+		return m->credentials;
+	if (u->base.want_credentials || to->base.want_credentials)
+		return unix_own_credentials();
+	return (struct socket_credentials){ 0, OVERFLOW_ID, OVERFLOW_ID };
+}
+
+/* Files go with the first message of a call. */
+static void deliver(struct unix_socket *u, struct unix_socket *to, struct socket_message *m,
+	struct unix_message *message)
 {
 	message->from = u->name;
+	message->credentials = choose_credentials(u, to, m);
+	message->files = m->files;
+	m->files = NULL;
+	unix_rights_depart_locked(message);
+	message->sender = u;
+	socket_get_locked(&u->base);
+	u->outbound_bytes += cost_bytes(message);
 	STAILQ_INSERT_TAIL(&to->messages, message, link);
-	to->queued_bytes += message->bytes + (uint64_t)COST_BYTES;
 	socket_notify_locked(&to->base, EPOLLIN);
 }
 
@@ -123,11 +181,13 @@ static long send_piece(struct unix_socket *u, struct unix_socket *to, struct soc
 	net_lock();
 	if (error == 0)
 		error = judge_send(u, u->base.type == SOCKET_DATAGRAM ? to : u->peer);
+	if (error == 0)
+		error = unix_rights_check_locked(m->files);
 	if (error != 0) {
 		kmem_free(message);
 		return error;
 	}
-	deliver(u, to, message);
+	deliver(u, to, m, message);
 	return message->bytes;
 }
 
@@ -141,9 +201,9 @@ static long send_stream(struct unix_socket *u, struct socket_message *m, bool no
 		return n;
 	socket_get_locked(&to->base);
 	while (m->data->left_bytes != 0) {
-		n = wait_space(u, to, 0, nonblock, deadline_ns);
-		if (n > 0)
-			n = send_piece(u, to, m, MIN((uint64_t)n, PIECE_BYTES));
+		n = wait_space(u, to, nonblock, deadline_ns);
+		if (n == 0)
+			n = send_piece(u, to, m, MIN(limit_bytes(u) / 2, PIECE_BYTES));
 		if (n < 0)
 			break;
 		total += n;
@@ -155,14 +215,13 @@ static long send_stream(struct unix_socket *u, struct socket_message *m, bool no
 static long send_whole(struct unix_socket *u, struct unix_socket *to, struct socket_message *m,
 	bool nonblock)
 {
-	uint64_t deadline_ns = socket_deadline_ns(u->base.send_timeout_ns);
 	uint64_t bytes = m->data->left_bytes;
-	long n;
+	int error;
 
 	if (bytes + COST_BYTES > limit_bytes(u))
 		return -EMSGSIZE;
-	n = wait_space(u, to, bytes, nonblock, deadline_ns);
-	return n < 0 ? n : send_piece(u, to, m, bytes);
+	error = wait_space(u, to, nonblock, socket_deadline_ns(u->base.send_timeout_ns));
+	return error != 0 ? error : send_piece(u, to, m, bytes);
 }
 
 /* Where a datagram or record goes, with a reference. */
@@ -171,16 +230,8 @@ static int find_receiver(struct unix_socket *u, const struct socket_message *m,
 {
 	int error = 0;
 
-	if (m->has_address && u->base.type == SOCKET_DATAGRAM) {
-		error = unix_find(&m->address, out);
-		if (error == 0 && (*out)->base.type != SOCKET_DATAGRAM) {
-			net_lock();
-			socket_put_locked(&(*out)->base);
-			net_unlock();
-			error = -EPROTOTYPE;
-		}
-		return error;
-	}
+	if (m->has_address && u->base.type == SOCKET_DATAGRAM)
+		return unix_find(&m->address, SOCKET_DATAGRAM, out);
 	net_lock();
 	*out = u->peer;
 	if (*out != NULL)
@@ -202,13 +253,13 @@ long unix_send(struct socket *s, struct socket_message *m, bool nonblock)
 
 	if (s->type == SOCKET_STREAM && m->has_address)
 		return u->peer != NULL ? -EISCONN : -EOPNOTSUPP;
-	if (s->type == SOCKET_STREAM && m->data->left_bytes == 0)
-		return 0;
 	if (s->type != SOCKET_STREAM)
 		result = find_receiver(u, m, &to);
 	if (result != 0)
 		return result;
 	net_lock();
+	if (s->want_credentials)
+		unix_bind_any_locked(u);
 	result = socket_enter_write_locked(s);
 	if (result == 0) {
 		result = to == NULL ? send_stream(u, m, nonblock) : send_whole(u, to, m, nonblock);
@@ -221,30 +272,6 @@ long unix_send(struct socket *s, struct socket_message *m, bool nonblock)
 }
 
 /* ------------------------------------------------------------------ receiving */
-/* Room came: those who send here and were told to wait. */
-static void tell_senders(struct unix_socket *u)
-{
-	struct unix_socket *other;
-
-	waitq_wake_all(&u->base.waitq);
-	LIST_FOREACH(other, &u->senders, peer_link) {
-		if (!other->want_space || !has_space(other, u))
-			continue;
-		other->want_space = false;
-		socket_notify_locked(&other->base, EPOLLOUT);
-	}
-}
-
-static void drop_first(struct unix_socket *u)
-{
-	struct unix_message *message = STAILQ_FIRST(&u->messages);
-
-	STAILQ_REMOVE_HEAD(&u->messages, link);
-	u->queued_bytes -= message->bytes + (uint64_t)COST_BYTES;
-	kmem_free(message);
-	tell_senders(u);
-}
-
 /* *out is NULL at the end. */
 static int wait_message(struct unix_socket *u, bool nonblock, uint64_t deadline_ns,
 	struct unix_message **out)
@@ -258,7 +285,7 @@ static int wait_message(struct unix_socket *u, bool nonblock, uint64_t deadline_
 		if (s->read_shut)
 			return 0;
 		if (s->type != SOCKET_DATAGRAM && u->phase != UNIX_CONNECTED)
-			return -EINVAL;
+			return s->type == SOCKET_STREAM ? -EINVAL : -ENOTCONN;
 		if (nonblock)
 			return -EAGAIN;
 		error = socket_wait_locked(s, deadline_ns);
@@ -268,22 +295,38 @@ static int wait_message(struct unix_socket *u, bool nonblock, uint64_t deadline_
 	return 0;
 }
 
-static long copy_message(struct socket_message *m, const struct unix_message *message)
+static long copy_message(struct socket_message *m, const struct unix_message *message,
+	uint32_t offset_bytes)
 {
-	uint64_t bytes = MIN((uint64_t)message->bytes - message->done_bytes, m->data->left_bytes);
+	uint64_t bytes = MIN((uint64_t)message->bytes - offset_bytes, m->data->left_bytes);
 	long copied;
 
 	net_unlock();
-	copied = bytes == 0 ? 0 : uio_copy_to(m->data, message->data + message->done_bytes, bytes);
+	copied = bytes == 0 ? 0 : uio_copy_to(m->data, message->data + offset_bytes, bytes);
 	net_lock();
 	return copied;
 }
 
+/* What goes with a message goes to its first reader; who peeks gets references of his own. */
+static int take_along(const struct unix_socket *u, struct socket_message *m,
+	struct unix_message *message, bool peek)
+{
+	m->has_credentials = u->base.want_credentials;
+	m->credentials = message->credentials;
+	if (message->files == NULL)
+		return 0;
+	m->files = peek ? unix_rights_copy_locked(message->files)
+			: unix_rights_arrive_locked(message);
+	return m->files == NULL ? -ENOMEM : 0;
+}
+
 static long receive_whole(struct unix_socket *u, struct socket_message *m, bool nonblock)
 {
+	bool peek = (m->flags & SOCKET_MSG_PEEK) != 0;
 	struct unix_message *message;
 	long copied = wait_message(u, nonblock, socket_deadline_ns(u->base.receive_timeout_ns),
 		&message);
+	int error;
 
 	if (copied != 0 || message == NULL)
 		return copied;
@@ -291,35 +334,73 @@ static long receive_whole(struct unix_socket *u, struct socket_message *m, bool 
 	m->truncated = message->bytes > m->data->left_bytes;
 	m->has_address = u->base.type == SOCKET_DATAGRAM && message->from.path_bytes != 0;
 	m->address = message->from;
-	copied = copy_message(m, message);
-	if ((m->flags & SOCKET_MSG_PEEK) == 0)
+	copied = copy_message(m, message, 0);
+	error = copied < 0 ? 0 : take_along(u, m, message, peek);
+	if (!peek)
 		drop_first(u);
-	return copied;
+	return error != 0 ? error : copied;
+}
+
+static bool is_same_sender(const struct socket_message *m, const struct unix_message *message)
+{
+	return m->credentials.pid == message->credentials.pid &&
+		m->credentials.uid == message->credentials.uid &&
+		m->credentials.gid == message->credentials.gid;
+}
+
+struct stream_reader {
+	struct unix_message *at; /* the message to read; NULL: none yet */
+	uint64_t deadline_ns;
+	bool peek, all, nonblock;
+};
+
+/* Reads from one message. 0: it is the end, or what follows may not be joined to what was read. */
+static long read_piece(struct unix_socket *u, struct socket_message *m, struct stream_reader *r,
+	bool is_first)
+{
+	struct unix_message *message = r->at;
+	long n = 0;
+	int error;
+
+	if (message == NULL && (is_first || r->all))
+		n = wait_message(u, r->nonblock, r->deadline_ns, &message);
+	if (n != 0 || message == NULL)
+		return n;
+	if (!is_first && m->has_credentials && !is_same_sender(m, message))
+		return 0;
+	n = copy_message(m, message, message->done_bytes);
+	if (n <= 0)
+		return n;
+	error = take_along(u, m, message, r->peek);
+	if (error != 0)
+		return error;
+	r->at = STAILQ_NEXT(message, link);
+	if (r->peek)
+		return n;
+	message->done_bytes += (uint32_t)n;
+	if (message->done_bytes == message->bytes)
+		drop_first(u);
+	return n;
 }
 
 static long receive_stream(struct unix_socket *u, struct socket_message *m, bool nonblock)
 {
-	uint64_t deadline_ns = socket_deadline_ns(u->base.receive_timeout_ns);
 	bool peek = (m->flags & SOCKET_MSG_PEEK) != 0;
-	bool all = (m->flags & SOCKET_MSG_WAITALL) != 0 && !peek;
-	struct unix_message *message;
-	long total = 0, n = 0;
+	struct stream_reader r = {
+		.at = STAILQ_FIRST(&u->messages),
+		.deadline_ns = socket_deadline_ns(u->base.receive_timeout_ns),
+		.peek = peek,
+		.all = (m->flags & SOCKET_MSG_WAITALL) != 0 && !peek,
+		.nonblock = nonblock,
+	};
+	long total = 0, n;
 
 	do {
-		if (total != 0 && !all && STAILQ_EMPTY(&u->messages))
-			break;
-		n = wait_message(u, nonblock, deadline_ns, &message);
-		if (n == 0 && message != NULL)
-			n = copy_message(m, message);
+		n = read_piece(u, m, &r, total == 0);
 		if (n <= 0)
 			break;
 		total += n;
-		if (peek)
-			break;
-		message->done_bytes += (uint32_t)n;
-		if (message->done_bytes == message->bytes)
-			drop_first(u);
-	} while (m->data->left_bytes != 0);
+	} while (m->data->left_bytes != 0 && m->files == NULL); /* nothing joins behind files */
 	return total != 0 ? total : n;
 }
 
@@ -329,8 +410,6 @@ long unix_receive(struct socket *s, struct socket_message *m, bool nonblock)
 	long result;
 
 	m->has_address = false;
-	if (s->type == SOCKET_STREAM && m->data->left_bytes == 0)
-		return 0;
 	net_lock();
 	result = socket_enter_read_locked(s);
 	if (result == 0) {
@@ -339,6 +418,7 @@ long unix_receive(struct socket *s, struct socket_message *m, bool nonblock)
 		socket_leave_read_locked(s);
 	}
 	net_unlock();
+	unix_rights_settle();
 	return result;
 }
 
@@ -358,9 +438,7 @@ uint32_t unix_poll_locked(struct socket *s)
 		events |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (!STAILQ_EMPTY(&u->messages))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (u->peer == NULL || has_space(u, u->peer))
-		events |= EPOLLOUT | EPOLLWRNORM;
-	else
-		u->want_space = true;
+	if (has_space(u))
+		events |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 	return events;
 }

@@ -1,5 +1,6 @@
 /*
- * unix_priv.h: a UNIX socket, shared by unix.c (names, connections) and unix_io.c (bytes).
+ * unix_priv.h: a UNIX socket, shared by unix.c (connections), unix_name.c, unix_io.c (bytes) and
+ * unix_rights.c (files that travel).
  */
 #pragma once
 
@@ -12,7 +13,10 @@ enum unix_phase { UNIX_FRESH, UNIX_LISTENING, UNIX_CONNECTED };
 struct unix_message {
 	STAILQ_ENTRY(unix_message) link;
 	uint32_t bytes, done_bytes; /* done: read (streams) */
+	struct unix_socket *sender; /* with a reference: whose buffer it counts against */
 	struct socket_address from; /* datagrams */
+	struct socket_files *files; /* that travel along; NULL: none */
+	struct socket_credentials credentials; /* of who sent it */
 	char data[];
 };
 
@@ -32,14 +36,23 @@ struct unix_socket {
 	LIST_ENTRY(unix_socket) peer_link; /* in the peer's list of those that send to it */
 	struct unix_list senders;
 	bool peer_closed; /* it was connected, and the other end is gone */
-	bool want_space;
+	bool closed; /* its file is gone */
 
 	struct unix_queue accept_queue;
 	TAILQ_ENTRY(unix_socket) accept_link;
 	int accept_count, backlog;
 
 	struct unix_messages messages; /* to be read here */
-	uint64_t queued_bytes; /* with what they cost */
+	uint64_t outbound_bytes; /* sent from here and not read yet, with what they cost */
+	bool has_peer_credentials;
+	struct socket_credentials peer_credentials;
+
+	/* unix_rights.c: how many messages on their way refer to this socket's file */
+	uint32_t in_flight;
+	TAILQ_ENTRY(unix_socket) flight_link; /* while in_flight != 0 */
+	uint32_t unexplained; /* while garbage is looked for */
+	bool is_suspect, is_reached;
+	TAILQ_ENTRY(unix_socket) work_link; /* while a search has still to deal with it */
 };
 
 static inline struct unix_socket *unix_of(struct socket *s)
@@ -47,13 +60,44 @@ static inline struct unix_socket *unix_of(struct socket *s)
 	return (struct unix_socket *)(void *)s;
 }
 
+/* unix_name.c */
+int unix_bind(struct socket *s, const struct socket_address *a) must_check;
+/* A name of the kernel's choice, when it has none. */
+void unix_bind_any_locked(struct unix_socket *u);
+void unix_forget_name_locked(struct unix_socket *u);
+/* The socket of this type that a name belongs to, with a reference. No lock. -ECONNREFUSED,
+ * -EPROTOTYPE, -ENOENT … */
+int unix_find(const struct socket_address *a, unsigned type, struct unix_socket **out) must_check;
+
 /* unix.c */
-/* The socket that a name belongs to, with a reference. No lock. -ECONNREFUSED, -ENOENT … */
-int unix_find(const struct socket_address *a, struct unix_socket **out) must_check;
 void unix_set_peer_locked(struct unix_socket *u, struct unix_socket *peer); /* NULL: none */
+
+/* A datagram socket with a peer hears nobody else. */
+static inline bool unix_may_send_locked(const struct unix_socket *u, const struct unix_socket *to)
+{
+	return to->peer == NULL || to->peer == u;
+}
 
 /* unix_io.c */
 long unix_send(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 long unix_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 uint32_t unix_poll_locked(struct socket *s);
-void unix_drop_messages_locked(struct unix_socket *u);
+void unix_drop_messages_locked(struct unix_socket *u); /* unix_rights_settle follows */
+uint32_t unix_inbound_bytes_locked(const struct unix_socket *u); /* FIONREAD */
+
+/* unix_rights.c */
+struct socket_credentials unix_own_credentials(void); /* of the calling thread */
+/* May files go on their way now? -ETOOMANYREFS. */
+int unix_rights_check_locked(const struct socket_files *files) must_check;
+/* m->files is in a queue from now on. */
+void unix_rights_depart_locked(const struct unix_message *m);
+/* m->files left its queue: to a receiver, who owns it now. */
+struct socket_files *unix_rights_arrive_locked(struct unix_message *m);
+/* m was taken from its queue: frees it, its files after the lock is released. */
+void unix_rights_drop_locked(struct unix_message *m);
+/* Empties queues that only sockets in such queues refer to. */
+void unix_rights_collect_locked(void);
+/* After the lock is released: closes the files that were dropped. May sleep. */
+void unix_rights_settle(void);
+/* A second reference to each; NULL: no memory. */
+struct socket_files *unix_rights_copy_locked(const struct socket_files *files);

@@ -50,6 +50,7 @@ static const struct option options_known[] = {
 	{ SOL_SOCKET, SO_PROTOCOL, FORM_INT, false, SOCKET_OPT_PROTOCOL },
 	{ SOL_SOCKET, SO_DOMAIN, FORM_INT, false, SOCKET_OPT_DOMAIN },
 	{ SOL_SOCKET, SO_ACCEPTCONN, FORM_INT, false, SOCKET_OPT_ACCEPTCONN },
+	{ SOL_SOCKET, SO_PASSCRED, FORM_INT, true, SOCKET_OPT_PASSCRED },
 	{ IPPROTO_TCP, TCP_NODELAY, FORM_INT, true, SOCKET_OPT_NODELAY },
 	{ IPPROTO_TCP, TCP_CORK, FORM_INT, true, SOCKET_OPT_CORK },
 	{ IPPROTO_TCP, TCP_MAXSEG, FORM_INT, false, SOCKET_OPT_MAXSEG },
@@ -90,6 +91,11 @@ struct linux_linger {
 
 struct linux_timeval {
 	int64_t seconds, microseconds;
+};
+
+struct linux_ucred {
+	int32_t pid;
+	uint32_t uid, gid;
 };
 
 static const struct option *find(int level, int name)
@@ -246,6 +252,20 @@ static uint32_t encode_tcp_info(const struct socket_tcp_info *in, uint8_t *out)
 	return sizeof(v);
 }
 
+static int get_credentials(struct file *f, uint8_t *out, uint32_t *bytes)
+{
+	struct socket_credentials c;
+	struct linux_ucred v;
+	int error = socket_get_peer_credentials(f, &c);
+
+	if (error != 0)
+		return error;
+	v = (struct linux_ucred){ c.pid, c.uid, c.gid };
+	memcpy(out, &v, sizeof(v));
+	*bytes = sizeof(v);
+	return 0;
+}
+
 static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32_t *bytes)
 {
 	const struct option *o = find(level, name);
@@ -261,6 +281,8 @@ static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32
 			*bytes = encode_tcp_info(&info, out);
 		return error;
 	}
+	if (level == SOL_SOCKET && name == SO_PEERCRED)
+		return get_credentials(f, out, bytes);
 	if (o == NULL)
 		return -ENOPROTOOPT;
 	error = socket_get_option(f, o->option, &value);

@@ -20,6 +20,7 @@
 #include "fs/fs.h"
 #include "fs/vfs.h"
 #include "host.h"
+#include "kernel/cred.h"
 #include "kernel/dev/netdev.h"
 #include "kernel/entropy.h"
 #include "kernel/mm/kmem.h"
@@ -379,6 +380,13 @@ void inode_put(struct inode *i)
 	(void)i;
 }
 
+const struct cred *cred_current(void)
+{
+	static const struct cred root;
+
+	return &root;
+}
+
 void signal_send_thread(struct thread *t, const struct signal_info *info)
 {
 	(void)t;
@@ -502,9 +510,12 @@ long host_net_receive(struct file *f, void *data, uint64_t bytes, unsigned flags
 {
 	struct uio u;
 	struct socket_message m = { .data = &u, .flags = flags };
+	long got;
 
 	uio_init_kernel(&u, data, bytes);
-	return socket_receive(f, &m);
+	got = socket_receive(f, &m);
+	socket_put_files(m.files);
+	return got;
 }
 
 int host_net_error(struct file *f)
