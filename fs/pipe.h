@@ -22,5 +22,17 @@ void pipe_put(struct pipe *p);
 bool file_is_pipe(const struct file *f);
 struct pipe *file_pipe(const struct file *f); /* file_is_pipe(f) only; no reference */
 uint32_t pipe_capacity_bytes(struct pipe *p);
+/* Moves bytes to or from buf: how many, which may be fewer, or -errno. May sleep. */
+typedef long pipe_mover(void *buf, uint64_t bytes, void *arg);
+/* At most max bytes into the pipe, straight from where fill gets them, piece by piece, until it has
+ * no more. Waits for room unless nonblock. -EAGAIN; -EPIPE, with the signal; -ERESTARTSYS; -ENOMEM;
+ * what fill says when nothing was moved. */
+long pipe_fill(struct pipe *p, uint64_t max, bool nonblock, pipe_mover *fill, void *arg) must_check;
+/* At most max bytes out of the pipe, straight to where drain puts them; what it does not take
+ * stays. 0: the writers are gone. keep: all stays (tee). Otherwise as pipe_fill. */
+long pipe_drain(struct pipe *p, uint64_t max, bool nonblock, bool keep, pipe_mover *drain,
+	void *arg) must_check;
+uint64_t pipe_room(struct pipe *p); /* bytes that fit now, but 1 at least */
+int pipe_wait_room(struct pipe *p) must_check; /* for one byte, or no reader; -ERESTARTSYS */
 /* Rounded up to a power of two of pages. -EBUSY: holds more; -EINVAL; -ENOMEM. */
 long pipe_set_capacity(struct pipe *p, uint64_t bytes) must_check;

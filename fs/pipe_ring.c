@@ -67,16 +67,15 @@ static void free_read_pages(struct pipe *p, uint64_t from, uint64_t to)
 	}
 }
 
-static long copy_out(struct pipe *p, struct uio *u, uint64_t from, uint64_t to)
+/* Piece by piece: what lies in one page at a time. */
+static long drain_pages(struct pipe *p, uint64_t from, uint64_t to, pipe_mover *drain, void *arg)
 {
 	uint64_t pos = from;
 
-	while (pos < to && u->left_bytes > 0) {
+	while (pos < to) {
 		uint64_t n = MIN(to - pos, PAGE_SIZE - (pos & PAGE_MASK));
-		long got;
+		long got = drain(slot_page(p, pos) + (pos & PAGE_MASK), n, arg);
 
-		n = MIN(n, u->left_bytes);
-		got = uio_copy_to(u, slot_page(p, pos) + (pos & PAGE_MASK), n);
 		if (got < 0)
 			return pos > from ? (long)(pos - from) : got;
 		pos += (uint64_t)got;
@@ -118,28 +117,38 @@ static void end_read(struct pipe *p, long n)
 		pollq_notify(&p->pollq_read, EPOLLOUT);
 }
 
-long pipe_read(struct file *f, struct uio *u, int64_t offset_bytes)
+long pipe_drain(struct pipe *p, uint64_t max, bool nonblock, bool keep, pipe_mover *drain,
+	void *arg)
 {
-	struct pipe *p = f->object;
 	uint64_t from, to;
 	long n;
 
-	if (offset_bytes != FILE_AT_POSITION)
-		return -ESPIPE;
-	if (u->left_bytes == 0)
-		return 0;
 	spin_lock(&p->lock);
-	n = begin_read_locked(p, file_is_nonblocking(f));
+	n = begin_read_locked(p, nonblock);
 	from = p->read_pos;
 	to = p->write_pos;
 	spin_unlock(&p->lock);
 	if (n <= 0)
 		return n;
-	n = copy_out(p, u, from, to);
-	if (n > 0)
+	n = drain_pages(p, from, MIN(to, from + max), drain, arg);
+	if (n > 0 && !keep)
 		free_read_pages(p, from, from + (uint64_t)n);
-	end_read(p, n);
+	end_read(p, keep ? 0 : n);
 	return n;
+}
+
+static long drain_to_uio(void *buf, uint64_t bytes, void *arg)
+{
+	return uio_copy_to(arg, buf, bytes);
+}
+
+long pipe_read(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	if (offset_bytes != FILE_AT_POSITION)
+		return -ESPIPE;
+	if (u->left_bytes == 0)
+		return 0;
+	return pipe_drain(f->object, u->left_bytes, file_is_nonblocking(f), false, drain_to_uio, u);
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -168,21 +177,19 @@ static int begin_write_locked(struct pipe *p, uint64_t need, bool nonblock)
 	}
 }
 
-static long copy_in(struct pipe *p, struct uio *u, uint64_t from, uint64_t room)
+static long fill_pages(struct pipe *p, uint64_t from, uint64_t to, pipe_mover *fill, void *arg)
 {
 	uint64_t pos = from;
 
-	while (pos < from + room && u->left_bytes > 0) {
-		uint64_t n = MIN(from + room - pos, PAGE_SIZE - (pos & PAGE_MASK));
+	while (pos < to) {
+		uint64_t n = MIN(to - pos, PAGE_SIZE - (pos & PAGE_MASK));
 		pfn_t *slot = &p->pages[(pos >> PAGE_SHIFT) & (p->slots - 1)];
-		long got;
+		long got = -ENOMEM;
 
-		n = MIN(n, u->left_bytes);
 		if (*slot == PFN_NONE)
 			*slot = pmm_alloc(0, PMM_KERNEL);
-		if (*slot == PFN_NONE)
-			return pos > from ? (long)(pos - from) : -ENOMEM;
-		got = uio_copy_from(u, (char *)pfn_to_virt(*slot) + (pos & PAGE_MASK), n);
+		if (*slot != PFN_NONE)
+			got = fill((char *)pfn_to_virt(*slot) + (pos & PAGE_MASK), n, arg);
 		if (got < 0)
 			return pos > from ? (long)(pos - from) : got;
 		pos += (uint64_t)got;
@@ -192,21 +199,29 @@ static long copy_in(struct pipe *p, struct uio *u, uint64_t from, uint64_t room)
 	return (long)(pos - from);
 }
 
-/* One round: waits for room, copies as much as fits. */
-static long write_some(struct pipe *p, struct uio *u, bool nonblock)
+static void send_sigpipe(void)
 {
-	uint64_t need = u->left_bytes <= PIPE_ATOMIC_BYTES ? u->left_bytes : 1;
+	struct signal_info info = { .signo = SIGNAL_PIPE, .pid = PROCESS_PID };
+
+	signal_send_thread(thread_current(), &info);
+}
+
+/* One round: waits for room, fills as much as fits. */
+long pipe_fill(struct pipe *p, uint64_t max, bool nonblock, pipe_mover *fill, void *arg)
+{
 	uint64_t from, room;
 	long n;
 
 	spin_lock(&p->lock);
-	n = begin_write_locked(p, need, nonblock);
+	n = begin_write_locked(p, max <= PIPE_ATOMIC_BYTES ? max : 1, nonblock);
 	from = p->write_pos;
 	room = pipe_free_bytes(p);
 	spin_unlock(&p->lock);
+	if (n == -EPIPE)
+		send_sigpipe();
 	if (n < 0)
 		return n;
-	n = copy_in(p, u, from, room);
+	n = fill_pages(p, from, from + MIN(room, max), fill, arg);
 	spin_lock(&p->lock);
 	p->writer_busy = false;
 	if (n > 0)
@@ -220,11 +235,30 @@ static long write_some(struct pipe *p, struct uio *u, bool nonblock)
 	return n;
 }
 
-static void send_sigpipe(void)
+uint64_t pipe_room(struct pipe *p)
 {
-	struct signal_info info = { .signo = SIGNAL_PIPE, .pid = PROCESS_PID };
+	uint64_t room;
 
-	signal_send_thread(thread_current(), &info);
+	spin_lock(&p->lock);
+	room = pipe_free_bytes(p);
+	spin_unlock(&p->lock);
+	return MAX(room, 1ul);
+}
+
+int pipe_wait_room(struct pipe *p)
+{
+	int r = 0;
+
+	spin_lock(&p->lock);
+	while (r == 0 && p->readers > 0 && pipe_free_bytes(p) == 0)
+		r = waitq_wait(&p->wait_write, &p->lock, TIME_NEVER_NS, WAIT_SIGNALS);
+	spin_unlock(&p->lock);
+	return r;
+}
+
+static long fill_from_uio(void *buf, uint64_t bytes, void *arg)
+{
+	return uio_copy_from(arg, buf, bytes);
 }
 
 long pipe_write(struct file *f, struct uio *u, int64_t offset_bytes)
@@ -235,10 +269,8 @@ long pipe_write(struct file *f, struct uio *u, int64_t offset_bytes)
 	if (offset_bytes != FILE_AT_POSITION)
 		return -ESPIPE;
 	while (u->left_bytes > 0) {
-		long n = write_some(p, u, file_is_nonblocking(f));
+		long n = pipe_fill(p, u->left_bytes, file_is_nonblocking(f), fill_from_uio, u);
 
-		if (n == -EPIPE)
-			send_sigpipe();
 		if (n < 0)
 			return done ? done : n;
 		done += n;

@@ -1,18 +1,25 @@
 /*
- * fsargs.c: path arguments of system calls.
+ * fsargs.c: path and vector arguments of system calls.
  *
  * What:       copies the path in and finds the directory that it is relative to.
  * Invariants: (1) an absolute path never looks at dirfd, as on Linux.
  * Locking:    none; may sleep.
  * Failure:    see fsargs.h.
- * Source:     openat(2); path_resolution(7).
+ * Source:     openat(2), readv(2); path_resolution(7).
  */
 #include "abi/linux/fsargs.h"
 
 #include <linux/fcntl.h>
+#include <linux/uio.h>
 
+#include "base/assert.h"
+#include "base/units.h"
 #include "fs/fdtable.h"
 #include "kernel/mm/kmem.h"
+
+#define IOV_MAX 1024u
+
+STATIC_ASSERT(sizeof(struct iovec) == sizeof(struct uio_range), "copied in as it is");
 
 int fsargs_base_get(int dirfd, bool any_file, struct inode **base)
 {
@@ -108,4 +115,47 @@ int fsargs_fd_inode_get(int fd, int no_node, struct inode **out)
 	}
 	file_put(f);
 	return r;
+}
+
+/* ------------------------------------------------------------------ vectors */
+
+static int load_ranges(uaddr_t iov_ua, struct fsargs_vector *v)
+{
+	uint64_t total = 0;
+
+	if (user_copy_in(v->ranges, iov_ua, v->count * sizeof(*v->ranges)) < 0)
+		return -EFAULT;
+	for (uint32_t i = 0; i < v->count; i++) {
+		struct uio_range *r = &v->ranges[i];
+
+		if ((int64_t)r->bytes < 0)
+			return -EINVAL;
+		r->bytes = MIN(r->bytes, FSARGS_BYTES_MAX - total);
+		total += r->bytes;
+	}
+	return 0;
+}
+
+int fsargs_vector_get(uaddr_t iov_ua, uint64_t count, struct fsargs_vector *v)
+{
+	int r;
+
+	if (count > IOV_MAX)
+		return -EINVAL;
+	v->count = (uint32_t)count;
+	v->ranges = v->on_stack;
+	if (count > FSARGS_RANGES_ON_STACK)
+		v->ranges = kmem_alloc(count * sizeof(*v->ranges));
+	if (!v->ranges)
+		return -ENOMEM;
+	r = load_ranges(iov_ua, v);
+	if (r < 0)
+		fsargs_vector_put(v);
+	return r;
+}
+
+void fsargs_vector_put(struct fsargs_vector *v)
+{
+	if (v->ranges != v->on_stack)
+		kmem_free(v->ranges);
 }

@@ -1,5 +1,5 @@
 /*
- * fsargs.h: path arguments of system calls.
+ * fsargs.h: path and vector arguments of system calls.
  */
 #pragma once
 
@@ -30,3 +30,13 @@ int fsargs_fd_inode_get(int fd, int no_node, struct inode **out) must_check;
 
 /* One system call's data: Linux moves at most this much in a call. */
 #define FSARGS_BYTES_MAX 0x7ffff000ul
+
+/* A struct iovec[] of the program, cut to FSARGS_BYTES_MAX in all. Ends with fsargs_vector_put. */
+#define FSARGS_RANGES_ON_STACK 16u
+struct fsargs_vector {
+	struct uio_range on_stack[FSARGS_RANGES_ON_STACK], *ranges;
+	uint32_t count;
+};
+/* -EINVAL: too many, or a negative length; -EFAULT; -ENOMEM. */
+int fsargs_vector_get(uaddr_t iov_ua, uint64_t count, struct fsargs_vector *v) must_check;
+void fsargs_vector_put(struct fsargs_vector *v);

@@ -10,20 +10,14 @@
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
-#include <linux/uio.h>
 
 #include "abi/linux/fsargs.h"
 #include "abi/linux/sysargs.h"
-#include "base/assert.h"
 #include "base/units.h"
 #include "fs/fdtable.h"
 #include "kernel/mm/kmem.h"
 
-#define IOV_MAX 1024u
-#define IOV_ON_STACK 16u
 #define BOUNCE_BYTES (64 * KIB) /* or less, when memory is in small pieces */
-
-STATIC_ASSERT(sizeof(struct iovec) == sizeof(struct uio_range), "copied in as it is");
 
 static bool is_positioned(const struct file *f)
 {
@@ -79,42 +73,17 @@ long sys_pwrite64(const struct sysargs *a)
 
 /* ------------------------------------------------------------------ vectors */
 
-/* Reads the vector into ranges; (1) cuts it. */
-static int get_ranges(uaddr_t iov_ua, uint32_t count, struct uio_range *ranges)
-{
-	uint64_t total = 0;
-
-	if (user_copy_in(ranges, iov_ua, count * sizeof(*ranges)) < 0)
-		return -EFAULT;
-	for (uint32_t i = 0; i < count; i++) {
-		if ((int64_t)ranges[i].bytes < 0)
-			return -EINVAL;
-		ranges[i].bytes = MIN(ranges[i].bytes, FSARGS_BYTES_MAX - total);
-		total += ranges[i].bytes;
-	}
-	return 0;
-}
-
 static long move_ranges(struct file *f, const struct sysargs *a, bool write, int64_t offset)
 {
-	struct uio_range on_stack[IOV_ON_STACK], *ranges = on_stack;
-	uint32_t count = (uint32_t)a->arg[2];
+	struct fsargs_vector v;
 	struct uio u;
-	long r;
+	long r = fsargs_vector_get(a->arg[1], a->arg[2], &v);
 
-	if (a->arg[2] > IOV_MAX)
-		return -EINVAL;
-	if (count > IOV_ON_STACK)
-		ranges = kmem_alloc(count * sizeof(*ranges));
-	if (!ranges)
-		return -ENOMEM;
-	r = get_ranges(a->arg[1], count, ranges);
-	if (r == 0) {
-		uio_init_ranges(&u, ranges, count);
-		r = move(f, &u, write, offset);
-	}
-	if (ranges != on_stack)
-		kmem_free(ranges);
+	if (r < 0)
+		return r;
+	uio_init_ranges(&u, v.ranges, v.count);
+	r = move(f, &u, write, offset);
+	fsargs_vector_put(&v);
 	return r;
 }
 
