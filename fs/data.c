@@ -155,6 +155,13 @@ int data_get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
 
 /* ------------------------------------------------------------------ writing */
 
+static void note_changed(struct inode *i)
+{
+	perm_contents_changed(i);
+	inode_touch_write(i);
+	inotify_touch(i, IN_MODIFY);
+}
+
 static void grow_to(struct inode *i, uint64_t end)
 {
 	spin_lock(&i->lock);
@@ -208,11 +215,8 @@ long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool appe
 		if (pieces % RELAX_PAGES == 0)
 			sched_relax();
 	}
-	if (done) {
-		perm_contents_changed(i);
-		inode_touch_write(i);
-		inotify_touch(i, IN_MODIFY);
-	}
+	if (done)
+		note_changed(i);
 	fs_mutex_unlock(&i->data.write_mutex);
 	*end = offset_bytes + done;
 	return done ? (long)done : n;
@@ -284,11 +288,8 @@ int data_truncate(struct inode *i, int64_t bytes)
 		shrink(i, to);
 	else
 		grow_to(i, to);
-	if (r == 0) {
-		perm_contents_changed(i);
-		inode_touch_write(i);
-		inotify_touch(i, IN_MODIFY);
-	}
+	if (r == 0)
+		note_changed(i);
 	fs_mutex_unlock(&i->data.write_mutex);
 	return r;
 }
@@ -313,7 +314,7 @@ int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool k
 	if (r == 0 && !keep_size)
 		grow_to(i, end);
 	if (r == 0)
-		inode_touch_write(i);
+		note_changed(i);
 	fs_mutex_unlock(&i->data.write_mutex);
 	return r;
 }
@@ -353,7 +354,7 @@ int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool
 	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes && !data_is_mapped(i))
 		drop_pages(i, ROUND_UP(offset_bytes, PAGE_SIZE) >> PAGE_SHIFT, end >> PAGE_SHIFT);
 	if (r == 0)
-		inode_touch_write(i);
+		note_changed(i);
 	fs_mutex_unlock(&i->data.write_mutex);
 	return r;
 }
@@ -381,6 +382,29 @@ int64_t data_seek(struct inode *i, uint64_t from, bool data)
 	return (int64_t)at;
 }
 
+struct mapping_search {
+	const struct vm_object *object;
+	bool found;
+};
+
+static int look_for_writer(const struct vm_region *r, void *arg)
+{
+	struct mapping_search *s = arg;
+
+	s->found = r->object == s->object && r->flags & VM_SHARED && !(r->flags & VM_NEVER_WRITE);
+	return s->found;
+}
+
+/* A mapping that is being made at this moment may be missed: it then keeps its right to write. */
+static bool has_writable_mapping(struct inode *i)
+{
+	struct mapping_search s = { .object = &i->vm_object };
+
+	if (data_is_mapped(i))
+		vm_each(look_for_writer, &s);
+	return s.found;
+}
+
 int data_add_seals(struct inode *i, uint32_t seals)
 {
 	int r = 0;
@@ -388,6 +412,8 @@ int data_add_seals(struct inode *i, uint32_t seals)
 	fs_mutex_lock(&i->data.write_mutex);
 	if (i->data.seals & F_SEAL_SEAL)
 		r = -EPERM;
+	else if (seals & F_SEAL_WRITE && has_writable_mapping(i))
+		r = -EBUSY;
 	else
 		i->data.seals |= seals;
 	fs_mutex_unlock(&i->data.write_mutex);

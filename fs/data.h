@@ -28,4 +28,6 @@ void data_note_mapping(struct inode *i, bool shared);
 void data_note_writer(struct inode *i);
 /* SEEK_DATA (data true) and SEEK_HOLE; -ENXIO beyond the end. */
 int64_t data_seek(struct inode *i, uint64_t from, bool data);
-int data_add_seals(struct inode *i, uint32_t seals) must_check; /* -EPERM: sealed against it */
+/* -EPERM: sealed against it; -EBUSY: F_SEAL_WRITE while a mapping can write. */
+int data_add_seals(struct inode *i, uint32_t seals) must_check;
+bool data_is_write_sealed(const struct file *f); /* false for what is no regular file */

@@ -61,6 +61,7 @@ static struct inode *free_inode(struct inode *i)
 	ASSERT(LIST_EMPTY(&i->names)); /* (1) */
 	if (i->ops && i->ops->free)
 		i->ops->free(i);
+	inotify_inode_freed(i);
 	lock_inode_freed(i);
 	xattr_inode_freed(i);
 	kmem_free(i->gone);

@@ -124,7 +124,7 @@ struct inode {
 /* One reference. mode has the type. -ENOMEM. */
 int inode_alloc(uint32_t mode, struct inode **out) must_check;
 void inode_get(struct inode *i);
-void inode_put(struct inode *i); /* any context in which LOCK_OBJECT may be taken */
+void inode_put(struct inode *i); /* caller holds no lock but the tree's */
 void inode_get_stat(struct inode *i, struct file_stat *out);
 void inode_set_mode(struct inode *i, uint32_t mode); /* 07777 */
 void inode_set_owner(struct inode *i, uint32_t uid, uint32_t gid); /* UINT32_MAX: as it is */

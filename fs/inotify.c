@@ -3,8 +3,9 @@
  *
  * What:       a watch ties a node to a queue. Whoever changes the tree or a file's contents calls
  *             one of three functions, which put an event on the queue of each watch that asked.
- * Invariants: (1) watch_count is 0 exactly when no node has a watch. (2) a watch holds a
- *             reference of its node and is on the node's list and on its queue's.
+ * Invariants: (1) watch_count is 0 exactly when no node has a watch. (2) a watch is on
+ *             its node's list and on its queue's; it holds no reference: a node whose last
+ *             reference goes takes its watches with it, and that is when IN_DELETE_SELF is told.
  *             (3) a queue holds at most EVENTS_MAX events, then one that says so.
  * Locking:    inotify.lock, LOCK_PIPE, for all watches and queues; taken under the tree's lock.
  *             Read sleeps.
@@ -124,32 +125,50 @@ static void queue_locked(struct inotify_watch *w, uint32_t mask, uint32_t cookie
 	append_locked(w->queue, &e, name, len);
 }
 
-/* The watch ends; its node is the caller's to put. */
-static struct inode *end_watch_locked(struct inotify_watch *w)
+static void end_watch_locked(struct inotify_watch *w)
 {
-	struct inode *i = w->inode;
-
 	lock_assert_held(&inotify.lock);
 	queue_locked(w, IN_IGNORED, 0, "", 0);
 	LIST_REMOVE(w, of_queue);
 	LIST_REMOVE(w, of_inode);
 	kmem_free(w);
 	atomic_fetch_sub_explicit(&inotify.watch_count, 1, memory_order_relaxed);
-	return i;
 }
 
-/* References are put by the caller of the tree's call, who holds one of his own: never the last. */
-static void tell_watches(struct inode *i, uint32_t mask, uint32_t is_dir, uint32_t cookie,
-	const char *name, size_t len)
+/* An event as it is told to the watches of one node. */
+struct told {
+	uint32_t mask, is_dir, cookie;
+	const char *name;
+	size_t len;
+	uint32_t not_for; /* watches with such a bit hear nothing */
+};
+
+static void tell_watches(struct inode *i, const struct told *e)
 {
 	struct inotify_watch *w, *next;
 
 	spin_lock(&inotify.lock);
 	LIST_FOREACH_SAFE(w, &i->watches, of_inode, next) {
-		if (w->mask & mask)
-			queue_locked(w, (mask & w->mask) | is_dir, cookie, name, len);
-		if (mask & IN_DELETE_SELF || (w->mask & mask && w->mask & IN_ONESHOT))
-			inode_put(end_watch_locked(w));
+		if (w->mask & e->not_for || !(w->mask & e->mask))
+			continue;
+		queue_locked(w, (e->mask & w->mask) | e->is_dir, e->cookie, e->name, e->len);
+		if (w->mask & IN_ONESHOT)
+			end_watch_locked(w);
+	}
+	spin_unlock(&inotify.lock);
+}
+
+void inotify_inode_freed(struct inode *i)
+{
+	struct inotify_watch *w, *next;
+
+	if (is_unwatched())
+		return;
+	spin_lock(&inotify.lock);
+	LIST_FOREACH_SAFE(w, &i->watches, of_inode, next) {
+		if (w->mask & IN_DELETE_SELF)
+			queue_locked(w, IN_DELETE_SELF, 0, "", 0);
+		end_watch_locked(w);
 	}
 	spin_unlock(&inotify.lock);
 }
@@ -162,28 +181,45 @@ static uint32_t dir_bit(const struct inode *i)
 void inotify_name_locked(struct inode *dir, const char *name, size_t len, const struct inode *i,
 	uint32_t mask, uint32_t cookie)
 {
+	struct told e = { mask, dir_bit(i), cookie, name, len, 0 };
+
 	tree_assert_locked();
 	if (!is_unwatched())
-		tell_watches(dir, mask, dir_bit(i), cookie, name, len);
+		tell_watches(dir, &e);
 }
 
 void inotify_self_locked(struct inode *i, uint32_t mask)
 {
+	struct told e = { mask, mask == IN_ATTRIB ? dir_bit(i) : 0, 0, "", 0, 0 };
+
 	tree_assert_locked();
 	if (!is_unwatched())
-		tell_watches(i, mask, mask == IN_ATTRIB ? dir_bit(i) : 0, 0, "", 0);
+		tell_watches(i, &e);
+}
+
+/* By the name in a directory, which may be one that the node had last. */
+static void tell_parent_locked(struct inode *i, const struct dir_entry *name, uint32_t mask,
+	uint32_t not_for)
+{
+	struct told e = { mask, dir_bit(i), 0, name->name, name->len, not_for };
+
+	if (name->parent->device == i->device)
+		tell_watches(name->parent, &e);
 }
 
 void inotify_touch(struct inode *i, uint32_t mask)
 {
+	struct told self = { mask, dir_bit(i), 0, "", 0, 0 };
 	struct dir_entry *e;
 
 	if (is_unwatched())
 		return;
 	tree_lock();
 	LIST_FOREACH(e, &i->names, of_inode)
-		tell_watches(e->parent, mask, dir_bit(i), 0, e->name, e->len);
-	tell_watches(i, mask, dir_bit(i), 0, "", 0);
+		tell_parent_locked(i, e, mask, 0);
+	if (LIST_EMPTY(&i->names) && i->gone)
+		tell_parent_locked(i, i->gone, mask, IN_EXCL_UNLINK);
+	tell_watches(i, &self);
 	tree_unlock();
 }
 
@@ -222,7 +258,6 @@ int inotify_add(struct file *f, struct inode *i, uint32_t mask)
 	if (w) {
 		r = change_locked(w, mask);
 	} else {
-		inode_get(i);
 		r = ++q->last_watch;
 		*made = (struct inotify_watch){ .queue = q, .inode = i, .number = r };
 		made->mask = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK);
@@ -239,7 +274,6 @@ int inotify_add(struct file *f, struct inode *i, uint32_t mask)
 int inotify_remove(struct file *f, int watch)
 {
 	struct inotify_queue *q = f->object;
-	struct inode *i = NULL;
 	struct inotify_watch *w;
 
 	spin_lock(&inotify.lock);
@@ -247,12 +281,9 @@ int inotify_remove(struct file *f, int watch)
 		if (w->number == watch)
 			break;
 	if (w)
-		i = end_watch_locked(w);
+		end_watch_locked(w);
 	spin_unlock(&inotify.lock);
-	if (!i)
-		return -EINVAL;
-	inode_put(i);
-	return 0;
+	return w ? 0 : -EINVAL;
 }
 
 /* ------------------------------------------------------------------ the queue as a file */
@@ -372,18 +403,13 @@ static void inotify_release(struct file *f)
 	struct inotify_watch *w;
 	struct queued_event *e;
 
-	for (;;) {
-		struct inode *i = NULL;
-
+	do {
 		spin_lock(&inotify.lock);
 		w = LIST_FIRST(&q->watches);
 		if (w)
-			i = end_watch_locked(w);
+			end_watch_locked(w);
 		spin_unlock(&inotify.lock);
-		if (!i)
-			break;
-		inode_put(i);
-	}
+	} while (w);
 	while ((e = TAILQ_FIRST(&q->events))) { /* no watch, so nobody else */
 		TAILQ_REMOVE(&q->events, e, link);
 		kmem_free(e);

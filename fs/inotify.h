@@ -18,9 +18,9 @@ int inotify_remove(struct file *f, int watch) must_check; /* -EINVAL: no such wa
 /* A name of dir: IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO. i is what it names. */
 void inotify_name_locked(struct inode *dir, const char *name, size_t len, const struct inode *i,
 	uint32_t mask, uint32_t cookie);
-/* The node itself, for its own watches: IN_MOVE_SELF, IN_ATTRIB, IN_DELETE_SELF (which ends
- * them). */
+/* The node itself, for its own watches: IN_MOVE_SELF, IN_ATTRIB. */
 void inotify_self_locked(struct inode *i, uint32_t mask);
 /* The node, for its own watches and for those of the directories it has names in. No lock. */
 void inotify_touch(struct inode *i, uint32_t mask);
 uint32_t inotify_next_cookie(void);
+void inotify_inode_freed(struct inode *i); /* the last reference went: IN_DELETE_SELF */

@@ -142,6 +142,8 @@ CONSTANT(port_range, "32768\t60999")
 CONSTANT(file_max, "9223372036854775807")
 CONSTANT(cap_last_cap, "40")
 CONSTANT(swappiness, "0")
+CONSTANT(inotify_events, "16384")
+CONSTANT(inotify_watches, "1048576")
 #undef CONSTANT
 
 static void make_file_nr(struct proc_text *t)
@@ -222,6 +224,9 @@ void proc_add_system(void)
 		{ "sys/vm/overcommit_memory", make_overcommit },
 		{ "sys/vm/max_map_count", make_max_map_count },
 		{ "sys/fs/nr_open", make_nr_open },
+		{ "sys/fs/inotify/max_queued_events", make_inotify_events },
+		{ "sys/fs/inotify/max_user_watches", make_inotify_watches },
+		{ "sys/fs/inotify/max_user_instances", make_inotify_watches },
 		{ "sys/fs/file-max", make_file_max },
 		{ "sys/fs/file-nr", make_file_nr },
 		{ "sys/kernel/cap_last_cap", make_cap_last_cap },

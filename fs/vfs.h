@@ -22,6 +22,7 @@ enum vfs_device { /* st_dev */
 	VFS_DEVICE_PROC = 0x16,
 	VFS_DEVICE_PIPE = 0x0e,
 	VFS_DEVICE_ANON = 0x0f,
+	VFS_DEVICE_MEMFD = 0x01,
 };
 
 enum vfs_follow { VFS_NO_FOLLOW, VFS_FOLLOW };

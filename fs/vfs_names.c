@@ -201,12 +201,6 @@ static void tell_lost_name(struct inode *i)
 		inotify_self_locked(i, IN_ATTRIB);
 }
 
-static void tell_gone(struct inode *i)
-{
-	if (i->links == 0)
-		inotify_self_locked(i, IN_DELETE_SELF);
-}
-
 static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 {
 	struct dir_entry *e;
@@ -225,7 +219,6 @@ static int unlink_locked(struct walk *w, bool remove_dir, struct inode **gone)
 	inode_touch_write(w->dir);
 	tell_lost_name(*gone);
 	inotify_name_locked(w->dir, w->name, w->len, *gone, IN_DELETE, 0);
-	tell_gone(*gone);
 	return 0;
 }
 
@@ -342,17 +335,13 @@ static int exchange_locked(struct walk *from, struct walk *to)
 	return r;
 }
 
-static void tell_moved(struct walk *from, struct walk *to, struct inode *replaced)
+static void tell_moved(const struct walk *from, const struct walk *to)
 {
 	uint32_t cookie = inotify_next_cookie();
 
 	inotify_name_locked(from->dir, from->name, from->len, from->inode, IN_MOVED_FROM, cookie);
 	inotify_name_locked(to->dir, to->name, to->len, from->inode, IN_MOVED_TO, cookie);
 	inotify_self_locked(from->inode, IN_MOVE_SELF);
-	if (!replaced || replaced == from->inode)
-		return;
-	tell_lost_name(replaced);
-	tell_gone(replaced);
 }
 
 int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigned flags)
@@ -377,7 +366,11 @@ int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigne
 		inode_change_links(from.inode, 0); /* ctime */
 		inode_touch_write(from.dir);
 		inode_touch_write(to.dir);
-		tell_moved(&from, &to, replaced);
+		tell_moved(&from, &to);
+		if (flags & VFS_RENAME_EXCHANGE)
+			tell_moved(&to, &from);
+		if (replaced && replaced != from.inode)
+			tell_lost_name(replaced);
 	}
 	tree_unlock();
 	walk_end(&from);

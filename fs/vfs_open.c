@@ -239,6 +239,7 @@ int vfs_make_memfd(const char *name, uint32_t mode, uint32_t seals, struct file 
 	if (r < 0)
 		return r;
 	i->data.seals = seals;
+	i->device = VFS_DEVICE_MEMFD;
 	i->uid = cred_current()->fsuid;
 	i->gid = cred_current()->fsgid;
 	tree_lock();

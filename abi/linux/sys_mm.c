@@ -18,6 +18,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "fs/data.h"
 #include "fs/fdtable.h"
 #include "kernel/mm/vm.h"
 
@@ -65,13 +66,15 @@ static int get_file_object(int fd, struct vm_request *r)
 	if (err)
 		return err;
 	mode = f->flags & O_ACCMODE;
-	if (mode == O_WRONLY || (shared && write && mode != O_RDWR))
+	if (file_flags(f) & O_PATH)
+		err = -EBADF;
+	else if (mode == O_WRONLY || (shared && write && mode != O_RDWR))
 		err = -EACCES;
 	else if (!f->ops->map)
 		err = -ENODEV;
 	else
-		err = f->ops->map(f, shared, shared && mode == O_RDWR, &r->object);
-	if (!err && shared && mode != O_RDWR)
+		err = f->ops->map(f, shared, shared && write, &r->object);
+	if (!err && shared && (mode != O_RDWR || data_is_write_sealed(f)))
 		r->flags |= VM_NEVER_WRITE;
 	file_put(f);
 	return err;
