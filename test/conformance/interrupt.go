@@ -16,11 +16,6 @@ type sleepingCall struct {
 	finish func()
 }
 
-func errnoOf(err error) syscall.Errno {
-	e, _ := err.(syscall.Errno)
-	return e
-}
-
 // restartable are calls that SA_RESTART begins again.
 func restartable(t *T) (calls []sleepingCall, done func()) {
 	var pipe, full, pair [2]int
