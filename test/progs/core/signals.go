@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gosolo/progs/prog"
+	"gosolo/progs/registers"
 )
 
 func receive(c chan os.Signal) {
@@ -116,7 +117,7 @@ func registersMain(args []string) {
 			tids[w] = syscall.Gettid()
 			ready.Done()
 			for round := uint64(0); !stop.Load(); round++ {
-				holdRegisters(uint64(w), round)
+				registers.Hold(uint64(w), round)
 			}
 		}()
 	}

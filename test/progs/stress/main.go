@@ -22,6 +22,7 @@ func main() {
 		"channels": channelsMain, "timers": timersMain, "pollers": pollersMain,
 		"pages": pagesMain, "affinity": affinityMain, "signals": signalsMain,
 		"sleepers": sleepersMain, "cpus": cpusMain, "shares": sharesMain,
+		"storm": stormMain,
 	})
 }
 

@@ -1,4 +1,6 @@
-package main
+// Package registers finds out whether a kernel keeps what a thread has in its registers, whatever
+// interrupts it.
+package registers
 
 import "gosolo/progs/prog"
 
@@ -26,7 +28,9 @@ func hasAVX() bool
 
 var avx = hasAVX()
 
-func holdRegisters(worker, round uint64) {
+// Hold fills every register with values that worker and round give, spins for a moment, and ends the
+// program if one has changed.
+func Hold(worker, round uint64) {
 	var in, out registerFile
 	x := worker<<32 ^ round
 	next := func() uint64 {
