@@ -16,6 +16,7 @@
 #include "kernel/dev/hostchan.h"
 #include "kernel/entropy.h"
 #include "kernel/image.h"
+#include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/mm/vm.h"
 #include "kernel/options.h"
@@ -106,6 +107,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	boot_mark("network");
 	fs_init_std();
 	smp_start_cpus();
+	irq_spread();
 	boot_mark("cpus");
 	start_program();
 	selftest_late(options.selftest);

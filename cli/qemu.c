@@ -13,8 +13,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -24,6 +26,9 @@
 #include "include/gosolo_abi.h"
 
 #define INSTALL_HINT "apt-get install qemu-system-x86"
+#define TAP_QUEUES_MAX 8u /* pairs of queues that the kernel uses at most */
+#define TAP_MTU_MIN 68u
+#define TAP_MTU_USUAL 1500u
 
 const char *qemu_find(void)
 {
@@ -48,7 +53,50 @@ static void add_port(struct strvec *argv, int fd, int number, const char *id, co
 	strvec_addf(argv, "virtserialport,bus=ports.0,nr=%d,chardev=%s,name=%s", number, id, name);
 }
 
-static void add_network(struct strvec *argv, const struct options *options)
+/* A number that Linux tells of a network interface; 0: it does not. */
+static unsigned read_interface(const char *name, const char *what)
+{
+	char *path = mem_format("/sys/class/net/%s/%s", name, what), text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return (unsigned)strtoul(text, NULL, 0);
+}
+
+/* An interface made with multi_queue takes nobody who asks for one queue only. */
+static void add_tap(struct strvec *argv, const char *name, uint32_t cpus)
+{
+	bool is_multi = read_interface(name, "tun_flags") & IFF_MULTI_QUEUE;
+	unsigned mtu = read_interface(name, "mtu");
+	uint32_t queues = cpus < 2 ? 2 : cpus > TAP_QUEUES_MAX ? TAP_QUEUES_MAX : cpus;
+	struct bytebuf device = { 0 };
+	char *text = mem_format("virtio-net-device,netdev=n0,bus=virtio-mmio-bus.%d",
+		QEMU_SLOT_NET);
+
+	if (is_multi)
+		strvec_addf(argv, "tap,id=n0,ifname=%s,script=no,downscript=no,queues=%u", name,
+			queues);
+	else
+		strvec_addf(argv, "tap,id=n0,ifname=%s,script=no,downscript=no", name);
+	bytebuf_add(&device, text, strlen(text));
+	free(text);
+	if (is_multi)
+		bytebuf_add(&device, ",mq=on", 6);
+	if (mtu >= TAP_MTU_MIN && mtu != TAP_MTU_USUAL) {
+		text = mem_format(",host_mtu=%u", mtu);
+		bytebuf_add(&device, text, strlen(text));
+		free(text);
+	}
+	bytebuf_add(&device, "", 1);
+	add(argv, "-device", (const char *)device.data);
+	free(device.data);
+}
+
+static void add_network(struct strvec *argv, const struct options *options, uint32_t cpus)
 {
 	struct bytebuf netdev = { 0 };
 
@@ -56,25 +104,24 @@ static void add_network(struct strvec *argv, const struct options *options)
 		return;
 	strvec_add(argv, "-netdev");
 	if (options->net == OPTIONS_NET_TAP) {
-		strvec_addf(argv, "tap,id=n0,ifname=%s,script=no,downscript=no", options->tap);
-	} else {
-		bytebuf_add(&netdev, "user,id=n0,ipv6=off", 19);
-		for (size_t i = 0; i < options->port_count; i++) {
-			const struct port_forward *port = &options->ports[i];
-			char *text = mem_format(",hostfwd=%s:%s:%u-:%u",
-				port->is_udp ? "udp" : "tcp", port->address, port->host,
-				port->guest);
-
-			bytebuf_add(&netdev, text, strlen(text));
-		}
-		bytebuf_add(&netdev, "", 1);
-		strvec_add(argv, (const char *)netdev.data);
+		add_tap(argv, options->tap, cpus);
+		return;
 	}
+	bytebuf_add(&netdev, "user,id=n0,ipv6=off", 19);
+	for (size_t i = 0; i < options->port_count; i++) {
+		const struct port_forward *port = &options->ports[i];
+		char *text = mem_format(",hostfwd=%s:%s:%u-:%u", port->is_udp ? "udp" : "tcp",
+			port->address, port->host, port->guest);
+
+		bytebuf_add(&netdev, text, strlen(text));
+	}
+	bytebuf_add(&netdev, "", 1);
+	strvec_add(argv, (const char *)netdev.data);
 	strvec_add(argv, "-device");
 	strvec_addf(argv, "virtio-net-device,netdev=n0,bus=virtio-mmio-bus.%d", QEMU_SLOT_NET);
 }
 
-static void add_devices(struct strvec *argv, const struct options *options)
+static void add_devices(struct strvec *argv, const struct options *options, uint32_t cpus)
 {
 	add(argv, "-global", "virtio-mmio.force-legacy=false");
 	strvec_add(argv, "-device");
@@ -90,7 +137,7 @@ static void add_devices(struct strvec *argv, const struct options *options)
 	strvec_add(argv, "-chardev");
 	strvec_addf(argv, "socket,id=monitor,fd=%d", QEMU_FD_MONITOR);
 	add(argv, "-mon", "chardev=monitor,mode=control");
-	add_network(argv, options);
+	add_network(argv, options, cpus);
 	strvec_add(argv, "-device");
 	strvec_addf(argv, "virtio-rng-device,bus=virtio-mmio-bus.%d", QEMU_SLOT_RNG);
 	/* Memory that the program gave up goes back to the host. */
@@ -119,7 +166,7 @@ void qemu_compose(const struct qemu_request *request, struct strvec *argv)
 	add(argv, "-action", "reboot=shutdown,shutdown=pause");
 	add(argv, "-display", "none");
 	add(argv, "-bios", "qboot.rom");
-	add_devices(argv, options);
+	add_devices(argv, options, request->cpus);
 	if (options->gdb_port) {
 		strvec_add(argv, "-S");
 		strvec_add(argv, "-gdb");

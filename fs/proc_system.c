@@ -15,6 +15,7 @@
 #include "fs/proc_priv.h"
 #include "fs/vfs.h"
 #include "kernel/entropy.h"
+#include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/options.h"
@@ -201,6 +202,22 @@ static void make_vmstat(struct proc_text *t)
 	proc_print(t, "oom_kill 0\n");
 }
 
+static void make_interrupts(struct proc_text *t)
+{
+	struct irq_info info;
+
+	proc_print(t, "    ");
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+		proc_print(t, "       CPU%-3u", cpu);
+	proc_print(t, "\n");
+	for (uint32_t slot = 0; irq_get_info(slot, &info); slot++) {
+		proc_print(t, "%3u:", info.line);
+		for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+			proc_print(t, " %10lu  ", irq_count(slot, cpu));
+		proc_print(t, "   IO-APIC %3u-fasteoi   %s\n", info.line, info.name);
+	}
+}
+
 void proc_add_system(void)
 {
 	static const struct {
@@ -234,6 +251,7 @@ void proc_add_system(void)
 		{ "sys/kernel/random/uuid", make_uuid },
 		{ "sys/vm/swappiness", make_swappiness },
 		{ "vmstat", make_vmstat },
+		{ "interrupts", make_interrupts },
 		{ "diskstats", make_empty },
 		{ "swaps", make_swaps },
 		{ "/sys/devices/system/cpu/online", make_cpu_list },

@@ -12,6 +12,9 @@ void platform_init(void); /* interrupt controllers; after paging, before devices
 void platform_debug_write(const char *s, size_t bytes); /* any context; may be lost */
 /* Routes a line to a vector on the boot CPU. -ENOENT: no such line. */
 int platform_irq_route(uint32_t line, uint32_t vector) must_check;
+/* From now on the line, already routed, interrupts that CPU. One caller at a time. A CPU that the
+ * controller cannot name is left out: nothing changes. */
+void platform_irq_move(uint32_t line, uint32_t apic_id);
 void platform_irq_done(uint32_t line); /* after its handler, where the board wants that */
 /* Local APIC ids of the CPUs that may be used, the boot CPU's included; returns how many. 0: the
  * board does not say. Boot only. */

@@ -6,7 +6,7 @@
  *             round tells of a few blocks at a time, until there are none.
  * Invariants: (1) a block is the host's from the kick until it comes back, and then free: nobody
  *             relies on what it reads as. (2) every round ends with pagereport_done.
- * Locking:    balloon.lock (LOCK_BALLOON): the round begins in a timer and goes on in interrupts.
+ * Locking:    balloon.lock (LOCK_DEVICE): the round begins in a timer and goes on in interrupts.
  * Failure:    a device that lies is stopped; its blocks are free again, since a device that was
  *             reset touches nothing.
  * Source:     virtio 1.2 §5.5 (traditional memory balloon), §5.5.6.7 (free page reporting).
@@ -148,7 +148,7 @@ void virtio_balloon_init(const struct virtio_device *d)
 		return;
 	}
 	balloon.device = *d;
-	spinlock_init(&balloon.lock, LOCK_BALLOON);
+	spinlock_init(&balloon.lock, LOCK_DEVICE);
 	err = virtio_negotiate(&balloon.device, "virtio-balloon",
 		1ull << VIRTIO_BALLOON_F_REPORTING, 1ull << VIRTIO_RING_F_EVENT_IDX);
 	if (err)

@@ -135,7 +135,7 @@ int virtio_add_queue(struct virtio_device *d, struct virtq *q, uint16_t index, u
 
 int virtio_start(struct virtio_device *d, void (*handler)(void *arg), void *arg)
 {
-	int err = irq_register(d->irq_line, handler, arg);
+	int err = irq_register(d->irq_line, d->name, handler, arg);
 
 	if (err) {
 		log_warn("%s: no interrupt line %u (error %d); the device stays unused", d->name,

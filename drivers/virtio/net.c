@@ -1,290 +1,75 @@
 /*
  * net.c: virtio-net: Ethernet frames.
  *
- * What:       slices of 2 KiB, each with its own record, header and frame. Received frames are
- *             lent to the protocol code and go back into the ring when it frees them; frames to
- *             send are copied, so that their memory is free at once. Both sets grow under load.
- * Invariants: (1) a slice has one place: device, protocol code (receive), free list (send).
- *             (2) a queue has an entry for every slice, so adding cannot fail but on a broken
- *             device. (3) no lock is held while the protocol code is called.
- * Locking:    one LOCK_NETDEV lock per queue. The protocol code may call transmit and free with
- *             LOCK_NET held.
- * Failure:    -ENOBUFS: no room, frame dropped and counted. A device that lies is stopped, and
- *             the link goes down.
- * Source:     virtio 1.1 §5.1 (network device), linux/virtio_net.h.
+ * What:       the device: features, address, link, and as many pairs of queues (net_pair.c) as it
+ *             offers and there are CPUs. A device starts with one pair; the control queue tells it
+ *             of the others, and until it has agreed only the first is used to send.
+ *             Frames of one flow always leave through the same pair, so that they stay in order;
+ *             a TAP device sends the flow's answers back through it. The transport has one
+ *             interrupt for all queues: whoever takes it looks at each pair that no other CPU is
+ *             at work on. What several pairs gain is the host's: it serves them side by side.
+ * Invariants: (1) a request on the control queue is answered before there is another one.
+ * Locking:    those of net_pair.c; the control queue's lock (LOCK_NETDEV).
+ * Failure:    -ENOBUFS: no room, the frame is dropped. A device that lies is stopped, and the link
+ *             goes down. One that refuses further pairs goes on with one.
+ * Source:     virtio 1.1 §5.1 (network device), §5.1.6.5 (control queue), linux/virtio_net.h.
  */
 #include "drivers/virtio/net.h"
 
+#include <linux/if_ether.h>
+#include <linux/ip.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
 #include "base/assert.h"
 #include "base/errno.h"
 #include "base/units.h"
-#include "drivers/virtio/mmio.h"
-#include "kernel/dev/netdev.h"
+#include "drivers/virtio/net_priv.h"
 #include "kernel/entropy.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
-#include "kernel/mm/pmm.h"
-#include "kernel/stats.h"
-#include "kernel/sync/spinlock.h"
-#include "kernel/time/clock.h"
-#include "kernel/time/timer.h"
+#include "kernel/sched/smp.h"
 #include "lib/string.h"
 
-enum {
-	QUEUE_RX = 0,
-	QUEUE_TX = 1,
-	QUEUE_SIZE = 256,
-	RX_AT_START = 64, /* slices: 128 KiB */
-	RX_LOW = 16, /* fewer than this left in the ring: grow */
-	RX_STEP = 32,
-	RX_BATCH = 32, /* frames taken under one lock */
-	RX_BUDGET = 256, /* frames per interrupt; then the program gets a turn */
-	SLICE_BYTES = 2048,
-	SLICES_PER_PAGE = (int)(PAGE_SIZE / SLICE_BYTES),
+#define MTU_MAX (NETDEV_FRAME_MAX - ETH_HLEN)
+#define MTU_MIN 68u /* RFC 791 */
+
+/* The one request there is: so many pairs from now on. */
+struct net_control {
+	struct spinlock lock; /* LOCK_NETDEV */
+	struct virtq queue; /* guarded by the lock */
+	struct {
+		struct virtio_net_ctrl_hdr header;
+		struct virtio_net_ctrl_mq pairs;
+	} __attribute__((packed)) request; /* [I] */
+	virtio_net_ctrl_ack answer; /* the device's */
 };
-#define RX_PAUSE_NS (20 * NS_PER_US)
-
-struct net;
-
-/* Record, header and frame lie in this order in one slice; the device sees the last two. */
-struct rx_slice {
-	struct netdev_rx frame; /* driver_private[0]: the struct net */
-	struct virtio_net_hdr_v1 header;
-	uint8_t data[];
-};
-struct tx_slice {
-	STAILQ_ENTRY(tx_slice) link;
-	struct virtio_net_hdr_v1 header;
-	uint8_t data[NETDEV_FRAME_MAX];
-};
-STATIC_ASSERT(sizeof(struct rx_slice) + NETDEV_FRAME_MAX <= SLICE_BYTES, "a frame fits its slice");
-STATIC_ASSERT(sizeof(struct tx_slice) <= SLICE_BYTES, "a frame fits its slice");
-STATIC_ASSERT(sizeof(struct virtio_net_hdr_v1) == 12, "virtio 1.1 5.1.6");
-#define RX_HEADER_OFFSET __builtin_offsetof(struct rx_slice, header)
-#define RX_DEVICE_BYTES (SLICE_BYTES - (uint32_t)RX_HEADER_OFFSET)
-
-/* Letters: [I] set at boot; [r] rx_lock; [t] tx_lock; [h] interrupt handler and timer only. */
-struct net {
-	struct netdev netdev;
-	struct virtio_device device;
-	struct spinlock rx_lock, tx_lock;
-	struct virtq rx; /* [r] */
-	uint32_t rx_slices; /* [r] made so far */
-	struct timer poll_timer; /* goes on after a budget */
-	struct virtq tx; /* [t] */
-	STAILQ_HEAD(tx_slices, tx_slice) tx_free; /* [t] */
-	uint32_t tx_slices; /* [t] made so far */
-};
-
-/* ------------------------------------------------------------------ receive */
-static void post_rx_locked(struct net *n, struct rx_slice *s)
-{
-	lock_assert_held(&n->rx_lock);
-	if (virtq_add_in(&n->rx, &s->header, RX_DEVICE_BYTES, s) != 0)
-		virtio_fail(&n->device, "receive queue"); /* (2) */
-}
-
-/* May be called with LOCK_NET held, from anywhere. */
-static void free_rx(struct netdev_rx *frame)
-{
-	struct rx_slice *s = container_of(frame, struct rx_slice, frame);
-	struct net *n = frame->driver_private[0];
-
-	spin_lock(&n->rx_lock);
-	if (!virtio_is_broken(&n->device)) {
-		post_rx_locked(n, s);
-		virtio_kick(&n->device, &n->rx);
-	}
-	spin_unlock(&n->rx_lock);
-}
-
-static void grow_rx_locked(struct net *n, uint32_t count)
-{
-	lock_assert_held(&n->rx_lock);
-	for (uint32_t i = 0; i < count && n->rx_slices + SLICES_PER_PAGE <= n->rx.size;
-		i += SLICES_PER_PAGE) {
-		pfn_t pfn = pmm_alloc(0, PMM_KERNEL);
-		char *page;
-
-		if (pfn == PFN_NONE)
-			return;
-		page = pfn_to_virt(pfn);
-		for (int j = 0; j < SLICES_PER_PAGE; j++) {
-			struct rx_slice *s = (void *)(page + (long)j * SLICE_BYTES);
-
-			s->frame = (struct netdev_rx){ .free = free_rx, .driver_private = { n } };
-			post_rx_locked(n, s);
-		}
-		n->rx_slices += SLICES_PER_PAGE;
-	}
-}
-
-/* What the device says of the frame's size and checksum. False: too short to be a frame. */
-static bool describe_rx(struct rx_slice *s, uint32_t bytes)
-{
-	uint8_t flags = *(volatile uint8_t *)&s->header.flags;
-
-	if (bytes < sizeof(s->header) + ETH_HLEN)
-		return false;
-	s->frame.data = s->data;
-	s->frame.bytes = bytes - (uint32_t)sizeof(s->header);
-	/* Partial: it came from this host and never was on a wire. */
-	s->frame.csum_ok = flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
-	return s->frame.bytes <= NETDEV_FRAME_MAX;
-}
-
-static uint32_t take_rx(struct net *n, struct rx_slice **batch)
-{
-	uint32_t count = 0, bytes, dropped = 0;
-	void *cookie;
-	int got = 0;
-
-	spin_lock(&n->rx_lock);
-	while (count < RX_BATCH && (got = virtq_take(&n->rx, &cookie, &bytes)) == 1) {
-		struct rx_slice *s = cookie;
-
-		if (n->netdev.receiver && describe_rx(s, bytes)) {
-			batch[count++] = s;
-			continue;
-		}
-		dropped++;
-		post_rx_locked(n, s);
-	}
-	if (got < 0)
-		virtio_fail(&n->device, "bad used ring of the receive queue");
-	if (count == RX_BATCH && virtq_in_flight(&n->rx) < RX_LOW)
-		grow_rx_locked(n, RX_STEP);
-	virtio_kick(&n->device, &n->rx); /* what was dropped or made */
-	spin_unlock(&n->rx_lock);
-	stat_add(STAT_net_rx_dropped, dropped);
-	return count;
-}
-
-static bool arm_rx(struct net *n)
-{
-	bool is_more;
-
-	spin_lock(&n->rx_lock);
-	is_more = virtq_interrupts_on(&n->rx);
-	spin_unlock(&n->rx_lock);
-	return is_more;
-}
-
-static void poll_rx(struct net *n)
-{
-	struct rx_slice *batch[RX_BATCH];
-	uint32_t total = 0, count;
-	uint64_t bytes = 0;
-
-	do {
-		count = take_rx(n, batch);
-		for (uint32_t i = 0; i < count; i++) {
-			bytes += batch[i]->frame.bytes;
-			n->netdev.receiver->receive(&n->netdev, &batch[i]->frame); /* (3) */
-		}
-		total += count;
-		if (total >= RX_BUDGET) {
-			timer_arm(&n->poll_timer, clock_now_ns() + RX_PAUSE_NS);
-			break;
-		}
-	} while (count == RX_BATCH || arm_rx(n));
-	if (total)
-		n->netdev.receiver->batch_end(&n->netdev);
-	stat_add(STAT_net_rx_packets, total);
-	stat_add(STAT_net_rx_bytes, bytes);
-}
-
-static void fire_poll(struct timer *t)
-{
-	poll_rx(container_of(t, struct net, poll_timer));
-}
 
 /* ------------------------------------------------------------------ transmit */
-static void reap_tx_locked(struct net *n)
+/* By addresses and ports of TCP and UDP over IP; all else through the first pair. */
+static uint32_t choose_pair(struct net *n, const struct netdev_tx *tx)
 {
-	uint32_t bytes;
-	void *cookie;
-	int got;
+	uint32_t count = atomic_load_explicit(&n->active_pairs, memory_order_relaxed), hash = 0;
+	const uint8_t *p = tx->segs[0].data;
+	uint32_t from = ETH_HLEN + 12, to = ETH_HLEN + sizeof(struct iphdr) + 4; /* IPv4 */
 
-	while ((got = virtq_take(&n->tx, &cookie, &bytes)) == 1)
-		STAILQ_INSERT_HEAD(&n->tx_free, (struct tx_slice *)cookie, link);
-	if (got < 0)
-		virtio_fail(&n->device, "bad used ring of the transmit queue");
-}
-
-static void grow_tx_locked(struct net *n)
-{
-	pfn_t pfn = PFN_NONE;
-	char *page;
-
-	if (n->tx_slices + SLICES_PER_PAGE <= n->tx.size)
-		pfn = pmm_alloc(0, PMM_KERNEL);
-	if (pfn == PFN_NONE)
-		return;
-	page = pfn_to_virt(pfn);
-	for (int i = 0; i < SLICES_PER_PAGE; i++) {
-		struct tx_slice *s = (void *)(page + (long)i * SLICE_BYTES);
-
-		STAILQ_INSERT_HEAD(&n->tx_free, s, link);
+	if (count == 1 || tx->segs[0].bytes < to)
+		return 0;
+	if (p[12] == (ETH_P_IPV6 >> 8) && p[13] == (ETH_P_IPV6 & 0xff)) {
+		from = ETH_HLEN + 8;
+		to = ETH_HLEN + 40 + 4;
+	} else if (p[12] != (ETH_P_IP >> 8) || p[13] != (ETH_P_IP & 0xff)) {
+		return 0;
 	}
-	n->tx_slices += SLICES_PER_PAGE;
-}
-
-/* NULL: the device has them all, or is broken. */
-static struct tx_slice *take_slice_locked(struct net *n)
-{
-	struct tx_slice *s;
-
-	lock_assert_held(&n->tx_lock);
-	if (STAILQ_EMPTY(&n->tx_free))
-		reap_tx_locked(n);
-	if (STAILQ_EMPTY(&n->tx_free))
-		grow_tx_locked(n);
-	s = virtio_is_broken(&n->device) ? NULL : STAILQ_FIRST(&n->tx_free);
-	if (s)
-		STAILQ_REMOVE_HEAD(&n->tx_free, link);
-	return s;
-}
-
-static uint32_t fill_slice(struct tx_slice *s, const struct netdev_tx *tx)
-{
-	uint32_t bytes = 0;
-
-	s->header = (struct virtio_net_hdr_v1){ .gso_type = VIRTIO_NET_HDR_GSO_NONE };
-	if (tx->csum_partial) {
-		s->header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		s->header.csum_start = tx->csum_start;
-		s->header.csum_offset = tx->csum_offset;
-	}
-	for (uint32_t i = 0; i < tx->seg_count; i++) {
-		memcpy(s->data + bytes, tx->segs[i].data, tx->segs[i].bytes);
-		bytes += tx->segs[i].bytes;
-	}
-	return bytes;
-}
-
-static int queue_frame(struct net *n, const struct netdev_tx *tx)
-{
-	struct tx_slice *s;
-	uint32_t bytes;
-	int err = -ENOBUFS;
-
-	spin_lock(&n->tx_lock);
-	s = take_slice_locked(n);
-	/* (2): it fails only when the device is broken, and then the slice is of no more use. */
-	if (s) {
-		bytes = fill_slice(s, tx);
-		err = virtq_add_out(&n->tx, &s->header, (uint32_t)sizeof(s->header) + bytes, s);
-	}
-	spin_unlock(&n->tx_lock);
-	return err ? -ENOBUFS : 0;
+	for (; from < MIN(to, tx->segs[0].bytes); from++)
+		hash = (hash ^ p[from]) * 16777619u;
+	return (hash >> 16) % count;
 }
 
 static int transmit(struct netdev *dev, const struct netdev_tx *tx)
 {
+	struct net *n = dev->driver;
+	uint32_t pair = choose_pair(n, tx);
 	uint64_t bytes = 0;
 	int err;
 
@@ -293,26 +78,22 @@ static int transmit(struct netdev *dev, const struct netdev_tx *tx)
 	if (NEVER(bytes < ETH_HLEN || bytes > NETDEV_FRAME_MAX) ||
 		NEVER(tx->csum_partial && !(dev->caps & NETDEV_CAP_TX_CSUM)))
 		return -EINVAL;
-	err = queue_frame(dev->driver, tx);
-	if (err) {
-		stat_inc(STAT_net_tx_dropped);
-		return err;
-	}
-	stat_inc(STAT_net_tx_packets);
-	stat_add(STAT_net_tx_bytes, bytes);
-	return 0;
+	err = net_pair_transmit(&n->pairs[pair], tx);
+	if (!err)
+		atomic_fetch_or_explicit(&n->unflushed, 1u << pair, memory_order_relaxed);
+	return err;
 }
 
 static void flush(struct netdev *dev)
 {
 	struct net *n = dev->driver;
+	uint32_t pairs = atomic_exchange_explicit(&n->unflushed, 0, memory_order_relaxed);
 
-	spin_lock(&n->tx_lock);
-	virtio_kick(&n->device, &n->tx);
-	spin_unlock(&n->tx_lock);
+	for (; pairs; pairs &= pairs - 1)
+		net_pair_flush(&n->pairs[__builtin_ctz(pairs)]);
 }
 
-/* ------------------------------------------------------------------ interrupts and link */
+/* ------------------------------------------------------------------ link */
 static bool read_link(struct net *n)
 {
 	if (virtio_is_broken(&n->device))
@@ -335,13 +116,62 @@ static void update_link(struct net *n)
 		n->netdev.receiver->link_changed(&n->netdev, is_up);
 }
 
+/* ------------------------------------------------------------------ control queue */
+static void request_pairs(struct net *n)
+{
+	struct net_control *c = n->control;
+	int err;
+
+	c->request.header.class = VIRTIO_NET_CTRL_MQ;
+	c->request.header.cmd = VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET;
+	c->request.pairs.virtqueue_pairs = (uint16_t)n->pair_count;
+	c->answer = VIRTIO_NET_ERR;
+	spin_lock(&c->lock);
+	err = virtq_add_request(&c->queue, &c->request, sizeof(c->request), &c->answer,
+		sizeof(c->answer), c);
+	if (!err)
+		virtio_kick(&n->device, &c->queue);
+	spin_unlock(&c->lock);
+}
+
+static void see_control(struct net *n)
+{
+	struct net_control *c = n->control;
+	bool agreed = false, refused = false;
+	uint32_t bytes;
+	void *cookie;
+	int got;
+
+	if (!c)
+		return;
+	spin_lock(&c->lock);
+	do {
+		while ((got = virtq_take(&c->queue, &cookie, &bytes)) == 1) {
+			agreed = bytes == sizeof(c->answer) && c->answer == VIRTIO_NET_OK;
+			refused = !agreed;
+		}
+		if (got < 0)
+			virtio_fail(&n->device, "bad used ring of the control queue");
+	} while (virtq_interrupts_on(&c->queue));
+	spin_unlock(&c->lock);
+	if (refused)
+		log_warn("virtio-net: the device refuses %u pairs of queues", n->pair_count);
+	if (!agreed)
+		return;
+	log_info("virtio-net: %u pairs of queues", n->pair_count);
+	atomic_store_explicit(&n->active_pairs, n->pair_count, memory_order_relaxed);
+}
+
 static void handle_irq(void *arg)
 {
 	struct net *n = arg;
 	uint32_t pending = virtio_irq_ack(&n->device);
 
-	if (pending & VIRTIO_IRQ_QUEUES)
-		poll_rx(n);
+	if (pending & VIRTIO_IRQ_QUEUES) {
+		for (uint32_t i = 0; i < n->pair_count; i++)
+			net_pair_poll(&n->pairs[i]);
+		see_control(n);
+	}
 	if ((pending & VIRTIO_IRQ_CONFIG) || virtio_is_broken(&n->device))
 		update_link(n);
 }
@@ -358,21 +188,79 @@ static void read_mac(struct net *n)
 	n->netdev.mac[0] = (n->netdev.mac[0] & 0xfc) | 2; /* one station, locally administered */
 }
 
+/* CAVEAT: a larger MTU than Ethernet's is not used. */
+static void read_mtu(struct net *n)
+{
+	uint16_t mtu = MTU_MAX;
+
+	if (virtio_has(&n->device, VIRTIO_NET_F_MTU))
+		mtu = virtio_config_u16(&n->device,
+			__builtin_offsetof(struct virtio_net_config, mtu));
+	n->netdev.mtu = (uint16_t)(mtu < MTU_MIN ? MTU_MIN : MIN(mtu, MTU_MAX));
+}
+
+static uint32_t count_pairs(struct net *n, uint32_t *offered)
+{
+	*offered = 1;
+	if (virtio_has(&n->device, VIRTIO_NET_F_MQ) && virtio_has(&n->device, VIRTIO_NET_F_CTRL_VQ))
+		*offered = virtio_config_u16(&n->device,
+			__builtin_offsetof(struct virtio_net_config, max_virtqueue_pairs));
+	if (*offered == 0 || *offered > VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX)
+		*offered = 1; /* it lies; the queues of the first pair are where they always are */
+	return MIN(*offered, MIN(smp_count_possible(), (uint32_t)NET_PAIRS_MAX));
+}
+
+static int add_pairs(struct net *n)
+{
+	int err = 0;
+
+	n->pairs = kmem_zalloc(n->pair_count * sizeof(*n->pairs));
+	if (!n->pairs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n->pair_count && !err; i++) {
+		struct net_pair *p = &n->pairs[i];
+
+		net_pair_init(p, n);
+		err = virtio_add_queue(&n->device, &p->rx, (uint16_t)(2 * i), NET_QUEUE_SIZE);
+		if (!err)
+			err = virtio_add_queue(&n->device, &p->tx, (uint16_t)(2 * i + 1),
+				NET_QUEUE_SIZE);
+		if (!err) /* sent slices are collected when the next is wanted */
+			virtq_interrupts_off(&p->tx);
+	}
+	return err;
+}
+
+static int add_control(struct net *n, uint32_t offered_pairs)
+{
+	struct net_control *c = kmem_zalloc(sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	spinlock_init(&c->lock, LOCK_NETDEV);
+	n->control = c;
+	return virtio_add_queue(&n->device, &c->queue, (uint16_t)(2 * offered_pairs), 4);
+}
+
 static int set_up(struct net *n)
 {
+	uint32_t offered;
 	int err = virtio_negotiate(&n->device, "virtio-net", 0,
 		1ull << VIRTIO_RING_F_EVENT_IDX | 1ull << VIRTIO_NET_F_MAC |
 			1ull << VIRTIO_NET_F_STATUS | 1ull << VIRTIO_NET_F_CSUM |
-			1ull << VIRTIO_NET_F_GUEST_CSUM);
+			1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_MTU |
+			1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_MQ);
 
-	if (!err)
-		err = virtio_add_queue(&n->device, &n->rx, QUEUE_RX, QUEUE_SIZE);
-	if (!err)
-		err = virtio_add_queue(&n->device, &n->tx, QUEUE_TX, QUEUE_SIZE);
 	if (err)
 		return err;
-	virtq_interrupts_off(&n->tx); /* sent slices are collected when the next is wanted */
+	n->pair_count = count_pairs(n, &offered);
+	err = add_pairs(n);
+	if (!err && n->pair_count > 1)
+		err = add_control(n, offered);
+	if (err)
+		return err;
 	read_mac(n);
+	read_mtu(n);
 	if (virtio_has(&n->device, VIRTIO_NET_F_CSUM))
 		n->netdev.caps |= NETDEV_CAP_TX_CSUM;
 	if (virtio_has(&n->device, VIRTIO_NET_F_GUEST_CSUM))
@@ -392,21 +280,18 @@ void virtio_net_init(const struct virtio_device *d)
 		return;
 	}
 	n->device = *d;
-	n->netdev = (struct netdev){ .ops = &ops, .mtu = NETDEV_FRAME_MAX - ETH_HLEN, .driver = n };
-	spinlock_init(&n->rx_lock, LOCK_NETDEV);
-	spinlock_init(&n->tx_lock, LOCK_NETDEV);
-	STAILQ_INIT(&n->tx_free);
-	timer_init(&n->poll_timer, fire_poll);
+	n->netdev = (struct netdev){ .ops = &ops, .driver = n };
+	atomic_init(&n->active_pairs, 1);
 	err = set_up(n);
 	if (err) {
 		log_warn("virtio-net: not usable (error %d)", -err);
 		virtio_stop(&n->device); /* n stays: its interrupt line may know it */
 		return;
 	}
-	spin_lock(&n->rx_lock);
-	grow_rx_locked(n, RX_AT_START);
-	virtio_kick(&n->device, &n->rx);
-	spin_unlock(&n->rx_lock);
+	for (uint32_t i = 0; i < n->pair_count; i++)
+		net_pair_fill(&n->pairs[i]);
+	if (n->control)
+		request_pairs(n);
 	n->netdev.link_up = read_link(n);
 	netdev_register(&n->netdev);
 }

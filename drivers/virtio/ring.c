@@ -3,7 +3,8 @@
  *
  * What:       descriptors, the available ring (ours) and the used ring (the device's), with
  *             private records of what is in flight.
- * Invariants: (1) a slot is either on the free list or in flight. (2) nothing is decided on
+ * Invariants: (1) a slot is either on the free list or in flight, as the first slot of
+ *             a buffer or as the second of a request. (2) nothing is decided on
  *             shared memory that the device may change, save the used ring, and that is checked:
  *             id in range and in flight, length within the buffer, index not ahead of us.
  * Locking:    the owner's. The device is the other party of every atomic here: release of
@@ -64,29 +65,51 @@ void virtq_fini(struct virtq *q)
 	*q = (struct virtq){ .broken = true };
 }
 
-static int add(struct virtq *q, paddr_t pa, uint32_t bytes, uint32_t in_bytes, void *cookie)
+/* Takes the first free slot; the caller has seen that there is one. */
+static uint16_t take_slot(struct virtq *q, const struct vring_desc *d)
 {
 	uint16_t id = q->free_head;
-	struct virtq_slot *slot;
+
+	DASSERT(!q->slots[id].in_flight); /* (1) */
+	q->free_head = q->slots[id].next_free;
+	q->free_count--;
+	q->slots[id].has_second = false;
+	q->desc[id] = *d;
+	return id;
+}
+
+static void give_slot(struct virtq *q, uint16_t id)
+{
+	q->slots[id].in_flight = false;
+	q->slots[id].next_free = q->free_head;
+	q->free_head = id;
+	q->free_count++;
+}
+
+static void make_available(struct virtq *q, uint16_t id, uint32_t in_bytes, void *cookie)
+{
+	struct virtq_slot *slot = &q->slots[id];
+
+	slot->cookie = cookie;
+	slot->in_bytes = in_bytes;
+	slot->in_flight = true;
+	q->avail->ring[q->avail_idx & (q->size - 1)] = id;
+	q->avail_idx++;
+}
+
+static int add(struct virtq *q, paddr_t pa, uint32_t bytes, uint32_t in_bytes, void *cookie)
+{
+	struct vring_desc d = {
+		.addr = pa,
+		.len = bytes,
+		.flags = in_bytes ? VRING_DESC_F_WRITE : 0,
+	};
 
 	if (q->broken)
 		return -EIO;
 	if (q->free_count == 0)
 		return -ENOSPC;
-	slot = &q->slots[id];
-	DASSERT(!slot->in_flight); /* (1) */
-	q->free_head = slot->next_free;
-	q->free_count--;
-	slot->cookie = cookie;
-	slot->in_bytes = in_bytes;
-	slot->in_flight = true;
-	q->desc[id] = (struct vring_desc){
-		.addr = pa,
-		.len = bytes,
-		.flags = in_bytes ? VRING_DESC_F_WRITE : 0,
-	};
-	q->avail->ring[q->avail_idx & (q->size - 1)] = id;
-	q->avail_idx++;
+	make_available(q, take_slot(q, &d), in_bytes, cookie);
 	return 0;
 }
 
@@ -99,6 +122,25 @@ int virtq_add_in(struct virtq *q, void *data, uint32_t bytes, void *cookie)
 {
 	ASSERT(bytes > 0);
 	return add(q, virt_to_phys(data), bytes, bytes, cookie);
+}
+
+int virtq_add_request(struct virtq *q, const void *out, uint32_t out_bytes, void *in,
+	uint32_t in_bytes, void *cookie)
+{
+	struct vring_desc answer = { virt_to_phys(in), in_bytes, VRING_DESC_F_WRITE, 0 };
+	struct vring_desc request = { virt_to_phys(out), out_bytes, VRING_DESC_F_NEXT, 0 };
+	uint16_t first;
+
+	if (q->broken)
+		return -EIO;
+	if (q->free_count < 2)
+		return -ENOSPC;
+	request.next = take_slot(q, &answer);
+	first = take_slot(q, &request);
+	q->slots[first].has_second = true;
+	q->slots[first].next_free = request.next;
+	make_available(q, first, in_bytes, cookie);
+	return 0;
 }
 
 bool virtq_publish(struct virtq *q)
@@ -140,10 +182,9 @@ int virtq_take(struct virtq *q, void **cookie, uint32_t *bytes)
 	slot = &q->slots[element.id];
 	if (slot->in_bytes && element.len > slot->in_bytes)
 		goto lie;
-	slot->in_flight = false;
-	slot->next_free = q->free_head;
-	q->free_head = (uint16_t)element.id;
-	q->free_count++;
+	if (slot->has_second)
+		give_slot(q, slot->next_free);
+	give_slot(q, (uint16_t)element.id);
 	q->used_idx++;
 	*cookie = slot->cookie;
 	*bytes = slot->in_bytes ? element.len : 0;

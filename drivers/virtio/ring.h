@@ -2,7 +2,8 @@
  * ring.h: a split virtqueue: buffers out to the device, used ones back.
  *
  * The device is not trusted: what it writes is checked against records that it cannot reach, and
- * a contradiction ends the queue (-EIO, then nothing more). One buffer is one descriptor.
+ * a contradiction ends the queue (-EIO, then nothing more). One buffer is one descriptor; a request
+ * has two, one that the device reads and one that it writes.
  *
  * Locking: none inside; the owner's lock guards each queue. Never sleeps.
  */
@@ -16,8 +17,9 @@
 struct virtq_slot {
 	void *cookie; /* the owner's name for the buffer */
 	uint32_t in_bytes; /* what the device may write; 0: it only reads */
-	uint16_t next_free;
-	bool in_flight;
+	uint16_t next_free; /* in flight: the request's second slot */
+	bool in_flight; /* the first slot of a buffer or request */
+	bool has_second;
 };
 
 struct virtq {
@@ -43,6 +45,9 @@ void virtq_fini(struct virtq *q); /* the device has been reset */
  * virtq_take. Only recorded: the device learns of it by virtq_publish. -ENOSPC: full. -EIO. */
 int virtq_add_out(struct virtq *q, const void *data, uint32_t bytes, void *cookie) must_check;
 int virtq_add_in(struct virtq *q, void *data, uint32_t bytes, void *cookie) must_check;
+/* A request: out to read, then in to write the answer to. Comes back as one. */
+int virtq_add_request(struct virtq *q, const void *out, uint32_t out_bytes, void *in,
+	uint32_t in_bytes, void *cookie) must_check;
 /* Shows the device all that was added. True: it wants to be notified. */
 bool virtq_publish(struct virtq *q) must_check;
 

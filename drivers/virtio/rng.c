@@ -4,7 +4,7 @@
  * What:       one buffer is the device's; when it comes back it is mixed in, and given again only
  *             after a while, so that an idle machine stays idle.
  * Invariants: (1) the buffer is read only while it is ours.
- * Locking:    none: interrupt and timer run on the CPU that takes the device's interrupt.
+ * Locking:    rng.lock (LOCK_DEVICE): interrupt and timer may run on two CPUs.
  * Failure:    a device that lies is stopped; the generator keeps what it has.
  * Source:     virtio 1.1 §5.4 (entropy device).
  */
@@ -16,6 +16,7 @@
 #include "kernel/entropy.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/sync/spinlock.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
 
@@ -25,6 +26,7 @@
 static struct {
 	struct virtio_device device;
 	struct virtq queue;
+	struct spinlock lock; /* guards the queue */
 	char *seed; /* [I] */
 	struct timer again;
 } rng;
@@ -38,8 +40,10 @@ static void post_seed(void)
 
 static void fire_again(struct timer *t unused_arg)
 {
+	spin_lock(&rng.lock);
 	if (!virtio_is_broken(&rng.device))
 		post_seed();
+	spin_unlock(&rng.lock);
 }
 
 static void handle_irq(void *arg unused_arg)
@@ -49,6 +53,7 @@ static void handle_irq(void *arg unused_arg)
 	int got;
 
 	(void)virtio_irq_ack(&rng.device);
+	spin_lock(&rng.lock);
 	do {
 		while ((got = virtq_take(&rng.queue, &cookie, &bytes)) == 1) {
 			entropy_mix(cookie, bytes);
@@ -57,6 +62,7 @@ static void handle_irq(void *arg unused_arg)
 		if (got < 0)
 			virtio_fail(&rng.device, "bad used ring");
 	} while (virtq_interrupts_on(&rng.queue));
+	spin_unlock(&rng.lock);
 }
 
 void virtio_rng_init(const struct virtio_device *d)
@@ -68,6 +74,7 @@ void virtio_rng_init(const struct virtio_device *d)
 		return;
 	}
 	rng.device = *d;
+	spinlock_init(&rng.lock, LOCK_DEVICE);
 	timer_init(&rng.again, fire_again);
 	rng.seed = kmem_alloc(SEED_BYTES);
 	if (!rng.seed || virtio_negotiate(&rng.device, "virtio-rng", 0, 0))
@@ -79,5 +86,5 @@ void virtio_rng_init(const struct virtio_device *d)
 	if (err)
 		virtio_stop(&rng.device);
 	else
-		post_seed();
+		fire_again(&rng.again);
 }

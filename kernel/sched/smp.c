@@ -11,6 +11,7 @@
 #include "kernel/sched/smp.h"
 
 #include "arch/arch.h"
+#include "base/units.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
@@ -48,6 +49,13 @@ static bool start_one(struct cpu *c, uint32_t id, uint32_t apic_id)
 	if (stack != PFN_NONE)
 		pmm_free(stack, IDLE_STACK_ORDER);
 	return false;
+}
+
+uint32_t smp_count_possible(void)
+{
+	uint32_t apic_ids[CPUS_MAX];
+
+	return MAX(platform_find_cpus(apic_ids, CPUS_MAX), 1u);
 }
 
 void smp_start_cpus(void)

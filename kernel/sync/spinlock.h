@@ -20,7 +20,7 @@ enum lock_rank {
 	LOCK_PIPE, /* fs: pipe, eventfd and the like */
 	LOCK_NET, /* net: the protocol core and all sockets */
 	LOCK_NETDEV, /* drivers: one queue of a network device */
-	LOCK_BALLOON, /* drivers: free memory on its way to the host */
+	LOCK_DEVICE, /* drivers: a small device (balloon, rng) */
 	LOCK_CONSOLE, /* drivers: host channel */
 	LOCK_POLLQ, /* kernel/sync/pollq.c: list of watchers of one object */
 	LOCK_EPOLL, /* fs/epoll.c: one interest set, its ready list, its waiters */
@@ -30,6 +30,7 @@ enum lock_rank {
 	LOCK_VM, /* kernel/mm/vm.c: address space and page tables */
 	LOCK_OBJECT, /* memory objects behind mappings (page cache of one file) */
 	LOCK_ENTROPY, /* kernel/entropy.c */
+	LOCK_IRQ, /* kernel/irq.c: the interrupt controller */
 	LOCK_TIMER, /* kernel/time/timer.c: timers of one CPU */
 	LOCK_SCHED, /* kernel/sched/sched.c: run queue of one CPU */
 	LOCK_CLOCK, /* kernel/time/clock.c: whoever changes rate or wall-clock time */

@@ -1,10 +1,11 @@
 /*
- * ioapic.c: routes interrupt lines to vectors of the boot CPU.
+ * ioapic.c: routes interrupt lines to vectors and CPUs.
  *
  * What:       one controller at its usual address. Lines are level-triggered, active high, as
  *             QEMU's virtio-mmio devices drive them.
- * Invariants: (1) a line is masked until it is routed.
- * Locking:    none: boot only.
+ * Invariants: (1) a line is masked until it is routed. (2) a move writes one register, so
+ *             the line always names one CPU or the other.
+ * Locking:    the caller's: an access takes two steps.
  * Failure:    -ENOENT for a line that the controller does not have.
  * Source:     Intel 82093AA data sheet.
  */
@@ -21,6 +22,7 @@ enum {
 	REG_TABLE = 0x10,
 	ENTRY_LEVEL = 1 << 15,
 	ENTRY_MASKED = 1 << 16,
+	DESTINATION_ALL = 0xff, /* names are 8 bits wide */
 };
 
 static struct {
@@ -54,4 +56,10 @@ int platform_irq_route(uint32_t line, uint32_t vector)
 	reg_write(REG_TABLE + 2 * line + 1, lapic_id() << 24);
 	reg_write(REG_TABLE + 2 * line, vector | ENTRY_LEVEL);
 	return 0;
+}
+
+void platform_irq_move(uint32_t line, uint32_t apic_id)
+{
+	if (line < ioapic.lines && apic_id < DESTINATION_ALL)
+		reg_write(REG_TABLE + 2 * line + 1, apic_id << 24); /* (2) */
 }

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -73,6 +76,84 @@ func TestMemoryGoesBackToTheHost(t *testing.T) {
 		r := p.wait()
 		if r.code != 0 || r.trouble != "" || !bytes.HasSuffix(r.stdout, []byte("full again\n")) {
 			t.Error(r.report())
+		}
+	})
+}
+
+// inNamespace makes a network namespace with a TAP interface tap0 (10.77.0.1/24) in it, and returns
+// what starts a command there. It needs root and /dev/net/tun.
+func inNamespace(t *testing.T, tapFlags ...string) func(args ...string) *exec.Cmd {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("making a TAP interface needs root")
+	}
+	name := fmt.Sprintf("gosolo-test-%d", os.Getpid())
+	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
+		t.Skipf("no network namespace can be made here: %v %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("ip", "netns", "del", name).Run() })
+	for _, args := range [][]string{
+		append([]string{"tuntap", "add", "tap0", "mode", "tap"}, tapFlags...),
+		{"addr", "add", "10.77.0.1/24", "dev", "tap0"}, {"link", "set", "tap0", "up", "mtu", "1400"},
+	} {
+		if out, err := exec.Command("ip", append([]string{"-n", name}, args...)...).CombinedOutput(); err != nil {
+			t.Skipf("ip %s: %v %s", strings.Join(args, " "), err, out)
+		}
+	}
+	return func(args ...string) *exec.Cmd { // "ip netns exec" shows the namespace's own /sys
+		return exec.Command("ip", append([]string{"netns", "exec", name}, args...)...)
+	}
+}
+
+// TestSeveralQueues: a TAP interface with several queues is used with as many as there are CPUs,
+// bytes of many connections arrive whole, and device interrupts are not all the first CPU's.
+func TestSeveralQueues(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		command := inNamespace(t, "multi_queue")
+		log := filepath.Join(t.TempDir(), "kernel.log")
+		p := startOwn(t, command(gosolo, "run", "-c", c.cpus, "--net", "tap=tap0", "--ip", "10.77.0.2/24", "--log", log,
+			program(c.release, "web"), "tcp-echo", ":7000", "/proc/interrupts"), 2*time.Minute)
+		if _, err := p.waitLine(p.stdout, "listening\n"); err != nil {
+			t.Fatal(err)
+		}
+		var clients []*running
+		for i := 0; i < 8; i++ {
+			clients = append(clients, startOwn(t, command(program(c.release, "web"), "tcp-client", "10.77.0.2:7000", "200000"), time.Minute))
+		}
+		for _, client := range clients {
+			ends(t, client.wait(), 0, "echoed 200000 true <nil>\n")
+		}
+		if out, err := command("bash", "-c", `printf "quit\n" >/dev/tcp/10.77.0.2/7000`).CombinedOutput(); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		r := p.wait()
+		text, _ := os.ReadFile(log)
+		if r.code != 0 || r.trouble != "" {
+			t.Fatalf("%s\n%s", r.report(), text)
+		}
+		cpus, _ := strconv.Atoi(c.cpus)
+		if want := fmt.Sprintf("%d pairs of queues", cpus); cpus > 1 && !bytes.Contains(text, []byte(want)) {
+			t.Errorf("the log does not say %q: %s", want, text)
+		}
+		total := make([]int, cpus)
+		for _, line := range strings.Split(string(r.stdout), "\n") {
+			fields := strings.Fields(line)
+			if len(fields) < cpus+2 || !strings.Contains(line, "IO-APIC") {
+				continue
+			}
+			for i := range total {
+				n, err := strconv.Atoi(fields[1+i])
+				if err != nil {
+					t.Errorf("/proc/interrupts: %q", line)
+				}
+				total[i] += n
+			}
+		}
+		t.Logf("device interrupts of each CPU: %v", total)
+		for i, n := range total {
+			if n < 3 {
+				t.Errorf("CPU %d took %d of the device interrupts %v", i, n, total)
+			}
 		}
 	})
 }

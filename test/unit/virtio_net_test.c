@@ -1,5 +1,6 @@
-/* sources: drivers/virtio/net.c drivers/virtio/ring.c kernel/dev/netdev.c test/unit/shim/host.c
- * test/unit/shim/host_kmem.c test/unit/shim/host_pmm.c test/unit/shim/host_ram.c
+/* sources: drivers/virtio/net.c drivers/virtio/net_pair.c drivers/virtio/ring.c
+ * kernel/dev/netdev.c test/unit/shim/host.c test/unit/shim/host_kmem.c
+ * test/unit/shim/host_netdev.c test/unit/shim/host_pmm.c test/unit/shim/host_ram.c
  * test/unit/shim/host_virtio.c */
 /*
  * virtio_net_test.c: the network driver against a device.
@@ -8,156 +9,23 @@
  *             protocol code keeps, a full transmit ring, checksum flags, link changes, frames of
  *             impossible sizes, a device that writes garbage.
  * Invariants: (1) a lent frame is the receiver's until it frees it. (2) interrupts that matter are
- *             asked for. (3) no lock is held while the receiver runs.
+ *             asked for.
  * Locking:    one thread; host.c checks lock ranks.
  * Failure:    aborts with the failed check.
  * Source:     kernel/dev/netdev.h.
  */
 #include "drivers/virtio/net.h"
 
-#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/errno.h"
-#include "host.h"
-#include "host_virtio.h"
-#include "kernel/dev/netdev.h"
-#include "kernel/entropy.h"
-#include "kernel/log.h"
+#include "host_netdev.h"
 #include "kernel/mm/pmm.h"
-#include "kernel/time/clock.h"
-#include "kernel/time/timer.h"
-
-enum { RX, TX, RAM_BYTES = 16 << 20, HEADER = 12, KEPT_MAX = 300 };
-
-static struct {
-	uint64_t frames, batches, last_bytes;
-	unsigned char last[NETDEV_FRAME_MAX];
-	bool last_ok, keeps, link_up;
-	struct netdev_rx *kept[KEPT_MAX];
-	unsigned kept_count;
-	struct timer *armed;
-} test;
-
-static struct netdev *dev;
-
-/* ------------------------------------------------------------------ the kernel around it */
-uint64_t clock_now_ns(void)
-{
-	return 1;
-}
-
-void entropy_fill(void *out, size_t bytes)
-{
-	memset(out, 0xff, bytes);
-}
-
-void timer_init(struct timer *t, void (*fire)(struct timer *t))
-{
-	*t = (struct timer){ .fire = fire };
-}
-
-void timer_arm(struct timer *t, uint64_t deadline_ns)
-{
-	CHECK(deadline_ns > 1);
-	test.armed = t;
-}
-
-void klog(enum gosolo_log_level level, const char *format, ...)
-{
-	(void)level;
-	(void)format;
-}
-
-static void receive(struct netdev *d, struct netdev_rx *rx)
-{
-	CHECK(d == dev);
-	CHECK_EQ(host_locks_held(), 0); /* (3) */
-	CHECK(rx->bytes >= 14 && rx->bytes <= NETDEV_FRAME_MAX);
-	memcpy(test.last, rx->data, rx->bytes);
-	test.last_bytes = rx->bytes;
-	test.last_ok = rx->csum_ok;
-	test.frames++;
-	if (test.keeps && test.kept_count < KEPT_MAX)
-		test.kept[test.kept_count++] = rx;
-	else
-		rx->free(rx);
-}
-
-static void batch_end(struct netdev *d)
-{
-	CHECK(d == dev);
-	test.batches++;
-}
-
-static void link_changed(struct netdev *d, bool up)
-{
-	CHECK(d == dev);
-	test.link_up = up;
-}
-
-static const struct netdev_receiver receiver = { receive, batch_end, link_changed };
-
-/* ------------------------------------------------------------------ the device */
-static bool wire_in(uint32_t frame_bytes, uint8_t flags, uint8_t mark)
-{
-	unsigned char buffer[2048];
-
-	memset(buffer, mark, sizeof(buffer));
-	memset(buffer, 0, HEADER);
-	buffer[0] = flags;
-	return host_queue_send(RX, buffer, HEADER + frame_bytes);
-}
-
-static uint32_t wire_out(unsigned char *frame, struct virtio_net_hdr_v1 *header)
-{
-	uint32_t bytes;
-	uint16_t id;
-	char *p;
-
-	if (!host_queue_take(TX, &id))
-		return 0;
-	p = host_queue_buffer(TX, id, &bytes);
-	CHECK(bytes > HEADER);
-	memcpy(header, p, HEADER);
-	memcpy(frame, p + HEADER, bytes - HEADER);
-	host_queue_use(TX, id, 0);
-	return bytes - HEADER;
-}
-
-static unsigned posted(void)
-{
-	const struct host_queue *h = &host_device.queues[RX];
-
-	return virtq_in_flight(h->q);
-}
-
-static void start(uint64_t offers)
-{
-	struct virtio_device d = { .regs = (char *)&test };
-	uint16_t status = VIRTIO_NET_S_LINK_UP;
-
-	host_ram_init(RAM_BYTES);
-	pmm_init(RAM_BYTES, 0);
-	pmm_add_range(PAGE_SIZE, RAM_BYTES);
-	host_device.offers = offers;
-	memcpy(host_device.config, "\x52\x54\x00\x01\x02\x03", 6);
-	memcpy(host_device.config + 6, &status, sizeof(status));
-	virtio_net_init(&d);
-	dev = netdev_first();
-	CHECK(dev && !dev->next && dev->link_up);
-	CHECK_EQ(dev->mtu, 1500);
-	netdev_attach(dev, &receiver, NULL);
-}
-
-#define ALL_OFFERS \
-	(1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS | 1ull << VIRTIO_NET_F_CSUM | \
-		1ull << VIRTIO_NET_F_GUEST_CSUM)
 
 /* ------------------------------------------------------------------ cases */
-static void test_receive(void)
+static void test_receive(uint64_t seed unused_arg)
 {
 	start(ALL_OFFERS);
 	CHECK(memcmp(dev->mac, "\x52\x54\x00\x01\x02\x03", 6) == 0);
@@ -187,7 +55,7 @@ static void test_receive(void)
 }
 
 /* The receiver keeps everything: more slices are made, up to the ring's size. */
-static void test_flood(void)
+static void test_flood(uint64_t seed unused_arg)
 {
 	unsigned sent = 0;
 
@@ -238,7 +106,7 @@ static int send_frame(const char *text, uint32_t bytes)
 	return dev->ops->transmit(dev, &tx);
 }
 
-static void test_transmit(void)
+static void test_transmit(uint64_t seed unused_arg)
 {
 	unsigned char frame[2048];
 	struct virtio_net_hdr_v1 header;
@@ -277,7 +145,7 @@ static void test_transmit(void)
 	CHECK(!host_device.irq_pending); /* sent frames interrupt nobody */
 }
 
-static void test_link(void)
+static void test_link(uint64_t seed unused_arg)
 {
 	uint16_t status = 0;
 
@@ -303,14 +171,12 @@ static void test_no_memory(void)
 		if (pid == 0) {
 			struct virtio_device d = { .regs = (char *)&test };
 
-			host_ram_init(RAM_BYTES);
-			pmm_init(RAM_BYTES, 0);
-			pmm_add_range(PAGE_SIZE, RAM_BYTES);
+			start_memory();
 			host_fail_alloc(n);
 			virtio_net_init(&d);
 			dev = netdev_first();
 			if (dev) { /* fewer slices, but it works */
-				netdev_attach(dev, &receiver, NULL);
+				netdev_attach(dev, &host_receiver, NULL);
 				CHECK(send_frame("a", 60) == 0 || send_frame("b", 60) == 0);
 			}
 			_exit(host_failed_alloc() ? 0 : 2);
@@ -355,23 +221,6 @@ static void test_garbage(uint64_t seed)
 	}
 }
 
-static void run(void (*fn)(void), uint64_t seed)
-{
-	pid_t pid = fork();
-	int status = 1;
-
-	if (pid == 0) {
-		if (fn)
-			fn();
-		else
-			test_garbage(seed);
-		CHECK_EQ(host_locks_held(), 0);
-		_exit(0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK_EQ(status, 0);
-}
-
 int main(void)
 {
 	run(test_receive, 0);
@@ -380,6 +229,6 @@ int main(void)
 	run(test_link, 0);
 	test_no_memory();
 	for (uint64_t seed = 1; seed <= 40; seed++)
-		run(NULL, seed);
+		run(test_garbage, seed);
 	return 0;
 }

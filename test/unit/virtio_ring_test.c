@@ -119,6 +119,44 @@ static void test_full(void)
 	virtq_fini(&q);
 }
 
+/* Two descriptors, one answer; the second one's number is not the device's to give back. */
+static void test_requests(void)
+{
+	struct virtq q;
+	uint32_t bytes;
+	uint16_t id;
+	void *cookie;
+
+	start(&q, true);
+	for (int round = 0; round < 100; round++) {
+		CHECK_EQ(virtq_add_request(&q, &buffers[0], 5, &buffers[1], 3, &buffers[2]), 0);
+		CHECK_EQ(virtq_in_flight(&q), 2);
+		add_in(&q, 3);
+		publish(&q);
+		CHECK(device_take(&q, &id));
+		CHECK_EQ(q.desc[id].flags, VRING_DESC_F_NEXT);
+		CHECK(q.desc[id].len == 5 && phys_to_virt(q.desc[id].addr) == &buffers[0]);
+		CHECK_EQ(q.desc[q.desc[id].next].flags, VRING_DESC_F_WRITE);
+		CHECK_EQ(q.desc[q.desc[id].next].len, 3);
+		device_use(&q, id, 3);
+		CHECK(device_take(&q, &id));
+		device_use(&q, id, 16);
+		CHECK_EQ(virtq_take(&q, &cookie, &bytes), 1);
+		CHECK(cookie == &buffers[2] && bytes == 3);
+		CHECK_EQ(virtq_take(&q, &cookie, &bytes), 1);
+		CHECK(cookie == &buffers[3]);
+		CHECK_EQ(virtq_in_flight(&q), 0);
+	}
+	for (int i = 0; i < SIZE / 2; i++)
+		CHECK_EQ(virtq_add_request(&q, &buffers[0], 5, &buffers[1], 3, NULL), 0);
+	CHECK_EQ(virtq_add_request(&q, &buffers[0], 5, &buffers[1], 3, NULL), -ENOSPC);
+	publish(&q);
+	CHECK(device_take(&q, &id));
+	device_use(&q, q.desc[id].next, 0);
+	CHECK_EQ(virtq_take(&q, &cookie, &bytes), -EIO);
+	virtq_fini(&q);
+}
+
 static void test_notifications(void)
 {
 	struct virtq q;
@@ -287,6 +325,7 @@ int main(void)
 	test_round_trips(true);
 	test_round_trips(false);
 	test_full();
+	test_requests();
 	test_notifications();
 	test_lies();
 	test_random_lies();

@@ -13,7 +13,8 @@ import (
 	"gosolo/progs/prog"
 )
 
-// tcpEchoMain answers on the address it is given and ends when a client has sent "quit\n" alone.
+// tcpEchoMain answers on the address it is given and ends when a client has sent "quit\n" alone. Then
+// it shows the file that the second argument names.
 func tcpEchoMain(args []string) {
 	l, err := net.Listen("tcp", args[0])
 	prog.Must(err)
@@ -43,6 +44,11 @@ func tcpEchoMain(args []string) {
 	}()
 	<-quit
 	fmt.Println(l.Close())
+	if len(args) > 1 {
+		text, err := os.ReadFile(args[1])
+		prog.Must(err)
+		os.Stdout.Write(text)
+	}
 }
 
 func udpEchoMain(args []string) {
