@@ -96,6 +96,13 @@ static void move_to_idle(struct slot *s, const struct cpu *self)
 	}
 }
 
+void irq_raise(uint32_t line)
+{
+	for (uint32_t i = 0; i < irq.count; i++)
+		if (irq.slots[i].line == line)
+			lapic_send_ipi(this_cpu()->arch.apic_id, VECTOR_FIRST + i);
+}
+
 void kernel_handle_irq(uint32_t vector)
 {
 	uint32_t i = vector - VECTOR_FIRST;

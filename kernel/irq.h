@@ -11,6 +11,9 @@
  * another CPU ends). -ENOSPC: no vector left; -ENOENT: no such line. Level-triggered lines are
  * acknowledged after the handler, so it must have silenced the device. name: for reports. */
 int irq_register(uint32_t line, const char *name, void (*handler)(void *arg), void *arg) must_check;
+/* The line's handler runs soon on this CPU, as if the device had interrupted it; a line without a
+ * handler: nothing. Any context, any lock. */
+void irq_raise(uint32_t line);
 /* Once, when all CPUs are there: gives each its share of the lines. */
 void irq_spread(void);
 /* How often a line interrupted a CPU, in the order of registration. False: no such slot. */

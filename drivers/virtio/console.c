@@ -24,6 +24,7 @@
 #include "drivers/virtio/console_priv.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/stats.h"
 #include "kernel/time/clock.h"
 #include "lib/string.h"
 
@@ -197,8 +198,12 @@ void console_poll_device(void)
 	console_outbox_pump();
 	if (!virtio_is_broken(&console.device))
 		return;
-	console_enter(
-		&console.lock); /* a stopped device interrupts no more: whoever waits must hear */
+	if (!console_is_alone() &&
+		atomic_exchange_explicit(&console.is_end_untold, false, memory_order_relaxed)) {
+		stat_inc(STAT_device_errors);
+		log_error("virtio-console: device stopped: bad used ring of the control port");
+	}
+	console_enter(&console.lock); /* whoever waits must hear */
 	console_streams_service_locked();
 	console_leave(&console.lock);
 }

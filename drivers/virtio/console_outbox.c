@@ -60,6 +60,14 @@ int console_outbox_init(void)
 }
 
 /* ------------------------------------------------------------------ out */
+/* Silently: the log ends here. console.c tells of it. */
+static void stop_locked(void)
+{
+	if (!virtio_is_broken(&console.device))
+		atomic_store_explicit(&console.is_end_untold, true, memory_order_relaxed);
+	virtio_stop(&console.device);
+}
+
 static void reap_locked(void)
 {
 	uint32_t bytes;
@@ -71,7 +79,7 @@ static void reap_locked(void)
 		outbox.in_flight = 0;
 	}
 	if (got < 0)
-		virtio_stop(&console.device); /* silently: the log ends here */
+		stop_locked();
 }
 
 static void pump_locked(void)
@@ -92,7 +100,7 @@ static void pump_locked(void)
 		at = outbox.tail % RING_BYTES;
 		bytes = MIN(outbox.head - outbox.tail, RING_BYTES - at);
 		if (virtq_add_out(outbox.tx, outbox.ring + at, (uint32_t)bytes, NULL) != 0) {
-			virtio_stop(&console.device);
+			stop_locked();
 			return;
 		}
 		outbox.in_flight = bytes;

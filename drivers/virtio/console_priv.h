@@ -71,6 +71,7 @@ struct console {
 	struct virtio_device device;
 	struct spinlock lock; /* LOCK_CONSOLE */
 	_Atomic bool is_alone; /* [a] the machine is dying: no locks, no wake-ups */
+	_Atomic bool is_end_untold; /* [a] stopped where nothing could be logged */
 	uint32_t port_count; /* [I] */
 	struct console_port ports[CONSOLE_PORTS];
 	struct console_in in;

@@ -4,7 +4,8 @@
  * What:       the register file of a modern device: probe, features, queues, notification,
  *             interrupts, configuration space.
  * Invariants: (1) a broken device has been reset, so it accesses memory no more, and is never
- *             notified again.
+ *             notified again. (2) its driver's handler runs once more, without the locks under
+ *             which it was found out: whoever waits for the device must hear of its end.
  * Locking:    none; set-up happens once, at boot. Single registers are written atomically.
  * Failure:    what the machine lacks or cannot do is one log line and an error to the driver.
  * Source:     virtio 1.1 §4.2 (MMIO), §3.1 (initialisation), linux/virtio_mmio.h.
@@ -167,6 +168,9 @@ uint32_t virtio_irq_ack(struct virtio_device *d)
 
 	if (pending)
 		write_reg(d, VIRTIO_MMIO_INTERRUPT_ACK, pending);
+	if ((pending & VIRTIO_IRQ_CONFIG) && !virtio_is_broken(d) &&
+		(read_reg(d, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET))
+		virtio_fail(d, "it says that it needs a reset");
 	return pending;
 }
 
@@ -190,6 +194,7 @@ void virtio_stop(struct virtio_device *d)
 	if (atomic_exchange_explicit(&d->broken, true, memory_order_relaxed))
 		return;
 	write_reg(d, VIRTIO_MMIO_STATUS, 0); /* (1) */
+	irq_raise(d->irq_line); /* (2) */
 }
 
 void virtio_fail(struct virtio_device *d, const char *what)

@@ -43,7 +43,8 @@ void virtio_notify(struct virtio_device *d, const struct virtq *q);
 void virtio_kick(struct virtio_device *d, struct virtq *q);
 
 enum virtio_irq { VIRTIO_IRQ_QUEUES = 1u, VIRTIO_IRQ_CONFIG = 2u };
-/* Which of enum virtio_irq are pending; silences the device. First act of a handler. */
+/* Which of enum virtio_irq are pending; silences the device. First act of a handler, which also
+ * runs, with none pending, after the device was stopped. */
 uint32_t virtio_irq_ack(struct virtio_device *d);
 
 uint8_t virtio_config_u8(struct virtio_device *d, uint32_t offset);

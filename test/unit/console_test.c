@@ -280,6 +280,82 @@ static void test_dying(void)
 	CHECK_EQ(host_console_message(1)->payload[0], GOSOLO_EXIT_KERNEL_FAULT);
 }
 
+/* What a thread that sleeps for output or input lives through: the end is told. */
+static void lie_to_another_thread(void)
+{
+	host_queue_use(2 * ERRPORT + 3, 31, 0);
+	(void)hostchan_poll(HOSTCHAN_STDERR);
+	(void)guest_write(HOSTCHAN_STDERR, "x", 1, true);
+	(void)host_interrupt();
+}
+
+static void lie_to_the_log(void)
+{
+	host_queue_use(2 * CONTROL + 3, 31, 0);
+	host_console.sink(GOSOLO_LOG_WARN, "line", 4);
+	CHECK(host_device.failure);
+	(void)host_interrupt();
+}
+
+static void lie_in_a_handler(void)
+{
+	host_queue_use(2 * STDIO + 2, 31, 0);
+	host_device.irq_pending = true;
+	(void)host_interrupt();
+}
+
+static void test_end_in_sleep(void (*lie)(void))
+{
+	static char data[200000];
+	char got[8];
+
+	host_console_start();
+	(void)host_interrupt(); /* the handshake's */
+	host_ports[STDIO].may_take = host_ports[ERRPORT].may_take = 0;
+	host_console.while_waiting = lie;
+	CHECK_EQ(guest_write(HOSTCHAN_STDOUT, data, sizeof(data), false), 16 * PAGE_SIZE);
+	CHECK_EQ(host_console.waits, 1);
+	CHECK_EQ(guest_write(HOSTCHAN_STDOUT, data, 1, false), -EIO);
+	CHECK_EQ(guest_read(got, 1, false), -EIO);
+	CHECK_EQ(host_console.waits, 1);
+}
+
+static void test_end_while_reading(void (*lie)(void))
+{
+	char got[8];
+
+	host_console_start();
+	(void)host_interrupt(); /* the handshake's */
+	host_console.while_waiting = lie;
+	CHECK_EQ(guest_read(got, 1, false), -EIO);
+	CHECK_EQ(host_console.waits, 1);
+}
+
+static void test_ends_1(void)
+{
+	test_end_in_sleep(lie_to_another_thread);
+}
+static void test_ends_2(void)
+{
+	test_end_in_sleep(lie_to_the_log);
+}
+static void test_ends_3(void)
+{
+	test_end_in_sleep(lie_in_a_handler);
+}
+static void test_ends_4(void)
+{
+	test_end_while_reading(lie_to_another_thread);
+}
+static void test_ends_5(void)
+{
+	test_end_while_reading(lie_to_the_log);
+}
+static void test_ends_6(void)
+{
+	test_end_while_reading(lie_in_a_handler);
+}
+
 /* Everything the device can write, at random: nothing may be touched outside, no call may hang. */
 static void test_garbage(uint64_t seed)
 {
@@ -361,6 +437,12 @@ int main(void)
 	run(test_cut_messages, 0);
 	run(test_log_flood, 0);
 	run(test_dying, 0);
+	run(test_ends_1, 0);
+	run(test_ends_2, 0);
+	run(test_ends_3, 0);
+	run(test_ends_4, 0);
+	run(test_ends_5, 0);
+	run(test_ends_6, 0);
 	for (uint64_t seed = 1; seed <= 150; seed++)
 		run(NULL, seed);
 	return 0;

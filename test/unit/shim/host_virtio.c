@@ -158,7 +158,9 @@ uint32_t virtio_config_u32(struct virtio_device *d, uint32_t offset)
 
 void virtio_stop(struct virtio_device *d)
 {
-	atomic_store_explicit(&d->broken, true, memory_order_relaxed);
+	if (atomic_exchange_explicit(&d->broken, true, memory_order_relaxed))
+		return;
+	host_device.irq_pending = host_device.handler != NULL;
 	if (!host_device.failure)
 		host_device.failure = "stopped";
 }
