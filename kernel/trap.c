@@ -14,6 +14,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/sched/cputime.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
@@ -56,9 +57,15 @@ bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_prog
 	unsigned access = tf->error & PF_WRITE ? VM_PROT_WRITE
 		: tf->error & PF_FETCH         ? VM_PROT_EXEC
 					       : VM_PROT_READ;
+	struct thread *t = thread_current();
+	uint64_t began;
+	enum vm_fault_result fault;
 
 	stat_inc(STAT_page_faults);
-	switch (vm_fault(addr, access)) {
+	began = from_program ? cputime_enter(t) : 0;
+	fault = vm_fault(addr, access);
+	cputime_leave(t, began);
+	switch (fault) {
 	case VM_FAULT_OK:
 		return true;
 	case VM_FAULT_MAPERR:

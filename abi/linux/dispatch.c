@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
+#include "kernel/sched/cputime.h"
 #include "kernel/signal/signal.h"
 #include "kernel/stats.h"
 #include "kernel/time/clock.h"
@@ -102,6 +103,8 @@ void linux_handle_syscall(struct trapframe *tf)
 	uint64_t number = tf->rax, slot = number < SYSCALLS_END ? number : SYSCALLS_END - 1;
 	const struct syscall_entry *e = &entries[slot];
 	struct sysargs a = { { tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9 }, tf };
+	struct thread *t = thread_current();
+	uint64_t began = cputime_enter(t);
 	long result;
 
 	stat_inc(STAT_syscalls);
@@ -114,7 +117,8 @@ void linux_handle_syscall(struct trapframe *tf)
 		result = likely(e->handler != NULL) ? e->handler(&a) : -e->error;
 	tf->rax = (uint64_t)result; /* (1) */
 	if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND)) /* (2) */
-		atomic_store_explicit(&thread_current()->signal_work, true, memory_order_relaxed);
+		atomic_store_explicit(&t->signal_work, true, memory_order_relaxed);
+	cputime_leave(t, began);
 }
 
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)

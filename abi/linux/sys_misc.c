@@ -29,6 +29,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/options.h"
 #include "kernel/process.h"
+#include "kernel/sched/cputime.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
 #include "kernel/stats.h"
@@ -206,15 +207,15 @@ long sys_getrusage(const struct sysargs *a)
 {
 	int32_t who = sysarg_int(a, 0);
 	struct vm_stats vm;
+	struct cputime cpu = { 0 };
 	struct rusage r;
-	uint64_t ns = 0;
 
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return -EINVAL;
 	memset(&r, 0, sizeof(r));
 	if (who != RUSAGE_CHILDREN) {
-		ns = who == RUSAGE_SELF ? sched_process_cpu_ns()
-					: sched_thread_cpu_ns(thread_current());
+		cpu = who == RUSAGE_SELF ? cputime_of_process()
+					 : cputime_of_thread(thread_current());
 		vm_get_stats(&vm);
 		r.ru_maxrss = (long)(vm.resident_pages * (PAGE_SIZE / KIB));
 	}
@@ -222,8 +223,10 @@ long sys_getrusage(const struct sysargs *a)
 		r.ru_minflt = (long)stat_sum(STAT_page_faults);
 		r.ru_nvcsw = (long)stat_sum(STAT_context_switches);
 	}
-	r.ru_utime.tv_sec = (long)(ns / NS_PER_S);
-	r.ru_utime.tv_usec = (long)(ns % NS_PER_S / NS_PER_US);
+	r.ru_utime.tv_sec = (long)(cpu.user_ns / NS_PER_S);
+	r.ru_utime.tv_usec = (long)(cpu.user_ns % NS_PER_S / NS_PER_US);
+	r.ru_stime.tv_sec = (long)(cpu.system_ns / NS_PER_S);
+	r.ru_stime.tv_usec = (long)(cpu.system_ns % NS_PER_S / NS_PER_US);
 	return user_copy_out(a->arg[1], &r, sizeof(r));
 }
 

@@ -18,72 +18,29 @@
 #include "abi/linux/time.h"
 #include "base/units.h"
 #include "kernel/cred.h"
-#include "kernel/process.h"
-#include "kernel/sched/sched.h"
+#include "kernel/sched/cputime.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/step.h"
 
 #define FAR_NS ((uint64_t)INT64_MAX)
 
-enum { TICKS_PER_S = 100, NS_PER_TICK = 1000000000 / TICKS_PER_S };
-
-uint64_t linux_real_ns(void)
-{
-	return clock_now_ns() + (uint64_t)clock_real_offset_ns();
-}
-
-int linux_clock_kind(int32_t clock, enum clock_kind *kind)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI: /* no leap-second table: as on a Linux that was not told the offset */
-		*kind = CLOCK_KIND_REAL;
-		return 0;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME: /* the machine does not suspend */
-		*kind = CLOCK_KIND_MONOTONIC;
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*kind = CLOCK_KIND_PROCESS;
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*kind = CLOCK_KIND_THREAD;
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-static uint64_t read_kind(enum clock_kind kind)
-{
-	switch (kind) {
-	case CLOCK_KIND_REAL:
-		return linux_real_ns();
-	case CLOCK_KIND_MONOTONIC:
-		return clock_now_ns();
-	case CLOCK_KIND_PROCESS:
-		return sched_process_cpu_ns();
-	case CLOCK_KIND_THREAD:
-		break;
-	}
-	return sched_thread_cpu_ns(thread_current());
-}
+enum { TICKS_PER_S = 100, NS_PER_TICK = 1000000000 / TICKS_PER_S, LOOK_AGAIN_NS = 100000 };
 
 long sys_clock_gettime(const struct sysargs *a)
 {
-	enum clock_kind kind;
-	int err = linux_clock_kind(sysarg_int(a, 0), &kind);
+	struct linux_clock c;
+	uint64_t ns;
+	int err = linux_clock_decode(sysarg_int(a, 0), &c);
 
-	return err ? err : linux_store_timespec(a->arg[1], read_kind(kind));
+	if (err)
+		return err;
+	return linux_clock_read(&c, &ns) ? linux_store_timespec(a->arg[1], ns) : -EINVAL;
 }
 
 long sys_clock_getres(const struct sysargs *a)
 {
-	enum clock_kind kind;
-	int err = linux_clock_kind(sysarg_int(a, 0), &kind);
+	struct linux_clock c;
+	int err = linux_clock_decode(sysarg_int(a, 0), &c);
 
 	if (err || !a->arg[1])
 		return err;
@@ -149,7 +106,11 @@ long sys_time(const struct sysargs *a)
 
 long sys_times(const struct sysargs *a)
 {
-	struct tms t = { .tms_utime = (__kernel_clock_t)(sched_process_cpu_ns() / NS_PER_TICK) };
+	struct cputime cpu = cputime_of_process();
+	struct tms t = {
+		.tms_utime = (__kernel_clock_t)(cpu.user_ns / NS_PER_TICK),
+		.tms_stime = (__kernel_clock_t)(cpu.system_ns / NS_PER_TICK),
+	};
 
 	if (a->arg[0] && user_copy_out(a->arg[0], &t, sizeof(t)))
 		return -EFAULT;
@@ -180,20 +141,56 @@ long sys_nanosleep(const struct sysargs *a)
 	return err ? err : sleep_then_tell(linux_deadline_after(ns), a->arg[1]);
 }
 
+/* CPU time has no alarm: looks again when it could be over at the earliest. Only while the process
+ * runs elsewhere does its time go on, so this thread looks at least at every tick. (1) */
+static long sleep_on_cpu_time(const struct linux_clock *c, uint64_t until_ns, uaddr_t left_ua)
+{
+	uint64_t now;
+
+	while (linux_clock_read(c, &now) && now < until_ns) {
+		uint64_t wait = MAX((until_ns - now) / cpu_count, (uint64_t)LOOK_AGAIN_NS);
+		int err = linux_sleep_until((struct clock_deadline){
+			.ns = linux_deadline_after(MIN(wait, (uint64_t)NS_PER_TICK)),
+		});
+
+		if (!err)
+			continue;
+		if (left_ua && linux_clock_read(c, &now) &&
+			linux_store_timespec(left_ua, until_ns > now ? until_ns - now : 0))
+			return -EFAULT;
+		return err;
+	}
+	return 0;
+}
+
+static bool is_own_time(const struct linux_clock *c)
+{
+	return c->kind == CLOCK_KIND_THREAD && c->tid == thread_current()->tid;
+}
+
 long sys_clock_nanosleep(const struct sysargs *a)
 {
+	int32_t number = sysarg_int(a, 0);
 	bool absolute = sysarg_int(a, 1) & TIMER_ABSTIME;
-	enum clock_kind kind;
-	uint64_t ns;
-	int err = linux_clock_kind(sysarg_int(a, 0), &kind);
+	struct linux_clock c;
+	uint64_t ns, now;
+	int err = linux_clock_decode(number, &c);
 
-	if (!err && (kind == CLOCK_KIND_THREAD || kind == CLOCK_KIND_PROCESS))
+	if (!err &&
+		(number == CLOCK_THREAD_CPUTIME_ID || number == CLOCK_MONOTONIC_RAW ||
+			number == CLOCK_REALTIME_COARSE || number == CLOCK_MONOTONIC_COARSE))
 		return -EOPNOTSUPP;
 	if (!err)
 		err = linux_load_timespec(a->arg[2], &ns);
 	if (err)
 		return err;
+	if (linux_clock_is_cpu_time(&c)) {
+		if (is_own_time(&c) || !linux_clock_read(&c, &now))
+			return -EINVAL; /* it would never come */
+		return absolute ? sleep_on_cpu_time(&c, ns, 0)
+				: sleep_on_cpu_time(&c, MIN(now + ns, FAR_NS), a->arg[3]);
+	}
 	if (absolute)
-		return linux_sleep_until((struct clock_deadline){ ns, kind == CLOCK_KIND_REAL });
+		return linux_sleep_until((struct clock_deadline){ ns, c.kind == CLOCK_KIND_REAL });
 	return sleep_then_tell(linux_deadline_after(ns), a->arg[3]);
 }

@@ -1,17 +1,11 @@
 /*
  * sys_timer.c: timers that send signals: timer_create and setitimer.
  *
- * What:       each timer counts on a clock: monotonic time, or CPU time of the process or of a
- *             thread. CPU time has no alarm of its own: a kernel timer looks again when the limit
- *             could be reached at the earliest, until it is.
- *
- *               idle -> armed [set]   armed -> armed [fire: too early, or periodic]
- *               armed -> idle [fire: one shot; set; the thread whose time counts is gone]
- *
+ * What:       the table of timers by number, and the three that setitimer knows. What each does is
+ *             alarm.c's.
  * Invariants: (1) system calls hold timers.mutex; after they have cancelled the kernel timer the
- *             fields are theirs alone, else they are the callback's. (2) never early.
- * Locking:    timers.mutex (sleeps). The callback takes LOCK_THREADS and LOCK_SIGNAL, not the
- *             mutex.
+ *             alarm's fields are theirs alone, else they are the callback's.
+ * Locking:    timers.mutex (sleeps).
  * Failure:    -EAGAIN: too many timers, or no memory.
  * Source:     timer_create(2), setitimer(2); Go runtime/os_linux.go setThreadCPUProfiler: SIGPROF
  *             must come with SI_TIMER from the one and SI_KERNEL from the other.
@@ -22,42 +16,33 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 
-#include "abi/linux/clock_priv.h"
+#include "abi/linux/alarm_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
+#include "abi/linux/timer_priv.h"
 #include "base/assert.h"
 #include "base/units.h"
 #include "fs/mutex.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
-#include "kernel/time/clock.h"
-#include "kernel/time/timer.h"
+#include "kernel/time/step.h"
 
-enum { TIMERS_MAX = 32768, LOOK_AGAIN_NS = 100000 };
+enum { TIMERS_MAX = 32768 };
 
-struct alarm { /* [m] timers.mutex and (1) */
-	struct timer timer;
-	RB_ENTRY(alarm) node; /* [m] */
+struct posix_timer { /* [m] timers.mutex */
+	struct alarm alarm; /* [m] */
+	RB_ENTRY(posix_timer) node; /* [m] */
 	int32_t id; /* [I] */
-	enum clock_kind kind; /* [I] what it counts on; REAL: monotonic, after conversion */
-	int32_t counted_tid; /* [I] CLOCK_KIND_THREAD */
-	int32_t target_tid; /* [I] 0: the process */
-	bool silent; /* [I] SIGEV_NONE */
-	struct signal_info info; /* [I] what is sent */
-	bool armed;
-	uint64_t expires_ns; /* on its clock */
-	uint64_t interval_ns; /* 0: one shot */
-	int32_t overrun; /* of the last expiry */
+	_Atomic int32_t overrun; /* [a] of the last delivery */
 };
 
-RB_HEAD(alarm_tree, alarm);
+RB_HEAD(posix_timer_tree, posix_timer);
 
-static void fire(struct timer *t);
-
-#define ITIMER(clock, number) \
+#define ITIMER(clock_kind, user, number) \
 	{ \
-		.timer = { .fire = fire }, .kind = (clock), .info = { \
+		.timer = { .fire = alarm_fire }, \
+		.clock = { .kind = (clock_kind), .user_only = (user) }, .info = { \
 			.signo = (number), \
 			.code = SI_KERNEL \
 		} \
@@ -65,9 +50,10 @@ static void fire(struct timer *t);
 
 static struct {
 	struct fs_mutex mutex;
-	struct alarm_tree tree; /* [m] by id */
+	struct posix_timer_tree tree; /* [m] by id */
 	int32_t next_id; /* [m] */
 	uint32_t count; /* [m] */
+	bool listens; /* [m] to steps of the wall clock */
 	struct alarm itimers[3]; /* [m] ITIMER_REAL, _VIRTUAL, _PROF */
 } timers = {
 	.mutex = {
@@ -75,152 +61,51 @@ static struct {
 		.waiters = { TAILQ_HEAD_INITIALIZER(timers.mutex.waiters.waiters) },
 	},
 	.itimers = {
-		ITIMER(CLOCK_KIND_MONOTONIC, SIGALRM),
-		ITIMER(CLOCK_KIND_PROCESS, SIGVTALRM),
-		ITIMER(CLOCK_KIND_PROCESS, SIGPROF),
+		ITIMER(CLOCK_KIND_MONOTONIC, false, SIGALRM),
+		ITIMER(CLOCK_KIND_PROCESS, true, SIGVTALRM),
+		ITIMER(CLOCK_KIND_PROCESS, false, SIGPROF),
 	},
 };
 
-static int compare(const struct alarm *a, const struct alarm *b)
+static int compare(const struct posix_timer *a, const struct posix_timer *b)
 {
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-TREE_GENERATE(alarm_tree, alarm, node, compare)
-
-/* ------------------------------------------------------------------ counting */
-struct thread_time {
-	int32_t tid;
-	uint64_t ns;
-};
-
-static bool read_thread_time(struct thread *t, void *arg)
-{
-	struct thread_time *r = arg;
-
-	if (t->tid != r->tid)
-		return false;
-	r->ns = sched_thread_cpu_ns(t);
-	return true;
-}
-
-/* False: what it counts on is gone. */
-static bool read_clock(const struct alarm *al, uint64_t *now_ns)
-{
-	struct thread_time r = { .tid = al->counted_tid };
-
-	switch (al->kind) {
-	case CLOCK_KIND_REAL:
-	case CLOCK_KIND_MONOTONIC:
-		*now_ns = clock_now_ns();
-		return true;
-	case CLOCK_KIND_PROCESS:
-		*now_ns = sched_process_cpu_ns();
-		return true;
-	case CLOCK_KIND_THREAD:
-		break;
-	}
-	if (!thread_find(read_thread_time, &r))
-		return false;
-	*now_ns = r.ns;
-	return true;
-}
-
-static bool is_cpu_time(const struct alarm *al)
-{
-	return al->kind == CLOCK_KIND_PROCESS || al->kind == CLOCK_KIND_THREAD;
-}
-
-/* Arms the kernel timer for the earliest moment at which the alarm may be due. */
-static void arm(struct alarm *al, uint64_t now_ns)
-{
-	uint64_t left = al->expires_ns > now_ns ? al->expires_ns - now_ns : 0;
-
-	if (!is_cpu_time(al)) {
-		timer_arm(&al->timer, al->expires_ns);
-		return;
-	}
-	if (al->kind == CLOCK_KIND_PROCESS)
-		left /= cpu_count; /* all CPUs may run the process */
-	timer_arm(&al->timer, linux_deadline_after(MAX(left, (uint64_t)LOOK_AGAIN_NS)));
-}
-
-static void expire(struct alarm *al, uint64_t now_ns)
-{
-	uint64_t missed = al->interval_ns ? (now_ns - al->expires_ns) / al->interval_ns : 0;
-	struct signal_info info = al->info;
-
-	al->overrun = (int32_t)MIN(missed, (uint64_t)INT32_MAX);
-	al->armed = al->interval_ns != 0;
-	al->expires_ns += (missed + 1) * al->interval_ns;
-	if (al->silent)
-		return;
-	info.overrun = al->overrun;
-	if (!al->target_tid)
-		signal_send_process(&info);
-	else if (signal_send_tid(al->target_tid, &info))
-		al->armed = false; /* the thread that was to hear it is gone */
-}
-
-static void fire(struct timer *t)
-{
-	struct alarm *al = container_of(t, struct alarm, timer);
-	uint64_t now;
-
-	if (!read_clock(al, &now)) {
-		al->armed = false;
-		return;
-	}
-	if (now >= al->expires_ns) /* (2) */
-		expire(al, now);
-	if (al->armed)
-		arm(al, now);
-}
-
-struct setting {
-	uint64_t value_ns, interval_ns; /* value: until the next expiry; 0: idle */
-};
-
-/* Caller holds the mutex and has cancelled the timer. */
-static struct setting get_setting(const struct alarm *al)
-{
-	struct setting s = { .interval_ns = al->interval_ns };
-	uint64_t now;
-
-	if (al->armed && read_clock(al, &now))
-		s.value_ns = al->expires_ns > now ? al->expires_ns - now : 1; /* 0 would say idle */
-	return s;
-}
-
-static void resume(struct alarm *al)
-{
-	uint64_t now;
-
-	if (al->armed && read_clock(al, &now))
-		arm(al, now);
-}
-
-/* Caller holds the mutex and has cancelled the timer. absolute: value is a time of its clock. */
-static void put_setting(struct alarm *al, const struct setting *s, bool absolute)
-{
-	uint64_t now;
-
-	al->interval_ns = s->interval_ns;
-	al->armed = s->value_ns != 0 && read_clock(al, &now);
-	al->overrun = 0;
-	if (!al->armed)
-		return;
-	al->expires_ns = absolute ? s->value_ns : MIN(now + s->value_ns, (uint64_t)INT64_MAX);
-	arm(al, now);
-}
+TREE_GENERATE(posix_timer_tree, posix_timer, node, compare)
 
 /* ------------------------------------------------------------------ timer_create and its kin */
-static struct alarm *find_locked(int32_t id)
+static struct posix_timer *find_locked(int32_t id)
 {
-	struct alarm key = { .id = id };
+	struct posix_timer key = { .id = id };
 
-	return RB_FIND(alarm_tree, &timers.tree, &key);
+	return RB_FIND(posix_timer_tree, &timers.tree, &key);
 }
+
+void linux_timer_delivered(const struct signal_info *info)
+{
+	struct posix_timer *t;
+
+	fs_mutex_lock(&timers.mutex);
+	t = find_locked(info->timer_id);
+	if (t && t->alarm.info.signo == info->signo)
+		atomic_store_explicit(&t->overrun, info->overrun, memory_order_relaxed);
+	fs_mutex_unlock(&timers.mutex);
+}
+
+static void clock_stepped(int64_t delta_ns)
+{
+	struct posix_timer *t;
+
+	fs_mutex_lock(&timers.mutex);
+	RB_FOREACH(t, posix_timer_tree, &timers.tree) {
+		timer_cancel(&t->alarm.timer);
+		alarm_stepped(&t->alarm, delta_ns);
+	}
+	fs_mutex_unlock(&timers.mutex);
+}
+
+static struct step_listener listener = { .stepped = clock_stepped };
 
 static int check_event(const struct sigevent *ev)
 {
@@ -258,7 +143,7 @@ static int load_event(struct sigevent *ev, uaddr_t ua)
 	return err;
 }
 
-static int add(struct alarm *al, bool id_as_value)
+static int add(struct posix_timer *al, bool id_as_value)
 {
 	int err = 0;
 
@@ -269,27 +154,30 @@ static int add(struct alarm *al, bool id_as_value)
 		do {
 			al->id = timers.next_id;
 			timers.next_id = timers.next_id == INT32_MAX ? 0 : timers.next_id + 1;
-		} while (RB_INSERT(alarm_tree, &timers.tree, al));
+		} while (RB_INSERT(posix_timer_tree, &timers.tree, al));
 		timers.count++;
-		al->info.timer_id = al->id;
+		al->alarm.info.timer_id = al->id;
 		if (id_as_value)
-			al->info.value = (uint64_t)al->id;
+			al->alarm.info.value = (uint64_t)al->id;
+		if (!timers.listens)
+			step_listen(&listener);
+		timers.listens = true;
 	}
 	fs_mutex_unlock(&timers.mutex);
 	return err;
 }
 
-static void take(struct alarm *al)
+static void take(struct posix_timer *al)
 {
-	timer_cancel(&al->timer); /* (1) */
-	RB_REMOVE(alarm_tree, &timers.tree, al);
+	timer_cancel(&al->alarm.timer); /* (1) */
+	RB_REMOVE(posix_timer_tree, &timers.tree, al);
 	timers.count--;
 	kmem_free(al);
 }
 
 long sys_timer_delete(const struct sysargs *a)
 {
-	struct alarm *al;
+	struct posix_timer *al;
 
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
@@ -302,9 +190,9 @@ long sys_timer_delete(const struct sysargs *a)
 long sys_timer_create(const struct sysargs *a)
 {
 	struct sigevent ev;
-	enum clock_kind kind;
-	struct alarm *al;
-	int err = linux_clock_kind(sysarg_int(a, 0), &kind);
+	struct linux_clock clock;
+	struct posix_timer *al;
+	int err = linux_clock_decode(sysarg_int(a, 0), &clock);
 	int32_t id;
 
 	if (!err)
@@ -314,14 +202,13 @@ long sys_timer_create(const struct sysargs *a)
 	al = kmem_zalloc(sizeof(*al));
 	if (!al)
 		return -EAGAIN;
-	timer_init(&al->timer, fire);
-	al->kind = kind;
-	al->counted_tid = thread_current()->tid;
-	al->target_tid = ev.sigev_notify == SIGEV_THREAD_ID ? ev._sigev_un._tid : 0;
-	al->silent = ev.sigev_notify == SIGEV_NONE;
-	al->info.signo = ev.sigev_signo;
-	al->info.code = SI_TIMER;
-	al->info.value = (uint64_t)ev.sigev_value.sival_ptr;
+	timer_init(&al->alarm.timer, alarm_fire);
+	al->alarm.clock = clock;
+	al->alarm.target_tid = ev.sigev_notify == SIGEV_THREAD_ID ? ev._sigev_un._tid : 0;
+	al->alarm.silent = ev.sigev_notify == SIGEV_NONE;
+	al->alarm.info.signo = ev.sigev_signo;
+	al->alarm.info.code = SI_TIMER;
+	al->alarm.info.value = (uint64_t)ev.sigev_value.sival_ptr;
 	err = add(al, !a->arg[1]);
 	if (err) {
 		kmem_free(al);
@@ -338,14 +225,14 @@ long sys_timer_create(const struct sysargs *a)
 	return -EFAULT;
 }
 
-static int store_itimerspec(uaddr_t ua, const struct setting *s)
+static int store_itimerspec(uaddr_t ua, const struct alarm_setting *s)
 {
 	if (linux_store_timespec(ua, s->interval_ns))
 		return -EFAULT;
 	return linux_store_timespec(ua + sizeof(struct __kernel_timespec), s->value_ns);
 }
 
-static int load_itimerspec(uaddr_t ua, struct setting *s)
+static int load_itimerspec(uaddr_t ua, struct alarm_setting *s)
 {
 	int err = linux_load_timespec(ua, &s->interval_ns);
 
@@ -355,8 +242,8 @@ static int load_itimerspec(uaddr_t ua, struct setting *s)
 long sys_timer_settime(const struct sysargs *a)
 {
 	bool absolute = sysarg_int(a, 1) & TIMER_ABSTIME;
-	struct setting fresh, old = { 0 };
-	struct alarm *al;
+	struct alarm_setting fresh, old = { 0 };
+	struct posix_timer *al;
 	int err = load_itimerspec(a->arg[2], &fresh);
 
 	if (err)
@@ -364,11 +251,9 @@ long sys_timer_settime(const struct sysargs *a)
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al) {
-		timer_cancel(&al->timer); /* (1) */
-		old = get_setting(al);
-		if (absolute && fresh.value_ns && al->kind == CLOCK_KIND_REAL)
-			fresh.value_ns = MAX(linux_deadline_at(fresh.value_ns, true), 1ul);
-		put_setting(al, &fresh, absolute);
+		timer_cancel(&al->alarm.timer); /* (1) */
+		old = alarm_get(&al->alarm);
+		alarm_put(&al->alarm, &fresh, absolute);
 	}
 	fs_mutex_unlock(&timers.mutex);
 	if (!al)
@@ -378,15 +263,15 @@ long sys_timer_settime(const struct sysargs *a)
 
 long sys_timer_gettime(const struct sysargs *a)
 {
-	struct setting s = { 0 };
-	struct alarm *al;
+	struct alarm_setting s = { 0 };
+	struct posix_timer *al;
 
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al) {
-		timer_cancel(&al->timer); /* (1) */
-		s = get_setting(al);
-		resume(al);
+		timer_cancel(&al->alarm.timer); /* (1) */
+		s = alarm_get(&al->alarm);
+		alarm_resume(&al->alarm);
 	}
 	fs_mutex_unlock(&timers.mutex);
 	return al ? store_itimerspec(a->arg[1], &s) : -EINVAL;
@@ -394,34 +279,34 @@ long sys_timer_gettime(const struct sysargs *a)
 
 long sys_timer_getoverrun(const struct sysargs *a)
 {
-	struct alarm *al;
+	struct posix_timer *al;
 	long result = -EINVAL;
 
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al)
-		result = al->overrun;
+		result = atomic_load_explicit(&al->overrun, memory_order_relaxed);
 	fs_mutex_unlock(&timers.mutex);
 	return result;
 }
 
 /* ------------------------------------------------------------------ setitimer and its kin */
-static struct setting change_itimer(struct alarm *al, const struct setting *fresh)
+static struct alarm_setting change_itimer(struct alarm *al, const struct alarm_setting *fresh)
 {
-	struct setting old;
+	struct alarm_setting old;
 
 	fs_mutex_lock(&timers.mutex);
 	timer_cancel(&al->timer); /* (1) */
-	old = get_setting(al);
+	old = alarm_get(al);
 	if (fresh)
-		put_setting(al, fresh, false);
+		alarm_put(al, fresh, false);
 	else
-		resume(al);
+		alarm_resume(al);
 	fs_mutex_unlock(&timers.mutex);
 	return old;
 }
 
-static int store_itimerval(uaddr_t ua, const struct setting *s)
+static int store_itimerval(uaddr_t ua, const struct alarm_setting *s)
 {
 	struct __kernel_old_timeval tv[2] = {
 		{ (long)(s->interval_ns / NS_PER_S),
@@ -435,7 +320,7 @@ static int store_itimerval(uaddr_t ua, const struct setting *s)
 long sys_getitimer(const struct sysargs *a)
 {
 	uint32_t which = (uint32_t)a->arg[0];
-	struct setting s;
+	struct alarm_setting s;
 
 	if (which >= ARRAY_LEN(timers.itimers))
 		return -EINVAL;
@@ -446,7 +331,7 @@ long sys_getitimer(const struct sysargs *a)
 long sys_setitimer(const struct sysargs *a)
 {
 	uint32_t which = (uint32_t)a->arg[0];
-	struct setting fresh = { 0 }, old;
+	struct alarm_setting fresh = { 0 }, old;
 	int err;
 
 	if (which >= ARRAY_LEN(timers.itimers))
@@ -465,8 +350,8 @@ long sys_setitimer(const struct sysargs *a)
 
 long sys_alarm(const struct sysargs *a)
 {
-	struct setting fresh = { .value_ns = (uint64_t)(uint32_t)a->arg[0] * NS_PER_S };
-	struct setting old = change_itimer(&timers.itimers[ITIMER_REAL], &fresh);
+	struct alarm_setting fresh = { .value_ns = (uint64_t)(uint32_t)a->arg[0] * NS_PER_S };
+	struct alarm_setting old = change_itimer(&timers.itimers[ITIMER_REAL], &fresh);
 
 	return (long)((old.value_ns + NS_PER_S - 1) / NS_PER_S); /* 0 would say that none was set */
 }

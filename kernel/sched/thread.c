@@ -31,7 +31,7 @@ static struct {
 	uint32_t count; /* [lock] all */
 	uint32_t program_count; /* [lock] the program's */
 	int32_t next_tid; /* [lock] */
-	uint64_t ended_cpu_ns; /* [lock] CPU time of threads that are gone */
+	uint64_t ended_cpu_ns, ended_system_ns; /* [lock] CPU time of threads that are gone */
 } threads = { .lock = SPINLOCK_INIT(LOCK_THREADS) };
 
 void thread_init(void)
@@ -125,6 +125,7 @@ static struct thread *alloc(bool program)
 	t->kstack_canary = (uint64_t *)(void *)t->kstack;
 	*t->kstack_canary = KSTACK_CANARY;
 	t->affinity = UINT64_MAX;
+	t->entries_left = t->entries_next = 1;
 	cred_init(&t->cred);
 	return t;
 }
@@ -167,6 +168,7 @@ static void unlist(struct thread *t)
 	threads.count--;
 	threads.program_count -= is_program(t);
 	threads.ended_cpu_ns += sched_thread_cpu_ns(t);
+	threads.ended_system_ns += t->system_ns;
 	spin_unlock(&threads.lock);
 }
 
@@ -268,6 +270,23 @@ uint64_t sched_process_cpu_ns(void)
 	spin_lock(&threads.lock);
 	ns = threads.ended_cpu_ns;
 	find_locked(add_cpu_time, &ns);
+	spin_unlock(&threads.lock);
+	return ns;
+}
+
+static bool add_system_time(struct thread *t, void *arg)
+{
+	*(uint64_t *)arg += t->system_ns;
+	return false;
+}
+
+uint64_t sched_process_system_ns(void)
+{
+	uint64_t ns;
+
+	spin_lock(&threads.lock);
+	ns = threads.ended_system_ns;
+	find_locked(add_system_time, &ns);
 	spin_unlock(&threads.lock);
 	return ns;
 }

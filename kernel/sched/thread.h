@@ -16,6 +16,10 @@
 
 #define KSTACK_CANARY 0x676f736f6c6f7374ull
 
+struct cputime { /* kernel/sched/cputime.h */
+	uint64_t user_ns, system_ns; /* neither ever goes back */
+};
+
 enum thread_state {
 	THREAD_RUNNING, /* on a CPU, or about to be */
 	THREAD_RUNNABLE, /* on a run queue */
@@ -39,6 +43,10 @@ struct thread {
 	uint64_t affinity; /* [s] bit per CPU */
 	uint64_t cpu_time_ns; /* [t] up to the last switch */
 	uint64_t switched_in_ns; /* [t] */
+	uint32_t entries_left, entries_next; /* [t] until the next sample of CPU time, and in all */
+	uint32_t sample_weight; /* [t] entries that the sample under way stands for */
+	uint64_t system_ns; /* [t] CPU time in the kernel, by samples */
+	struct cputime told; /* [t] */
 	char name[16]; /* [t] PR_SET_NAME */
 	struct cred cred; /* [t] whom it acts as */
 

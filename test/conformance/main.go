@@ -63,8 +63,11 @@ type T struct {
 	skipped  string
 }
 
-// Errorf notes a problem and goes on.
+// Errorf notes a problem and goes on. The first ones are enough.
 func (t *T) Errorf(format string, args ...any) {
+	if len(t.problems) >= 50 {
+		return
+	}
 	t.problems = append(t.problems, fmt.Sprintf(format, args...))
 }
 

@@ -1,0 +1,34 @@
+/*
+ * alarm_priv.h: something that sends a signal when a clock says so, for sys_timer.c.
+ *
+ * Its owner calls these one at a time, under a lock of its own that may sleep; before alarm_put and
+ * alarm_get it cancels al->timer: then the fields are its alone, else they are the callback's.
+ */
+#pragma once
+
+#include "abi/linux/clock_priv.h"
+#include "kernel/signal/signal.h"
+#include "kernel/time/timer.h"
+
+struct alarm {
+	struct timer timer;
+	struct linux_clock clock; /* [I] */
+	int32_t target_tid; /* [I] 0: the process */
+	bool silent; /* [I] SIGEV_NONE */
+	struct signal_info info; /* [I] what is sent */
+	bool armed;
+	bool follows_real; /* waits for a time of the wall clock, which may be set */
+	uint64_t expires_ns; /* on its clock; of the wall clock: by the monotonic one */
+	uint64_t interval_ns; /* 0: one shot */
+};
+
+struct alarm_setting {
+	uint64_t value_ns, interval_ns; /* value: until the next expiry; 0: idle */
+};
+
+void alarm_fire(struct timer *t); /* for timer_init */
+struct alarm_setting alarm_get(const struct alarm *al);
+void alarm_resume(struct alarm *al); /* after alarm_get without alarm_put */
+void alarm_put(struct alarm *al, const struct alarm_setting *s, bool absolute);
+/* The wall clock went forward by delta_ns; the timer is cancelled. */
+void alarm_stepped(struct alarm *al, int64_t delta_ns);
