@@ -75,6 +75,7 @@ static void status_changed(struct netif *netif)
 		return;
 	}
 	log_address(netif);
+	netlink_address_changed_locked(netif);
 	boot_mark("network address");
 	config.dns_changed = true;
 	waitq_wake_all(&config.publisher);

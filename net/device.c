@@ -122,6 +122,7 @@ static void link_changed(struct netdev *dev, bool up)
 		netif_set_link_up(&d->netif);
 	else
 		netif_set_link_down(&d->netif);
+	netlink_link_changed_locked(&d->netif);
 	net_unlock();
 }
 

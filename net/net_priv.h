@@ -62,6 +62,11 @@ void multicast_wake_locked(void); /* a report may be due: a query came */
 uint64_t multicast_next_ns_locked(void);
 void multicast_tick_locked(uint64_t now_ns);
 
+/* ------------------------------------------------------------------ netlink_route.c */
+/* Tells those who want to know of changes. */
+void netlink_link_changed_locked(struct netif *netif);
+void netlink_address_changed_locked(struct netif *netif);
+
 /* ------------------------------------------------------------------ config.c */
 void config_start_locked(struct net_device *d);
 uint64_t config_next_ns_locked(void);

@@ -143,6 +143,9 @@ enum socket_option {
 	SOCKET_OPT_MULTICAST_ALL6,
 	SOCKET_OPT_MULTICAST_IF6, /* get only: interface index */
 	SOCKET_OPT_PASSCRED,
+	SOCKET_OPT_NETLINK_JOIN, /* set only: number of a group */
+	SOCKET_OPT_NETLINK_LEAVE,
+	SOCKET_OPT_NETLINK_CAP_ACK,
 	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
 	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
 	SOCKET_OPTIONS

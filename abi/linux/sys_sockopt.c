@@ -11,6 +11,7 @@
  */
 #include <asm/socket.h>
 #include <linux/in.h>
+#include <linux/netlink.h>
 #include <linux/in6.h>
 #include <linux/tcp.h>
 
@@ -20,6 +21,8 @@
 #include "fs/fdtable.h"
 #include "fs/file.h"
 #include "lib/string.h"
+
+#define LINUX_SOL_NETLINK 270 /* include/linux/socket.h */
 
 enum form {
 	FORM_INT,
@@ -50,6 +53,9 @@ static const struct option options_known[] = {
 	{ SOL_SOCKET, SO_PROTOCOL, FORM_INT, false, SOCKET_OPT_PROTOCOL },
 	{ SOL_SOCKET, SO_DOMAIN, FORM_INT, false, SOCKET_OPT_DOMAIN },
 	{ SOL_SOCKET, SO_ACCEPTCONN, FORM_INT, false, SOCKET_OPT_ACCEPTCONN },
+	{ LINUX_SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, FORM_INT, true, SOCKET_OPT_NETLINK_JOIN },
+	{ LINUX_SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, FORM_INT, true, SOCKET_OPT_NETLINK_LEAVE },
+	{ LINUX_SOL_NETLINK, NETLINK_CAP_ACK, FORM_INT, true, SOCKET_OPT_NETLINK_CAP_ACK },
 	{ SOL_SOCKET, SO_PASSCRED, FORM_INT, true, SOCKET_OPT_PASSCRED },
 	{ IPPROTO_TCP, TCP_NODELAY, FORM_INT, true, SOCKET_OPT_NODELAY },
 	{ IPPROTO_TCP, TCP_CORK, FORM_INT, true, SOCKET_OPT_CORK },

@@ -1,0 +1,59 @@
+/*
+ * netlink_priv.h: netlink sockets, for netlink.c (sockets) and netlink_route.c (answers).
+ *
+ * Letters: [n] LOCK_NET.
+ */
+#pragma once
+
+#include <linux/netlink.h>
+
+#include "net/socket_priv.h"
+
+struct netif;
+
+#define NETLINK_DATAGRAM_BYTES 3840u /* at most: Go receives into a page */
+
+struct netlink_answer {
+	STAILQ_ENTRY(netlink_answer) link;
+	uint32_t bytes;
+	uint32_t group; /* bit of the group it was announced to; 0: an answer */
+	_Alignas(8) uint8_t data[NETLINK_DATAGRAM_BYTES];
+};
+
+STAILQ_HEAD(netlink_answers, netlink_answer);
+
+struct netlink_socket {
+	struct socket base;
+	LIST_ENTRY(netlink_socket) link; /* [n] in the list of all */
+	uint32_t port; /* [n] 0: not bound */
+	uint32_t groups; /* [n] bit per group joined */
+	bool cap_ack; /* [n] errors come without the request's payload */
+	struct netlink_answers answers; /* [n] */
+	uint32_t answer_count; /* [n] */
+};
+
+/* One request and the answers to it. */
+struct netlink_reply {
+	struct netlink_answers answers;
+	struct netlink_answer *last; /* to be added to; NULL: none yet */
+	const struct nlmsghdr *request;
+	uint32_t port;
+	bool is_dump;
+	int error; /* -ENOBUFS: no memory, what was added since is nothing */
+};
+
+/* ------------------------------------------------------------------ netlink.c */
+/* Begins a message of at most body_max bytes behind its header; NULL after an error. */
+struct nlmsghdr *netlink_begin(struct netlink_reply *r, uint16_t type, uint32_t body_max);
+/* Zeroed room in the message that was begun. */
+void *netlink_add(struct netlink_reply *r, uint32_t bytes);
+void netlink_add_attribute(struct netlink_reply *r, uint16_t type, const void *data,
+	uint32_t bytes);
+void netlink_end(struct netlink_reply *r, struct nlmsghdr *h);
+/* Gives what r holds to every socket that joined the group (bit). */
+void netlink_announce_locked(struct netlink_reply *r, uint32_t group);
+
+/* ------------------------------------------------------------------ netlink_route.c */
+/* Answers an rtnetlink request of bytes, whose header is valid, into r. 0, or the error to tell. */
+int netlink_route_request_locked(struct netlink_reply *r, const uint8_t *raw,
+	uint32_t bytes) must_check;
