@@ -21,14 +21,17 @@ import (
 )
 
 // module is a main package and the version of its module that is built.
-type module struct{ name, main, version string }
+type module struct{ name, main, version, tags string }
 
 // modules are built as dependencies of an empty module: `go install main@version` refuses a module
 // with replace directives (etcd), and for the others chooses the same versions.
 var modules = []module{
-	{"caddy", "github.com/caddyserver/caddy/v2/cmd/caddy", "v2.8.4"},
-	{"etcd", "go.etcd.io/etcd/server/v3", "v3.5.21"},
-	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22"},
+	{"caddy", "github.com/caddyserver/caddy/v2/cmd/caddy", "v2.8.4", ""},
+	{"coredns", "github.com/coredns/coredns", "v1.12.0", ""},
+	{"etcd", "go.etcd.io/etcd/server/v3", "v3.5.21", ""},
+	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22", ""},
+	// Without the clients of clouds' inventories, which would be most of it.
+	{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "v0.314.0", "remove_all_sd"},
 }
 
 // archive is a program that comes as a binary in an npm package; the hash is that of its .tgz.
@@ -83,7 +86,7 @@ func buildModule(t *testing.T, m module) string {
 	for _, args := range [][]string{
 		{"mod", "init", "real"},
 		{"get", m.main + "@" + m.version},
-		{"build", "-trimpath", "-o", binary, m.main},
+		{"build", "-trimpath", "-tags", m.tags, "-o", binary, m.main},
 	} {
 		cmd := exec.Command("go", args...)
 		cmd.Dir = dir
