@@ -25,6 +25,7 @@
 #include "kernel/report.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/smp.h"
+#include "kernel/sched/thread_info.h"
 #include "kernel/sched/torture.h"
 #include "kernel/selftest.h"
 #include "kernel/signal/signal.h"
@@ -106,6 +107,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	net_init();
 	boot_mark("network");
 	fs_init_std();
+	load_init();
 	smp_start_cpus();
 	irq_spread();
 	boot_mark("cpus");

@@ -20,6 +20,7 @@
 #include "fs/console.h"
 #include "fs/dev.h"
 #include "fs/epoll.h"
+#include "fs/exe.h"
 #include "fs/fdtable.h"
 #include "fs/proc.h"
 #include "fs/vfs.h"
@@ -157,4 +158,5 @@ void fs_init_std(void)
 	}
 	if (options.cwd && enter_dir(options.cwd) != 0)
 		log_warn("files: cannot enter the working directory %s", options.cwd);
+	exe_init();
 }

@@ -106,6 +106,7 @@ struct inode {
 	/* [t] the last name, when it has none any more; its parent then has a reference: for ".."
 	 * of a removed directory, and for /proc */
 	struct dir_entry *gone;
+	bool is_running; /* [I] the program's own file */
 	bool linkable; /* [t] never had a name, but may get one: O_TMPFILE */
 	struct lock_list *locks; /* fs/lock.c's lock */
 	struct xattr_list *xattrs; /* fs/xattr.c's lock; NULL: none */

@@ -134,25 +134,97 @@ static const struct file_ops text_ops = {
 	.release = text_release,
 };
 
-static int generated_open(struct inode *i, uint32_t flags, struct file **out)
+static int open_text(struct proc_text *t, uint32_t flags, struct file **out)
 {
-	/* The node's private is the generator: see proc_register_at. */
-	proc_generator *generate = (proc_generator *)(uintptr_t)i->private;
-	struct proc_text *t = kmem_zalloc(sizeof(*t));
-	int r = t ? 0 : -ENOMEM;
+	int r = t->failed ? -ENOMEM : file_alloc(&text_ops, t, flags, out);
 
-	if (r == 0) {
-		generate(t);
-		r = t->failed ? -ENOMEM : file_alloc(&text_ops, t, flags, out);
-	}
-	if (r < 0 && t) {
+	if (r < 0) {
 		kmem_free(t->data);
 		kmem_free(t);
 	}
 	return r;
 }
 
+static int generated_open(struct inode *i, uint32_t flags, struct file **out)
+{
+	/* The node's private is the generator: see proc_register_at. */
+	proc_generator *generate = (proc_generator *)(uintptr_t)i->private;
+	struct proc_text *t = kmem_zalloc(sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	generate(t);
+	return open_text(t, flags, out);
+}
+
 static const struct inode_ops generated_ops = { .open = generated_open };
+
+/* ------------------------------------------------------------------ nodes that come and go */
+
+struct numbered {
+	proc_numbered_generator *generate;
+	uint64_t number;
+};
+
+static int numbered_open(struct inode *i, uint32_t flags, struct file **out)
+{
+	const struct numbered *n = i->private;
+	struct proc_text *t = kmem_zalloc(sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	n->generate(t, n->number);
+	return open_text(t, flags, out);
+}
+
+static void numbered_free(struct inode *i)
+{
+	kmem_free(i->private);
+}
+
+static const struct inode_ops numbered_ops = { .open = numbered_open, .free = numbered_free };
+
+int proc_make_text_node(uint64_t number, proc_numbered_generator *generate, struct inode **out)
+{
+	struct numbered *n = kmem_alloc(sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct numbered){ generate, number };
+	r = inode_alloc(S_IFREG | 0444, out);
+	if (r < 0) {
+		kmem_free(n);
+		return r;
+	}
+	(*out)->ops = &numbered_ops;
+	(*out)->private = n;
+	(*out)->device = VFS_DEVICE_PROC;
+	(*out)->links = 1;
+	return 0;
+}
+
+int proc_parse_number(const char *name, size_t len)
+{
+	int n = 0;
+
+	if (len == 0 || len > 7 || (name[0] == '0' && len > 1))
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return -1;
+		n = n * 10 + (name[i] - '0');
+	}
+	return n;
+}
+
+long proc_copy_link(char *buf, size_t size, const char *text)
+{
+	size_t n = MIN(strlen(text), size);
+
+	memcpy(buf, text, n);
+	return (long)n;
+}
 
 /* ------------------------------------------------------------------ registering */
 

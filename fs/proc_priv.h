@@ -10,6 +10,21 @@
 /* A node of any kind, directories above it made. */
 int proc_make_node(const char *path, uint32_t mode, const struct inode_ops *ops,
 	void *private) must_check;
+/* Makes the text of a file that exists only while somebody has it; as proc_generator. */
+typedef void proc_numbered_generator(struct proc_text *t, uint64_t number);
+/* Such a node, with a reference. -ENOMEM. */
+int proc_make_text_node(uint64_t number, proc_numbered_generator *generate,
+	struct inode **out) must_check;
+int proc_parse_number(const char *name, size_t len); /* decimal, no leading zeros; -1: is none */
+long proc_copy_link(char *buf, size_t size, const char *text); /* what a readlink op returns */
+const char *proc_program_name(void);
+
+extern const struct inode_ops proc_fd_ops, proc_fdinfo_ops; /* fs/proc_fd.c */
+extern const struct inode_ops proc_task_ops; /* fs/proc_task.c */
+void proc_make_stat(struct proc_text *t);
+void proc_make_comm(struct proc_text *t);
+void proc_make_maps(struct proc_text *t); /* fs/proc_maps.c */
+void proc_make_smaps(struct proc_text *t);
 void proc_add_self(void); /* fs/proc_self.c */
 void proc_add_system(void); /* fs/proc_system.c */
 void proc_add_gosolo(void); /* fs/proc_gosolo.c */

@@ -1,10 +1,9 @@
 /*
  * proc_self.c: /proc/1, which /proc/self is a link to: files about the process.
  *
- * What:       generators, the directory of descriptors, and the links exe, cwd and root.
- * Invariants: (1) a name of /proc/self/fd is the decimal number of an open descriptor, without
- *             leading zeros.
- * Locking:    look-ups run under the tree's lock and take LOCK_FDTABLE.
+ * What:       generators, and the links exe, cwd and root.
+ * Invariants: none.
+ * Locking:    links are read under the tree's lock.
  * Failure:    -ENOENT for what is not open.
  * Source:     proc(5).
  */
@@ -13,6 +12,7 @@
 #include "base/assert.h"
 #include "base/errno.h"
 #include "base/units.h"
+#include "fs/exe.h"
 #include "fs/fdtable.h"
 #include "fs/proc_priv.h"
 #include "fs/tree_priv.h"
@@ -22,15 +22,10 @@
 #include "kernel/mm/vm.h"
 #include "kernel/options.h"
 #include "kernel/process.h"
-#include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
-#include "kernel/time/clock.h"
+#include "kernel/stats.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
-
-#define TICK_NS 10000000ul /* USER_HZ is 100 */
-#define NAME_BYTES 16u
-#define FD_ORDER 3u /* of descriptor 0 in the directory */
 
 static struct {
 	void *auxv; /* [I] once the program runs */
@@ -67,61 +62,12 @@ static void make_environ(struct proc_text *t)
 		proc_append(t, options.envp[i], strlen(options.envp[i]) + 1);
 }
 
-static const char *program_name(void)
+const char *proc_program_name(void)
 {
 	const char *path = options.argc ? options.argv[0] : "/";
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
-}
-
-static void make_comm(struct proc_text *t)
-{
-	proc_print(t, "%.15s\n", program_name());
-}
-
-/* The file a mapping is of, as far as it has a name. */
-static void print_object_path(struct proc_text *t, const struct vm_region *r)
-{
-	char *path;
-	long n;
-
-	if (!r->object || r->object->ops != &data_object_ops)
-		return;
-	path = kmem_alloc(VFS_PATH_MAX);
-	if (!path)
-		return;
-	n = vfs_inode_path(container_of(r->object, struct inode, vm_object), path, VFS_PATH_MAX);
-	if (n > 0) {
-		proc_print(t, "                  ");
-		proc_append(t, path, (size_t)n);
-	}
-	kmem_free(path);
-}
-
-static uint64_t object_inode(const struct vm_region *r)
-{
-	if (!r->object || r->object->ops != &data_object_ops)
-		return 0;
-	return container_of(r->object, struct inode, vm_object)->number;
-}
-
-static int print_region(const struct vm_region *r, void *arg)
-{
-	struct proc_text *t = arg;
-
-	proc_print(t, "%08lx-%08lx %c%c%c%c %08lx 00:00 %lu", r->start, r->end,
-		r->prot & VM_PROT_READ ? 'r' : '-', r->prot & VM_PROT_WRITE ? 'w' : '-',
-		r->prot & VM_PROT_EXEC ? 'x' : '-', r->flags & VM_SHARED ? 's' : 'p',
-		r->offset_bytes, object_inode(r));
-	print_object_path(t, r);
-	proc_print(t, "\n");
-	return 0;
-}
-
-static void make_maps(struct proc_text *t)
-{
-	vm_each(print_region, t);
 }
 
 static void make_statm(struct proc_text *t)
@@ -131,19 +77,6 @@ static void make_statm(struct proc_text *t)
 	vm_get_stats(&s);
 	proc_print(t, "%lu %lu 0 0 0 %lu 0\n", s.reserved_bytes >> PAGE_SHIFT, s.resident_pages,
 		s.resident_pages);
-}
-
-static void make_stat(struct proc_text *t)
-{
-	uint64_t cpu = sched_process_cpu_ns() / TICK_NS;
-	struct vm_stats s;
-
-	vm_get_stats(&s);
-	proc_print(t, "%d (%.15s) R %d %d %d 0 -1 4194304 0 0 0 0 %lu 0 0 0 20 0 %u 0 %lu %lu %lu ",
-		PROCESS_PID, program_name(), PROCESS_PPID, PROCESS_PID, PROCESS_PID, cpu,
-		thread_count(), process_start_ns() / TICK_NS, s.reserved_bytes, s.resident_pages);
-	proc_print(t,
-		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 /* Of the thread that asks: it is the one that may read its groups. */
@@ -175,7 +108,7 @@ static void make_status(struct proc_text *t)
 	struct vm_stats s;
 
 	vm_get_stats(&s);
-	proc_print(t, "Name:\t%.15s\nUmask:\t0022\nState:\tR (running)\n", program_name());
+	proc_print(t, "Name:\t%.15s\nUmask:\t0022\nState:\tR (running)\n", proc_program_name());
 	proc_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", PROCESS_PID,
 		PROCESS_PID, PROCESS_PPID);
 	print_cred(t);
@@ -186,7 +119,11 @@ static void make_status(struct proc_text *t)
 	proc_print(t, "VmSwap:\t       0 kB\nThreads:\t%u\n", thread_count());
 	print_capabilities(t);
 	proc_print(t, "Cpus_allowed_list:\t0-%u\nMems_allowed_list:\t0\n", cpu_count - 1);
-	proc_print(t, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+	proc_print(t,
+		"voluntary_ctxt_switches:\t%lu\n"
+		"nonvoluntary_ctxt_switches:\t%lu\n",
+		stat_sum(STAT_context_switches) - stat_sum(STAT_preemptions),
+		stat_sum(STAT_preemptions));
 }
 
 static void make_limits(struct proc_text *t)
@@ -230,9 +167,10 @@ static void make_mountinfo(struct proc_text *t)
 
 static void make_io(struct proc_text *t)
 {
-	/* Nothing is counted per process: the lines are there for those who parse them. */
-	proc_print(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n");
-	proc_print(t, "cancelled_write_bytes: 0\n");
+	proc_print(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", stat_sum(STAT_read_bytes),
+		stat_sum(STAT_write_bytes), stat_sum(STAT_read_calls), stat_sum(STAT_write_calls));
+	/* Of disks: there is none. */
+	proc_print(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
 }
 
 static void make_oom_score(struct proc_text *t)
@@ -253,18 +191,23 @@ static void make_mounts(struct proc_text *t)
 
 /* ------------------------------------------------------------------ links */
 
-static long copy_link(char *buf, size_t size, const char *text)
-{
-	size_t n = MIN(strlen(text), size);
-
-	memcpy(buf, text, n);
-	return (long)n;
-}
-
 static long exe_readlink(struct inode *i, char *buf, size_t size)
 {
 	(void)i;
-	return copy_link(buf, size, options.argc ? options.argv[0] : "/");
+	if (exe_inode())
+		return tree_path_locked(exe_inode(), buf, size);
+	return proc_copy_link(buf, size, options.argc ? options.argv[0] : "/");
+}
+
+static int exe_follow(struct inode *i, struct inode **to, struct file **file)
+{
+	(void)i;
+	(void)file;
+	*to = exe_inode();
+	if (!*to)
+		return -ENOENT;
+	inode_get(*to);
+	return 0;
 }
 
 static long cwd_readlink(struct inode *i, char *buf, size_t size)
@@ -285,128 +228,22 @@ static int cwd_follow(struct inode *i, struct inode **to, struct file **file)
 static long root_readlink(struct inode *i, char *buf, size_t size)
 {
 	(void)i;
-	return copy_link(buf, size, "/");
+	return proc_copy_link(buf, size, "/");
 }
 
-static const struct inode_ops exe_ops = { .readlink = exe_readlink };
+static const struct inode_ops exe_ops = { .readlink = exe_readlink, .follow = exe_follow };
 static const struct inode_ops cwd_ops = { .readlink = cwd_readlink, .follow = cwd_follow };
+static long thread_self_readlink(struct inode *i, char *buf, size_t size)
+{
+	char text[32];
+
+	(void)i;
+	fmt_snprintf(text, sizeof(text), "%d/task/%d", PROCESS_PID, thread_current()->tid);
+	return proc_copy_link(buf, size, text);
+}
+
+static const struct inode_ops thread_self_ops = { .readlink = thread_self_readlink };
 static const struct inode_ops root_ops = { .readlink = root_readlink };
-
-/* ------------------------------------------------------------------ fd */
-
-/* The link's private. A file that was looked at under the tree's lock is put when the link is
- * freed, without it: it might be the last reference, and closing takes locks. */
-struct fd_link {
-	int fd;
-	struct file *held; /* [t] */
-};
-
-static long file_text(struct file *f, char *buf, size_t size)
-{
-	size_t len = strlen(f->ops->kind);
-	struct file_stat st;
-	char text[64];
-
-	if (f->ops->kind[len - 1] == ':' && file_stat(f, &st) == 0)
-		fmt_snprintf(text, sizeof(text), "%s[%lu]", f->ops->kind, st.inode);
-	else
-		strlcpy(text, f->ops->kind, sizeof(text));
-	return copy_link(buf, size, text);
-}
-
-static long fd_readlink(struct inode *i, char *buf, size_t size)
-{
-	struct fd_link *l = i->private;
-	struct inode *node;
-	long n;
-
-	if (l->held)
-		return file_text(l->held, buf, size);
-	if (fdtable_get_node(l->fd, &node, &l->held) < 0)
-		return -ENOENT;
-	if (!node)
-		return file_text(l->held, buf, size);
-	n = tree_path_locked(node, buf, size);
-	inode_put(node);
-	return n;
-}
-
-static int fd_follow(struct inode *i, struct inode **to, struct file **file)
-{
-	const struct fd_link *l = i->private;
-
-	return fdtable_get_node(l->fd, to, file) < 0 ? -ENOENT : 0;
-}
-
-static void fd_free(struct inode *i)
-{
-	struct fd_link *l = i->private;
-
-	if (l->held)
-		file_put(l->held);
-	kmem_free(l);
-}
-
-static const struct inode_ops fd_ops = {
-	.readlink = fd_readlink,
-	.follow = fd_follow,
-	.free = fd_free,
-};
-
-static int parse_fd(const char *name, size_t len)
-{
-	int n = 0;
-
-	if (len == 0 || len > 7 || (name[0] == '0' && len > 1)) /* (1) */
-		return -1;
-	for (size_t i = 0; i < len; i++) {
-		if (name[i] < '0' || name[i] > '9')
-			return -1;
-		n = n * 10 + (name[i] - '0');
-	}
-	return n;
-}
-
-static int fd_dir_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
-{
-	int fd = parse_fd(name, len), r;
-	struct fd_link *l;
-
-	(void)dir;
-	if (fd < 0 || fdtable_get_flags(fd) < 0)
-		return -ENOENT;
-	l = kmem_zalloc(sizeof(*l));
-	if (!l)
-		return -ENOMEM;
-	r = inode_alloc(S_IFLNK | 0700, out);
-	if (r < 0) {
-		kmem_free(l);
-		return r;
-	}
-	l->fd = fd;
-	(*out)->ops = &fd_ops;
-	(*out)->private = l;
-	(*out)->device = VFS_DEVICE_PROC;
-	(*out)->links = 1;
-	return 0;
-}
-
-static int fd_dir_list(struct inode *dir, uint64_t after, struct dir_item *out)
-{
-	int fd = fdtable_next(after < FD_ORDER ? 0 : (int)(after - FD_ORDER) + 1);
-
-	if (fd < 0)
-		return -ENOENT;
-	*out = (struct dir_item){
-		.order = FD_ORDER + (uint64_t)fd,
-		.inode = dir->number + 1000000 + (uint64_t)fd,
-		.mode = S_IFLNK,
-	};
-	out->len = (uint32_t)fmt_snprintf(out->name, sizeof(out->name), "%d", fd);
-	return 0;
-}
-
-static const struct inode_ops fd_dir_ops = { .lookup = fd_dir_lookup, .list = fd_dir_list };
 
 /* ------------------------------------------------------------------ putting it there */
 
@@ -427,10 +264,11 @@ static void add_files(void)
 		{ "1/auxv", make_auxv },
 		{ "1/cmdline", make_cmdline },
 		{ "1/environ", make_environ },
-		{ "1/comm", make_comm },
-		{ "1/maps", make_maps },
+		{ "1/comm", proc_make_comm },
+		{ "1/maps", proc_make_maps },
+		{ "1/smaps", proc_make_smaps },
 		{ "1/statm", make_statm },
-		{ "1/stat", make_stat },
+		{ "1/stat", proc_make_stat },
 		{ "1/status", make_status },
 		{ "1/limits", make_limits },
 		{ "1/cgroup", make_cgroup },
@@ -465,7 +303,10 @@ void proc_add_self(void)
 	add("/proc/1/exe", S_IFLNK | 0777, &exe_ops);
 	add("/proc/1/cwd", S_IFLNK | 0777, &cwd_ops);
 	add("/proc/1/root", S_IFLNK | 0777, &root_ops);
-	add("/proc/1/fd", S_IFDIR | 0500, &fd_dir_ops);
+	add("/proc/1/fd", S_IFDIR | 0500, &proc_fd_ops);
+	add("/proc/1/fdinfo", S_IFDIR | 0500, &proc_fdinfo_ops);
+	add("/proc/1/task", S_IFDIR | 0555, &proc_task_ops);
+	add("/proc/thread-self", S_IFLNK | 0777, &thread_self_ops);
 	add_link("1", "/proc/self");
 	add_link("self/mounts", "/proc/mounts");
 }

@@ -23,6 +23,7 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/thread_info.h"
 #include "kernel/stats.h"
 #include "kernel/time/clock.h"
 
@@ -103,10 +104,15 @@ static void make_uptime(struct proc_text *t)
 
 static void make_loadavg(struct proc_text *t)
 {
-	uint32_t threads = thread_count();
+	struct load l;
 
-	/* No average is kept: what can be said is how many threads there are. */
-	proc_print(t, "0.00 0.00 0.00 1/%u %u\n", threads, threads);
+	load_get(&l);
+	for (unsigned i = 0; i < ARRAY_LEN(l.average); i++) {
+		uint64_t hundredths = (l.average[i] * 100 + (1u << LOAD_SHIFT) / 2) >> LOAD_SHIFT;
+
+		proc_print(t, "%lu.%02lu ", hundredths / 100, hundredths % 100);
+	}
+	proc_print(t, "%u/%u %d\n", l.running, thread_count(), thread_current()->tid);
 }
 
 static void make_version(struct proc_text *t)
@@ -143,6 +149,7 @@ CONSTANT(port_range, "32768\t60999")
 CONSTANT(file_max, "9223372036854775807")
 CONSTANT(cap_last_cap, "40")
 CONSTANT(swappiness, "0")
+CONSTANT(entropy_bits, "256") /* all that Linux's generator ever has, too */
 CONSTANT(inotify_events, "16384")
 CONSTANT(inotify_watches, "1048576")
 #undef CONSTANT
@@ -249,6 +256,8 @@ void proc_add_system(void)
 		{ "sys/kernel/cap_last_cap", make_cap_last_cap },
 		{ "sys/kernel/random/boot_id", make_boot_id },
 		{ "sys/kernel/random/uuid", make_uuid },
+		{ "sys/kernel/random/entropy_avail", make_entropy_bits },
+		{ "sys/kernel/random/poolsize", make_entropy_bits },
 		{ "sys/vm/swappiness", make_swappiness },
 		{ "vmstat", make_vmstat },
 		{ "interrupts", make_interrupts },

@@ -219,7 +219,7 @@ int vfs_truncate(const struct vfs_at *at, int64_t bytes)
 	else if (!inode_is_regular(i) || i->ops || bytes < 0)
 		r = -EINVAL;
 	else
-		r = perm_check(i, PERM_WRITE);
+		r = i->is_running ? -ETXTBSY : perm_check(i, PERM_WRITE);
 	if (r == 0)
 		r = data_truncate(i, bytes);
 	inode_put(i);

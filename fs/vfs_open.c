@@ -122,6 +122,8 @@ static int check_allowed(const struct walk *w, uint32_t flags)
 	if (flags & O_PATH || w->by_kernel)
 		return 0;
 	r = perm_check(w->inode, mask);
+	if (r == 0 && mask & PERM_WRITE && w->inode->is_running)
+		return -ETXTBSY;
 	return r == 0 && flags & O_NOATIME && !perm_is_owner(w->inode) ? -EPERM : r;
 }
 

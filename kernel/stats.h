@@ -14,7 +14,8 @@
 	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) X(idle_waits) X(device_errors) \
 	X(reported_bytes) X(net_lock_holds) X(net_lock_hold_ns) X(net_lock_hold_max_ns) \
 	X(reschedule_ipis) X(preemptions) X(steals) X(idle_polls) X(idle_poll_hits) \
-	X(tlb_shootdowns) X(tlb_ipis) X(tlb_spared) X(tlb_wait_ns) X(tlb_full) X(tlb_ranges)
+	X(tlb_shootdowns) X(tlb_ipis) X(tlb_spared) X(tlb_wait_ns) X(tlb_full) X(tlb_ranges) \
+	X(read_calls) X(read_bytes) X(write_calls) X(write_bytes)
 
 enum stat {
 #define X(name) STAT_##name,

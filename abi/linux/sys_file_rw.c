@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "fs/fdtable.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/stats.h"
 
 #define BOUNCE_BYTES (64 * KIB) /* or less, when memory is in small pieces */
 
@@ -26,7 +27,12 @@ static bool is_positioned(const struct file *f)
 
 static long move(struct file *f, struct uio *u, bool write, int64_t offset_bytes)
 {
-	return write ? file_write(f, u, offset_bytes) : file_read(f, u, offset_bytes);
+	long n = write ? file_write(f, u, offset_bytes) : file_read(f, u, offset_bytes);
+
+	stat_inc(write ? STAT_write_calls : STAT_read_calls);
+	if (n > 0)
+		stat_add(write ? STAT_write_bytes : STAT_read_bytes, (uint64_t)n);
+	return n;
 }
 
 static long move_one(const struct sysargs *a, bool write, bool positioned)
