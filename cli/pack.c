@@ -281,6 +281,27 @@ static void plan_header(struct pack_plan *plan)
 	plan->phdrs[0].p_filesz = plan->phdrs[0].p_memsz = plan->phdr_count * sizeof(Elf64_Phdr);
 }
 
+/* The program's own headers lie in its first segment; those of the image lie in the kernel's slot,
+ * which the program cannot read, and are told only when it carries none. */
+static void find_program_headers(struct pack_plan *plan)
+{
+	const struct elf_file *program = plan->request->program;
+	uint64_t from = program->header.e_phoff;
+	uint64_t end = from + program->phdr_count * sizeof(Elf64_Phdr);
+
+	plan->image.phdr_va = PACK_BASE + plan->header.e_phoff;
+	plan->image.phdr_count = (uint32_t)plan->phdr_count;
+	for (size_t i = 0; i < program->phdr_count; i++) {
+		const Elf64_Phdr *ph = &program->phdrs[i];
+
+		if (ph->p_type != PT_LOAD || from < ph->p_offset ||
+			end > ph->p_offset + ph->p_filesz)
+			continue;
+		plan->image.phdr_va = ph->p_vaddr + (from - ph->p_offset);
+		plan->image.phdr_count = (uint32_t)program->phdr_count;
+	}
+}
+
 static void plan_image(struct pack_plan *plan)
 {
 	const struct pack_request *request = plan->request;
@@ -295,8 +316,7 @@ static void plan_image(struct pack_plan *plan)
 			plan->image_va = ph->p_vaddr + (uint64_t)(found - begin);
 	}
 	image->go_entry = request->program->header.e_entry;
-	image->phdr_va = PACK_BASE + plan->header.e_phoff;
-	image->phdr_count = (uint32_t)plan->phdr_count;
+	find_program_headers(plan);
 	image->segment_count = 0;
 	for (size_t i = 0; i < request->program->phdr_count; i++) {
 		const Elf64_Phdr *ph = &request->program->phdrs[i];

@@ -100,7 +100,8 @@ static long call_watched(uint64_t number, const struct syscall_entry *e, const s
 
 void linux_handle_syscall(struct trapframe *tf)
 {
-	uint64_t number = tf->rax, slot = number < SYSCALLS_END ? number : SYSCALLS_END - 1;
+	uint64_t number = (uint32_t)tf->rax; /* the upper half does not count */
+	uint64_t slot = number < SYSCALLS_END ? number : SYSCALLS_END - 1;
 	const struct syscall_entry *e = &entries[slot];
 	struct sysargs a = { { tf->rdi, tf->rsi, tf->rdx, tf->r10, tf->r8, tf->r9 }, tf };
 	struct thread *t = thread_current();

@@ -20,6 +20,7 @@
 #include "base/units.h"
 #include "fs/data.h"
 #include "fs/fdtable.h"
+#include "kernel/image.h"
 #include "kernel/mm/vm.h"
 
 #define MINCORE_BATCH_PAGES 512u
@@ -267,9 +268,15 @@ long sys_munlockall(const struct sysargs *a)
 	return 0;
 }
 
-/* There is no break to move, and the call's way to say so is to return the old one. */
+/* The break lies behind the program, where Linux has it, and stays there: the call's way to say so
+ * is to return the old one. */
 long sys_brk(const struct sysargs *a)
 {
+	const struct gosolo_segment *last;
+
 	(void)a;
-	return 0;
+	if (NEVER(!gosolo_image.segment_count))
+		return 0;
+	last = &gosolo_image.segments[gosolo_image.segment_count - 1];
+	return (long)ROUND_UP(last->vaddr + last->mem_bytes, PAGE_SIZE);
 }

@@ -41,6 +41,9 @@ long sys_clone(const struct sysargs *a)
 	int32_t tid;
 	int err;
 
+	if (((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND)) ||
+		((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)))
+		return -EINVAL;
 	if (!(flags & CLONE_THREAD))
 		return -ENOSYS; /* a new process */
 	if ((flags & THREAD_FLAGS) != THREAD_FLAGS || (flags & ~(THREAD_FLAGS | THREAD_OPTIONS)))

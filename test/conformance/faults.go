@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -46,6 +47,8 @@ var faultChecks = []check{
 	{"go-divide", faultGoDivide},
 	{"go-a-thousand", faultGoAThousand},
 	{"go-in-many-threads", faultGoInManyThreads},
+	{"registers-across-a-call", faultRegistersAcrossACall},
+	{"state-across-everything", faultStateAcrossEverything},
 	{"efault-everywhere", faultEfaultEverywhere},
 }
 
@@ -127,12 +130,22 @@ func withHandler(t *T, f func()) {
 
 var faultSignals = []syscall.Signal{syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGTRAP}
 
+// initialState puts back what Go expects of the control words: fninit; push $0x1f80; ldmxcsr (%rsp);
+// pop %rax; ret.
+var initialState = []byte{0xdb, 0xe3, 0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x58, 0xc3}
+
 // attempt runs code with registers set; a fault is in probeInfo and probeContext after.
 func attempt(t *T, code []byte, in probeRegisters) (at uintptr, out probeRegisters) {
-	at = codePage(t, append(code, 0xc3))
+	whole := make([]byte, 2048)
+	copy(whole, append(code, 0xc3))
+	at = codePage(t, append(whole, initialState...))
 	withHandler(t, func() {
 		probeHits = 0
 		probe(at, &in, &out)
+		skip := probeSkip
+		probeSkip = 0
+		probe(at+2048, &probeRegisters{}, &probeRegisters{})
+		probeSkip = skip
 	})
 	unmap(t, at, 1)
 	return at, out
@@ -214,7 +227,6 @@ func faultX87(t *T) {
 		at, _ := attempt(t, append(code, 0x9b), probeRegisters{})
 		rip := uint64(at) + uint64(len(code))
 		wantFault(t, c.name, fault{syscall.SIGFPE, c.want, rip, rip, 16, 0, 0})
-		attempt(t, []byte{0xdb, 0xe3}, probeRegisters{}) // fninit
 	}
 }
 
@@ -466,7 +478,6 @@ func faultFrameVectorState(t *T) {
 	if int(size) <= len(probeFPU)-4 {
 		t.Want("FP_XSTATE_MAGIC2", le.Uint32(probeFPU[size:]), uint32(0x46505845))
 	}
-	attempt(t, []byte{0xdb, 0xe3}, probeRegisters{}) // fninit
 }
 
 func faultHandlerStartsClean(t *T) {
@@ -624,4 +635,81 @@ func faultGoInManyThreads(t *T) {
 		}(i)
 	}
 	wg.Wait()
+}
+
+// ------------------------------------------------------------------ what the program holds
+func faultRegistersAcrossACall(t *T) {
+	for _, number := range []uint64{syscall.SYS_GETPID, syscall.SYS_SCHED_YIELD, syscall.SYS_GETTID, 500} {
+		in := someRegisters()
+		in[rAX] = number
+		at, out := attempt(t, []byte{0x0f, 0x05}, in) // syscall
+		t.Want("signals", probeHits, uint64(0))
+		t.Want("RCX is the return address", out[rCX], uint64(at)+2)
+		t.Want("R11 has IF and the constant bit", out[10]&0x202, uint64(0x202))
+		in[rAX], in[rCX], in[10] = out[rAX], out[rCX], out[10]
+		t.Want("all others", out, in)
+	}
+}
+
+// movFromX stores XMM registers 0 … 15 at RBX+384.
+func movFromX() (code []byte) {
+	for i := 0; i < 16; i++ {
+		if i >= 8 {
+			code = append(code, 0x44)
+		}
+		code = append(code, 0x0f, 0x11, 0x83|byte(i&7)<<3) // movups %xmm,disp32(%rbx)
+		code = binary.LittleEndian.AppendUint32(code, uint32(384+16*i))
+	}
+	return code
+}
+
+// faultStateAcrossEverything: XMM registers, an x87 register, MXCSR and FCW come through calls,
+// page faults, handlers and the loss of the CPU.
+func faultStateAcrossEverything(t *T) {
+	defer func() { probeSkip = 0 }()
+	a, fresh := mapPages(t, 1, rw), mapPages(t, 1, rw)
+	defer unmap(t, a, 1)
+	defer unmap(t, fresh, 1)
+	for name, middle := range map[string][]byte{
+		"a call":         {0xb8, 24, 0, 0, 0, 0x0f, 0x05},             // mov $SYS_SCHED_YIELD,%eax; syscall
+		"a sleep":        {0xb8, 35, 0, 0, 0, 0x31, 0xf6, 0x0f, 0x05}, // mov $SYS_NANOSLEEP,%eax; xor %esi,%esi; syscall
+		"a page fault":   {0xc6, 0x02, 1},                             // movb $1,(%rdx)
+		"a handler":      {0x0f, 0x0b},                                // ud2
+		"losing the CPU": {0xb9, 0, 0, 0, 2, 0xff, 0xc9, 0x75, 0xfc},  // mov $33554432,%ecx; 1: dec %ecx; jnz 1b
+	} {
+		for i := range bytesAt(a, 256) {
+			bytesAt(a, page)[i] = byte(i*5 + len(name))
+		}
+		*(*uint32)(unsafe.Pointer(at(a + 1024))) = 0x1f80 | 0x4000 // round up
+		*(*uint16)(unsafe.Pointer(at(a + 1028))) = 0xb7f           // round up
+		*(*timespec)(unsafe.Pointer(at(a + 2048))) = timespec{0, 3e6}
+		// ldmxcsr 1024(%rbx); fldcw 1028(%rbx); fldpi
+		code := []byte{0x0f, 0xae, 0x93, 0, 4, 0, 0, 0xd9, 0xab, 4, 4, 0, 0, 0xd9, 0xeb}
+		code = append(append(append(code, movToX()...), middle...), movFromX()...)
+		// stmxcsr 912(%rbx); fnstcw 916(%rbx); fstpt 920(%rbx); fninit; push $0x1f80; ldmxcsr (%rsp); pop
+		code = append(code, 0x0f, 0xae, 0x9b, 0x90, 3, 0, 0, 0xd9, 0xbb, 0x94, 3, 0, 0, 0xdb, 0xbb, 0x98, 3, 0, 0,
+			0xdb, 0xe3, 0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x58)
+		probeSkip = 2
+		var busy atomic.Bool
+		busy.Store(true)
+		var wg sync.WaitGroup
+		for i := 0; i <= runtime.NumCPU(); i++ { // others want the CPU, and use its vector state
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				x := 1.5
+				for busy.Load() {
+					x = x*1.0000001 + 0.5
+				}
+				sinkOfHot += uint64(x)
+			}()
+		}
+		attempt(t, code, probeRegisters{rBX: uint64(a), rDX: uint64(fresh), rDI: uint64(a) + 2048})
+		busy.Store(false)
+		wg.Wait()
+		t.Want(name+": XMM", string(bytesAt(a+512, 256)), string(bytesAt(a, 256)))
+		t.Want(name+": MXCSR", *(*uint32)(unsafe.Pointer(at(a + 1040)))&^0x3f, uint32(0x1f80|0x4000))
+		t.Want(name+": FCW", *(*uint16)(unsafe.Pointer(at(a + 1044))), uint16(0xb7f))
+		t.Want(name+": ST0", string(bytesAt(a+1048, 10)), "\x35\xc2\x68\x21\xa2\xda\x0f\xc9\x00\x40")
+	}
 }

@@ -26,6 +26,7 @@
 #include "fs/fdtable.h"
 #include "host.h"
 #include "kernel/mm/pmm.h"
+#include "kernel/image.h"
 #include "kernel/mm/vm.h"
 
 #define B 0x300000000000ul /* the program and its sanitizer are elsewhere */
@@ -142,6 +143,8 @@ static const struct call calls[] = {
 	{ SYS_brk, { 0 }, 0, OURS },
 };
 /* clang-format on */
+
+const struct gosolo_image gosolo_image; /* no segments: brk is not tested here */
 
 /* ------------------------------------------------------------------ files */
 static int page_of_file(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn)
