@@ -160,7 +160,15 @@ static int tty_open(struct inode *i, uint32_t flags, struct file **out)
 }
 
 static const struct inode_ops device_ops = { .open = device_open };
+static int console_open_any(struct inode *i, uint32_t flags, struct file **out)
+{
+	(void)i;
+	return console_open((flags & O_ACCMODE) == O_RDONLY ? 0 : 1, flags, out);
+}
+
 static const struct inode_ops tty_ops = { .open = tty_open };
+/* What is written there goes where the program's output goes. */
+static const struct inode_ops console_ops = { .open = console_open_any };
 
 static void make_device(const char *path, uint64_t number, const struct inode_ops *ops,
 	const struct file_ops *files)
@@ -188,6 +196,7 @@ void dev_init(void)
 	make_device("/dev/random", DEVICE(1, 8), &device_ops, &random_ops);
 	make_device("/dev/urandom", DEVICE(1, 9), &device_ops, &random_ops);
 	make_device("/dev/tty", DEVICE(5, 0), &tty_ops, NULL);
+	make_device("/dev/console", DEVICE(5, 1), &console_ops, NULL);
 	make_link("/dev/fd", "/proc/self/fd");
 	make_link("/dev/stdin", "/proc/self/fd/0");
 	make_link("/dev/stdout", "/proc/self/fd/1");

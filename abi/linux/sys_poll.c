@@ -61,6 +61,16 @@ static int deadline_timespec(uaddr_t ua, uint64_t *deadline_ns)
 	return r;
 }
 
+/* What is left of a time is stored where it was read, as on Linux; a place that cannot be written
+ * is no error. A time of 0 stays what it is. */
+static void store_time_left(uaddr_t ua, uint64_t deadline_ns)
+{
+	if (!ua || !deadline_ns)
+		return;
+	if (linux_store_timespec(ua, linux_time_left_ns(deadline_ns)) < 0)
+		return;
+}
+
 struct mask {
 	bool changed;
 	uint64_t old;
@@ -343,12 +353,15 @@ long sys_ppoll(const struct sysargs *a)
 	uint64_t deadline_ns;
 	struct mask m = { 0 };
 	int r = deadline_timespec(a->arg[2], &deadline_ns);
+	long n;
 
 	if (r == 0)
 		r = mask_enter(a->arg[3], a->arg[4], &m);
 	if (r < 0)
 		return r;
-	return mask_leave(&m, poll_program(a->arg[0], (uint32_t)a->arg[1], deadline_ns));
+	n = mask_leave(&m, poll_program(a->arg[0], (uint32_t)a->arg[1], deadline_ns));
+	store_time_left(a->arg[2], deadline_ns);
+	return n;
 }
 
 /* ------------------------------------------------------------------ select */
@@ -448,6 +461,7 @@ static long select_program(const struct sysargs *a, uint64_t deadline_ns)
 long sys_select(const struct sysargs *a)
 {
 	uint64_t deadline_ns = TIME_NEVER_NS, ns;
+	long n;
 
 	if (a->arg[4]) {
 		int r = linux_load_timeval(a->arg[4], &ns);
@@ -456,7 +470,11 @@ long sys_select(const struct sysargs *a)
 			return r;
 		deadline_ns = ns == 0 ? 0 : linux_deadline_after(ns);
 	}
-	return select_program(a, deadline_ns);
+	n = select_program(a, deadline_ns);
+	if (a->arg[4] && deadline_ns &&
+		linux_store_timeval(a->arg[4], linux_time_left_ns(deadline_ns)) < 0)
+		return n; /* as above: no error */
+	return n;
 }
 
 long sys_pselect6(const struct sysargs *a)
@@ -464,10 +482,15 @@ long sys_pselect6(const struct sysargs *a)
 	uint64_t deadline_ns, mask[2] = { 0, 0 };
 	struct mask m = { 0 };
 	int r = deadline_timespec(a->arg[4], &deadline_ns);
+	long n;
 
 	if (r == 0 && a->arg[5] && user_copy_in(mask, a->arg[5], sizeof(mask)) < 0)
 		r = -EFAULT;
 	if (r == 0)
 		r = mask_enter(mask[0], mask[1], &m);
-	return r < 0 ? r : mask_leave(&m, select_program(a, deadline_ns));
+	if (r < 0)
+		return r;
+	n = mask_leave(&m, select_program(a, deadline_ns));
+	store_time_left(a->arg[4], deadline_ns);
+	return n;
 }

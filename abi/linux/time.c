@@ -61,6 +61,23 @@ int linux_store_timespec(uaddr_t ua, uint64_t ns)
 	return user_copy_out(ua, &ts, sizeof(ts));
 }
 
+int linux_store_timeval(uaddr_t ua, uint64_t ns)
+{
+	struct __kernel_old_timeval tv = {
+		.tv_sec = (int64_t)(ns / NS_PER_S),
+		.tv_usec = (int64_t)(ns % NS_PER_S / 1000),
+	};
+
+	return user_copy_out(ua, &tv, sizeof(tv));
+}
+
+uint64_t linux_time_left_ns(uint64_t deadline_ns)
+{
+	uint64_t now = clock_now_ns();
+
+	return deadline_ns > now ? deadline_ns - now : 0;
+}
+
 uint64_t linux_deadline_after(uint64_t ns)
 {
 	uint64_t now = clock_now_ns();

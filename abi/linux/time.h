@@ -13,6 +13,9 @@ int linux_load_timespec(uaddr_t ua, uint64_t *ns) must_check;
 int linux_store_timespec(uaddr_t ua, uint64_t ns) must_check;
 /* struct timeval at ua; same errors. */
 int linux_load_timeval(uaddr_t ua, uint64_t *ns) must_check;
+int linux_store_timeval(uaddr_t ua, uint64_t ns) must_check;
+/* How far deadline_ns is off; 0: it has passed. */
+uint64_t linux_time_left_ns(uint64_t deadline_ns);
 /* Monotonic time after ns from now; never TIME_NEVER_NS, however far. */
 uint64_t linux_deadline_after(uint64_t ns);
 /* Monotonic deadline, as of now, for an absolute time of a wall clock (real) or of the monotonic

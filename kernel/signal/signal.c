@@ -27,6 +27,7 @@
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/queue_priv.h"
+#include "kernel/signal/watch.h"
 #include "kernel/stats.h"
 
 enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1, CODE_KERNEL = 0x80 };
@@ -270,6 +271,7 @@ void signal_send_thread(struct thread *t, const struct signal_info *info)
 	spin_lock(&signals.lock);
 	(void)send_thread_locked(t, info); /* the kernel's own: nobody could be told */
 	spin_unlock(&signals.lock);
+	signal_watch_tell();
 }
 
 struct send_request {
@@ -297,6 +299,7 @@ int signal_send_tid(int32_t tid, const struct signal_info *info)
 	spin_lock(&signals.lock);
 	found = thread_find(send_if_tid, &r) != NULL;
 	spin_unlock(&signals.lock);
+	signal_watch_tell();
 	return found ? r.result : -ESRCH;
 }
 
@@ -317,6 +320,7 @@ int signal_send_process(const struct signal_info *info)
 			offer_any_locked(info->signo, NULL);
 	}
 	spin_unlock(&signals.lock);
+	signal_watch_tell();
 	return err;
 }
 
