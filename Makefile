@@ -160,6 +160,17 @@ $(OUT)/unit/$(1): test/unit/$(1).c $(call unit_sources,test/unit/$(1).c) $(HEADE
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 
+# The same for fuzz targets: without libFuzzer they run seeds and past crashers (test/fuzz.sh fuzzes).
+FUZZ_REPLAYS := $(patsubst test/fuzz/%.c,$(OUT)/replay/%,$(wildcard test/fuzz/*_fuzz.c))
+define REPLAY
+$(OUT)/replay/$(1): test/fuzz/$(1).c test/fuzz/replay.c $(patsubst build:%,$(OUT)/%,$(call unit_sources,test/fuzz/$(1).c)) \
+		$(HEADERS) Makefile | $(K)/third-party.ok
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) -fno-sanitize=alignment $(if $(filter elf_fuzz channel_fuzz,$(1)),,-fwrapv) \
+		$$(filter %.c %.o,$$^) -o $$@
+endef
+$(foreach t,$(notdir $(FUZZ_REPLAYS)),$(eval $(call REPLAY,$(t))))
+
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 jobs = --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
@@ -176,8 +187,10 @@ run: ## build everything, boot examples/httpd in QEMU, publish port 8080
 test: ## all tests, from a fresh machine on
 	@tools/install-deps.sh build run test && $(go) true && $(MAKE) $(jobs) all unit
 	@$(go) exec env OUT=$(OUT) test/run.sh
-unit: $(UNIT_TESTS) ## unit tests only (host, ASan and UBSan)
+unit: $(UNIT_TESTS) $(FUZZ_REPLAYS) ## unit tests only (host, ASan and UBSan)
 	@for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; exit 1; }; done
+	@for t in $(notdir $(FUZZ_REPLAYS)); do ASAN_OPTIONS=detect_leaks=0 $(OUT)/replay/$$t \
+		$$(ls -d test/fuzz/seeds/$$t test/fuzz/crashers/$$t 2>/dev/null) || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
 
 check: ## comments, layers, symbols, headers, format, models, gcc and clang, analyzers, same bytes again

@@ -49,10 +49,13 @@ const struct gosolo_image *pack_find_image(const struct elf_file *elf, struct go
 
 	for (size_t i = 0; !found && i < elf->phdr_count; i++) {
 		const Elf64_Phdr *ph = &elf->phdrs[i];
-		const uint8_t *begin = elf->data + ph->p_offset;
+		const uint8_t *begin;
 
-		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_W) && ph->p_vaddr < CHECK_SLOT_END)
-			found = find_in(begin, begin + ph->p_filesz, copy);
+		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_W) || !ph->p_filesz ||
+			ph->p_vaddr >= CHECK_SLOT_END)
+			continue;
+		begin = elf->data + ph->p_offset;
+		found = find_in(begin, begin + ph->p_filesz, copy);
 	}
 	return found;
 }

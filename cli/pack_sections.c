@@ -16,6 +16,8 @@
 
 #include "cli/mem.h"
 
+enum { ALIGN_MAX = 1 << 20 };
+
 struct tables {
 	Elf64_Shdr *shdrs;
 	size_t count;
@@ -62,6 +64,35 @@ static size_t find_program_symtab(const struct elf_file *go)
 	return 0;
 }
 
+/* What of a section lies in the file and is neither loaded nor made anew. */
+static bool is_kept(const struct elf_file *go, size_t i, size_t symtab)
+{
+	const Elf64_Shdr *section = &go->shdrs[i];
+
+	return !(section->sh_flags & SHF_ALLOC) && section->sh_type != SHT_NOBITS &&
+		section->sh_type != SHT_NULL && i != go->header.e_shstrndx &&
+		!(symtab && (i == symtab || i == go->shdrs[symtab].sh_link));
+}
+
+/* The reader has seen to it that sections lie in the file, not that they fit each other. */
+static bool are_sections_sound(const struct elf_file *go, size_t symtab)
+{
+	const Elf64_Shdr *symbols = &go->shdrs[symtab];
+
+	for (size_t i = 1; i < go->shdr_count; i++) {
+		uint64_t align = go->shdrs[i].sh_addralign;
+
+		if (align > ALIGN_MAX || (align & (align - 1)))
+			return false;
+	}
+	if (go->shdrs[go->header.e_shstrndx].sh_type != SHT_STRTAB)
+		return false;
+	return !symtab ||
+		(symbols->sh_link < go->shdr_count && symbols->sh_link != symtab &&
+			go->shdrs[symbols->sh_link].sh_type == SHT_STRTAB &&
+			symbols->sh_info <= symbols->sh_size / sizeof(Elf64_Sym));
+}
+
 static int take_program_sections(struct pack_plan *plan, struct tables *t)
 {
 	const struct elf_file *go = plan->request->program;
@@ -69,14 +100,14 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 
 	size_t symtab = find_program_symtab(go);
 
+	if (!are_sections_sound(go, symtab))
+		return report_fail(GOSOLO_CODE_UNUSABLE,
+			"%s: corrupt: its sections do not fit each other", go->path);
 	bytebuf_add(&t->names, go->data + names->sh_offset, names->sh_size);
 	t->count = go->shdr_count;
 	memcpy(t->shdrs, go->shdrs, go->shdr_count * sizeof(Elf64_Shdr));
 	for (size_t i = 1; i < go->shdr_count; i++) {
 		Elf64_Shdr *section = &t->shdrs[i];
-		bool is_rewritten = i == go->header.e_shstrndx ||
-			(symtab && (i == symtab || i == go->shdrs[symtab].sh_link));
-
 		if (section->sh_flags & SHF_ALLOC) {
 			if (section->sh_type != SHT_NOBITS &&
 				!elf_bytes_at(go, section->sh_addr, section->sh_size))
@@ -84,7 +115,7 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 					"%s: corrupt: section %s is in no segment", go->path,
 					elf_section_name(go, section));
 			section->sh_offset = section->sh_addr - PACK_BASE;
-		} else if (!is_rewritten && section->sh_type != SHT_NOBITS) {
+		} else if (is_kept(go, i, symtab)) {
 			section->sh_offset = append(plan, go->data + section->sh_offset,
 				section->sh_size, section->sh_addralign);
 		}

@@ -66,21 +66,21 @@ static bool search(const struct table *t, uint64_t off, struct function_entry *f
 	return entry_at(t, low, found) && found->start_off <= off;
 }
 
-bool gosym_find(uint64_t pc, char *name, size_t size, uint64_t *offset_bytes)
+bool gosym_find_in(const struct gosym_table *table, uint64_t pc, char *name, size_t size,
+	uint64_t *offset_bytes)
 {
-	struct table t = { (const char *)gosolo_image.pclntab_va, gosolo_image.pclntab_bytes,
-		{ 0 } };
-	uint64_t text = gosolo_image.text_va, at;
+	struct table t = { table->base, table->bytes, { 0 } };
 	struct function_entry e;
+	uint64_t off = pc - table->text_va, at;
 	uint32_t name_off;
 	size_t n;
 
-	if (!t.base || pc < text || pc - text >= gosolo_image.text_bytes)
+	if (!t.base || pc < table->text_va || off >= table->text_bytes)
 		return false;
 	if (!read(&t, 0, &t.h, sizeof(t.h)) || t.h.magic != (uint32_t)PCLNTAB_MAGIC ||
 		t.h.function_count > t.bytes / sizeof(e))
 		return false;
-	if (!search(&t, pc - text, &e) ||
+	if (!search(&t, off, &e) ||
 		!read(&t, t.h.funcs_off + e.description_off + NAME_OFFSET, &name_off,
 			sizeof(name_off)))
 		return false;
@@ -90,6 +90,14 @@ bool gosym_find(uint64_t pc, char *name, size_t size, uint64_t *offset_bytes)
 	n = strnlen(t.base + at, MIN(size - 1, t.bytes - at));
 	memcpy(name, t.base + at, n);
 	name[n] = 0;
-	*offset_bytes = pc - text - e.start_off;
+	*offset_bytes = off - e.start_off;
 	return true;
+}
+
+bool gosym_find(uint64_t pc, char *name, size_t size, uint64_t *offset_bytes)
+{
+	struct gosym_table table = { (const char *)gosolo_image.pclntab_va,
+		gosolo_image.pclntab_bytes, gosolo_image.text_va, gosolo_image.text_bytes };
+
+	return gosym_find_in(&table, pc, name, size, offset_bytes);
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # install-deps.sh GROUP...: installs the Debian packages that are missing, saying what each is for.
 #
-# Groups: build (the command and the kernel), run (booting), test, check (make check), gdb. A
+# Groups: build (the command and the kernel), run (booting), test, check (make check), fuzz, gdb. A
 # package counts as present when what we use of it is there, however it came: so nothing happens
 # on a complete machine, and no root is needed to find out. As root or through sudo.
 set -u
@@ -27,6 +27,8 @@ check    clang            cmd:clang                              the second comp
 check    clang-format     cmd:clang-format                       the format check
 check    clang-tidy       cmd:clang-tidy                         analysis
 check    cppcheck         cmd:cppcheck                           analysis
+fuzz     clang            cmd:clang                              fuzzing
+fuzz     libclang-rt-14-dev  glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a  libFuzzer and the sanitizers
 check    spin             cmd:spin                               models of hand-offs between CPUs
 gdb      gdb              cmd:gdb                                debugging the machine
 '
@@ -36,6 +38,7 @@ is_present() {
 	case $1 in
 	cmd:*) command -v "$what" >/dev/null || [ -x "/usr/sbin/$what" ] ;;
 	file:*) [ -e "$what" ] ;;
+	glob:*) compgen -G "$what" >/dev/null ;;
 	inc:*) [ -e "/usr/include/$what" ] || [ -e "/usr/include/x86_64-linux-gnu/$what" ] ;;
 	esac
 }

@@ -34,7 +34,7 @@
 /* ------------------------------------------------------------------ plain numbers */
 static void show_int(struct strace_text *t, const struct strace_arg *a)
 {
-	strace_put(t, "%d", (int)a->value);
+	strace_put(t, "%lld", (long long)(int)a->value);
 }
 
 static void show_unsigned(struct strace_text *t, const struct strace_arg *a)

@@ -57,6 +57,7 @@ enum {
 	MP_OTHER_BYTES = 8,
 	MP_ENABLED = 1,
 	TABLE_MAX = 1 << 20,
+	LOW_END = 1 << 20, /* where MP tables lie below */
 };
 
 static bool sum_is_zero(const void *p, size_t n)
@@ -80,7 +81,9 @@ static void read_madt(const struct acpi_header *h, uint32_t *ids, uint32_t max, 
 	const uint8_t *p = (const uint8_t *)h + MADT_ENTRIES, *end = (const uint8_t *)h + h->length;
 	uint32_t words[4];
 
-	for (; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1]) {
+	if (h->length < MADT_ENTRIES)
+		return;
+	for (; end - p >= 2 && p[1] >= 2 && p[1] <= end - p; p += p[1]) {
 		if (p[0] == MADT_LAPIC && p[1] >= 8 && (p[4] & MADT_ENABLED))
 			add(ids, max, n, p[3]);
 		if (p[0] != MADT_X2APIC || p[1] < 16)
@@ -93,22 +96,25 @@ static void read_madt(const struct acpi_header *h, uint32_t *ids, uint32_t max, 
 
 static const struct acpi_header *table_at(paddr_t pa)
 {
-	const struct acpi_header *h = phys_to_virt(pa);
+	const struct acpi_header *h = pc_at(pa, sizeof(*h));
 
-	if (!pa || pa >= 4 * GIB || h->length < sizeof(*h) || h->length > TABLE_MAX)
+	if (!h || h->length < sizeof(*h) || h->length > TABLE_MAX || !pc_at(pa, h->length))
 		return NULL;
 	return h;
 }
 
 static uint32_t from_acpi(paddr_t rsdp_pa, uint32_t *ids, uint32_t max)
 {
-	const struct acpi_rsdp *rsdp = phys_to_virt(rsdp_pa);
-	bool wide = rsdp->revision >= 2 && rsdp->xsdt_pa;
-	const struct acpi_header *root = table_at(wide ? rsdp->xsdt_pa : rsdp->rsdt_pa);
+	const struct acpi_rsdp *rsdp = pc_at(rsdp_pa, sizeof(*rsdp));
+	bool wide = rsdp && rsdp->revision >= 2 && rsdp->xsdt_pa;
+	const struct acpi_header *root;
 	size_t step = wide ? 8 : 4;
 	uint32_t n = 0;
 
-	if (memcmp(rsdp->signature, "RSD PTR ", 8) || !root)
+	if (!rsdp || memcmp(rsdp->signature, "RSD PTR ", 8))
+		return 0;
+	root = table_at(wide ? rsdp->xsdt_pa : rsdp->rsdt_pa);
+	if (!root)
 		return 0;
 	for (size_t at = sizeof(*root); at + step <= root->length; at += step) {
 		const struct acpi_header *h;
@@ -122,22 +128,24 @@ static uint32_t from_acpi(paddr_t rsdp_pa, uint32_t *ids, uint32_t max)
 	return n;
 }
 
-static uint32_t read_mp_table(const struct mp_table *t, uint32_t *ids, uint32_t max)
+/* bytes: that may belong to it. */
+static uint32_t read_mp_table(const struct mp_table *t, uint64_t bytes, uint32_t *ids, uint32_t max)
 {
 	const uint8_t *p = (const uint8_t *)(t + 1), *end = (const uint8_t *)t + t->length;
 	uint32_t n = 0;
 
-	if (memcmp(t->signature, "PCMP", 4) || t->length < sizeof(*t) || !sum_is_zero(t, t->length))
+	if (memcmp(t->signature, "PCMP", 4) || t->length < sizeof(*t) || t->length > bytes ||
+		!sum_is_zero(t, t->length))
 		return 0;
 	/* By length, as Linux does: QEMU's qboot leaves entry_count 0. */
 	while (p < end) {
-		size_t bytes = *p == MP_PROCESSOR ? MP_PROCESSOR_BYTES : MP_OTHER_BYTES;
+		size_t step = *p == MP_PROCESSOR ? MP_PROCESSOR_BYTES : MP_OTHER_BYTES;
 
-		if (p + bytes > end)
+		if (step > (size_t)(end - p))
 			break;
 		if (*p == MP_PROCESSOR && (p[3] & MP_ENABLED))
 			add(ids, max, &n, p[1]);
-		p += bytes;
+		p += step;
 	}
 	return n;
 }
@@ -153,10 +161,11 @@ static uint32_t from_mp_table(uint32_t *ids, uint32_t max)
 		for (paddr_t pa = places[i].start; pa < places[i].end; pa += 16) {
 			const struct mp_floating *f = phys_to_virt(pa);
 
-			if (*(const uint32_t *)f != 0x5f504d5f /* "_MP_" */ ||
-				!sum_is_zero(f, 16) || !f->table_pa || f->table_pa >= 0x100000)
+			if (memcmp(f->signature, "_MP_", 4) || !sum_is_zero(f, sizeof(*f)) ||
+				!f->table_pa || f->table_pa >= LOW_END - sizeof(struct mp_table))
 				continue;
-			return read_mp_table(phys_to_virt(f->table_pa), ids, max);
+			return read_mp_table(phys_to_virt(f->table_pa), LOW_END - f->table_pa, ids,
+				max);
 		}
 	return 0;
 }

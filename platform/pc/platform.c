@@ -26,6 +26,20 @@ void platform_init_early(const struct boot_info *info)
 	pc.debugcon = arch_in8(GOSOLO_DEBUG_PORT) == DEBUGCON_ECHO;
 }
 
+const void *pc_at(paddr_t pa, uint64_t bytes)
+{
+	uint64_t end = pa + bytes, size;
+	unsigned flags;
+	paddr_t frame;
+
+	if (!pa || pa >= 4 * GIB || bytes > 4 * GIB - pa)
+		return NULL;
+	for (paddr_t at = ROUND_DOWN(pa, PAGE_SIZE); at < end; at += PAGE_SIZE)
+		if (!paging_lookup(ARCH_DIRECT_MAP + at, &frame, &flags, &size))
+			return NULL;
+	return phys_to_virt(pa);
+}
+
 paddr_t pc_rsdp(void)
 {
 	return pc.rsdp_pa;
