@@ -73,7 +73,10 @@ size_t arch_cpu_tables_bytes(void);
 /* ------------------------------------------------------------------ other CPUs */
 void arch_smp_init(struct arch_cpu *boot); /* after lapic_init */
 /* Starts the CPU with that APIC id: it calls entry(c) on the given stack and never returns from it.
- * False: it did not come up within 0.4 s. Boot CPU only. */
+ * False: it did not come up within 0.4 s. Boot CPU only. A time stamp counter that differs from the
+ * boot CPU's is set right where the CPU can do so, else c->tsc_offset makes up for it in
+ * arch_cycles; c->tsc_skew says by how much it differed. An offset that is set before is a fault on
+ * purpose: such a counter is not set right. */
 bool arch_start_cpu(struct arch_cpu *c, uint32_t apic_id, char *stack_top, uint64_t tsc_hz,
 	void (*entry)(struct arch_cpu *self));
 /* Does what other CPUs asked for. In every loop that waits for another CPU. */
@@ -97,7 +100,9 @@ noreturn_fn void arch_halt_forever(void);
 /* Jumps into the program for the first time; kernel stack is at its top, tf complete. */
 noreturn_fn void arch_enter_program(struct trapframe *tf);
 
-uint64_t arch_cycles(void); /* the time stamp counter, not ordered against other instructions */
+/* The time stamp counter, the same on all CPUs but for what no message between them is quick enough
+ * to show; not ordered against other instructions. */
+uint64_t arch_cycles(void);
 bool arch_random_u64(uint64_t *out); /* RDSEED, else RDRAND; false when there is neither */
 bool arch_is_virtual(void); /* under a hypervisor or emulator, which may stop a CPU for any time */
 uint32_t arch_hwcap(void); /* AT_HWCAP: CPUID.1:EDX */

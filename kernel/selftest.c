@@ -17,6 +17,8 @@
 #include "lib/string.h"
 #include "platform/platform.h"
 
+#define TSC_SKEW 60000000000ll /* cycles: ten seconds or more */
+
 enum { FAULT_DELAY_NS = 100000000, NO_APIC_ID = 250 };
 
 static struct timer timer;
@@ -63,4 +65,9 @@ uint32_t selftest_add_cpu(const char *name, uint32_t *apic_ids, uint32_t count, 
 	memmove(apic_ids + 1, apic_ids, count * sizeof(*apic_ids));
 	apic_ids[0] = NO_APIC_ID;
 	return count + 1;
+}
+
+int64_t selftest_tsc_offset(const char *name)
+{
+	return name && !strcmp(name, "tsc-skew") ? -TSC_SKEW : 0;
 }

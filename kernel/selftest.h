@@ -13,3 +13,5 @@ void selftest_early(const char *name);
 void selftest_late(const char *name);
 /* "absent-cpu": puts one that is not there before the others; returns how many there are now. */
 uint32_t selftest_add_cpu(const char *name, uint32_t *apic_ids, uint32_t count, uint32_t max);
+/* "tsc-skew": what the counter of every CPU but the first is to seem behind, in cycles; else 0. */
+int64_t selftest_tsc_offset(const char *name);

@@ -25,6 +25,7 @@ void arch_trap_kernel(struct trapframe *tf);
 noreturn_fn void arch_trap_fatal(struct trapframe *tf);
 
 bool cpu_has_fsgsbase(void);
+uint64_t cpu_raw_cycles(void); /* the time stamp counter itself, which may differ between CPUs */
 void fpu_init_cpu(void); /* control registers of this CPU; the first call also finds the sizes */
 void fpu_save(struct arch_thread *t);
 void fpu_load(struct arch_thread *t);

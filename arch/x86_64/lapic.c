@@ -12,6 +12,7 @@
  * Source:     Intel SDM 3A 10; rates: QEMU hw/intc/apic.c, Linux Documentation/virt/kvm.
  */
 #include "arch/arch.h"
+#include "arch/x86_64/cpu_priv.h"
 #include "arch/x86_64/regs.h"
 #include "base/errno.h"
 
@@ -165,7 +166,7 @@ void lapic_timer_arm(uint64_t delay_ns)
 
 	if (lapic.tsc_deadline) {
 		msr_write(MSR_TSC_DEADLINE,
-			arch_cycles() + ticks_of(delay_ns, lapic.tsc_hz, 1ull << 62));
+			cpu_raw_cycles() + ticks_of(delay_ns, lapic.tsc_hz, 1ull << 62));
 		return;
 	}
 	ticks = ticks_of(delay_ns, lapic.hz, UINT32_MAX);

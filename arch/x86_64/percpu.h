@@ -34,8 +34,9 @@ struct arch_cpu {
 	void *fpu_owner; /* [c] the thread whose vector state is in the registers, or NULL */
 	void *tables; /* [I] its descriptor tables and interrupt stacks; boot CPU: NULL */
 	_Atomic bool online; /* [a] runs kernel code */
-	_Atomic bool may_run; /* [a] its time stamps agree with the boot CPU's, or will */
-	int64_t tsc_adjust; /* what its time stamps are ahead; before may_run */
+	int64_t tsc_offset; /* [I] what arch_cycles takes off this CPU's counter */
+	int64_t tsc_skew; /* [I] what the counter was ahead of the boot CPU's */
+	bool tsc_made_up; /* [I] it could not be set right: tsc_offset makes up for it */
 	_Atomic bool idle; /* [a] has no thread to run */
 	_Atomic bool away; /* [a] touches nothing of the program's: its TLB may be stale */
 	_Atomic uint64_t tlb_requested; /* [a] the last flush that was asked of it */

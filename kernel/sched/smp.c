@@ -37,6 +37,7 @@ static bool start_one(struct cpu *c, uint32_t id, uint32_t apic_id)
 
 	c->arch.id = id;
 	c->arch.apic_id = apic_id;
+	c->arch.tsc_offset = selftest_tsc_offset(options.selftest);
 	c->arch.tables = kmem_zalloc(arch_cpu_tables_bytes());
 	c->idle = kmem_zalloc(sizeof(*c->idle));
 	if (stack != PFN_NONE && c->arch.tables && c->idle &&
@@ -58,6 +59,17 @@ uint32_t smp_count_possible(void)
 	return MAX(platform_find_cpus(apic_ids, CPUS_MAX), 1u);
 }
 
+static void check_time(const struct cpu *c)
+{
+	if (!c->arch.tsc_skew)
+		return;
+	log_warn("smp: the time stamps of CPU %u were %lld cycles ahead%s", c->arch.id,
+		(long long)c->arch.tsc_skew,
+		c->arch.tsc_made_up ? ": made up for, time is a system call" : ": set right");
+	if (c->arch.tsc_made_up)
+		clock_set_counters_differ();
+}
+
 void smp_start_cpus(void)
 {
 	uint32_t apic_ids[CPUS_MAX];
@@ -68,10 +80,12 @@ void smp_start_cpus(void)
 	for (uint32_t i = 0; i < n && cpu_count < CPUS_MAX; i++) {
 		if (apic_ids[i] == cpus[0].arch.apic_id)
 			continue;
-		if (start_one(&cpus[cpu_count], cpu_count, apic_ids[i]))
-			cpu_count++; /* (1) */
-		else
+		if (!start_one(&cpus[cpu_count], cpu_count, apic_ids[i])) {
 			log_warn("smp: the CPU with APIC id %u did not start; going on without it",
 				apic_ids[i]);
+			continue;
+		}
+		check_time(&cpus[cpu_count]);
+		cpu_count++; /* (1) */
 	}
 }

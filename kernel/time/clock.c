@@ -7,7 +7,8 @@
  *             (clock_sample), by changing the rate from now on, so that time never jumps.
  * Invariants: (1) monotonic time never goes back: a change of rate takes the time reached so far as
  *             its new base. (2) it starts above 0. (3) readers see base and rate of one moment: seq
- *             is odd while they change.
+ *             is odd while they change. (4) where the CPUs' counters differ, nobody is told less
+ *             than anybody was told before.
  * Locking:    none for readers; writers hold clk.lock, LOCK_CLOCK: two at once would leave seq odd.
  * Failure:    none; without any reference 1 GHz is assumed and logged.
  * Source:     Linux vDSO's formula; QEMU hw/intc/apic.c for the counter's 1 GHz.
@@ -38,6 +39,7 @@ static struct {
 	_Atomic bool refining; /* [a] */
 	uint64_t seen_ns, seen_cycles; /* [lock] by the reference, since boot, on any CPU */
 	uint64_t next_refine_ns; /* [lock] */
+	_Atomic uint64_t latest_ns; /* [a] that anybody was told, where counters differ */
 } clk = { .lock = SPINLOCK_INIT(LOCK_CLOCK) };
 
 static uint64_t scale(uint64_t cycles, uint64_t mult)
@@ -50,6 +52,27 @@ static uint64_t mult_of(uint64_t hz)
 	return (NS_PER_S << SHIFT) / hz;
 }
 
+/* (4) What arch_cycles cannot make up for, less than the way of a message, is cut off here. */
+static uint64_t never_back(uint64_t ns)
+{
+	uint64_t last = atomic_load_explicit(&clk.latest_ns, memory_order_relaxed);
+
+	while (last < ns)
+		if (atomic_compare_exchange_weak_explicit(&clk.latest_ns, &last, ns,
+			    memory_order_relaxed, memory_order_relaxed))
+			return ns;
+	return last;
+}
+
+/* What has passed since the base was set, on another CPU perhaps, whose counter may be a little
+ * ahead of this one's. */
+static uint64_t cycles_since_base(const struct vdso_data *d)
+{
+	int64_t cycles = (int64_t)(arch_cycles() - d->base_tsc);
+
+	return cycles > 0 ? (uint64_t)cycles : 0;
+}
+
 uint64_t clock_now_ns(void)
 {
 	const struct vdso_data *d = clk.data;
@@ -59,10 +82,10 @@ uint64_t clock_now_ns(void)
 	do {
 		/* Partner: the stores in publish. */
 		seq = atomic_load_explicit(&d->seq, memory_order_acquire);
-		ns = d->base_ns + scale(arch_cycles() - d->base_tsc, d->mult);
+		ns = d->base_ns + scale(cycles_since_base(d), d->mult);
 		atomic_thread_fence(memory_order_acquire);
 	} while ((seq & 1) || seq != atomic_load_explicit(&d->seq, memory_order_relaxed));
-	return ns;
+	return unlikely(d->counters_differ) ? never_back(ns) : ns;
 }
 
 static void begin_write(struct vdso_data *d)
@@ -81,7 +104,7 @@ static void set_rate(uint64_t hz)
 {
 	struct vdso_data *d = clk.data;
 	uint64_t tsc = arch_cycles();
-	uint64_t ns = d->base_ns + scale(tsc - d->base_tsc, d->mult);
+	uint64_t ns = d->base_ns + scale(MAX(tsc, d->base_tsc) - d->base_tsc, d->mult);
 
 	begin_write(d);
 	d->base_ns = ns;
@@ -187,6 +210,11 @@ void clock_init(void)
 	real_s = platform_rtc_seconds();
 	clk.data->real_offset_ns = real_s * (int64_t)NS_PER_S - (int64_t)clock_now_ns();
 	log_debug("clock: TSC %llu kHz (%s)", (unsigned long long)(clk.hz / 1000), source);
+}
+
+void clock_set_counters_differ(void)
+{
+	clk.data->counters_differ = 1;
 }
 
 int64_t clock_real_offset_ns(void)

@@ -21,6 +21,8 @@ struct vdso_data {
 	uint64_t base_tsc;
 	uint64_t base_ns;
 	int64_t real_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	/* [I] Not the same on every CPU: only the kernel can make time of it, so the vDSO calls. */
+	uint32_t counters_differ;
 };
 
 /* The page itself; symbol defined by kernel/time/clock.c in section ".vvar". */
@@ -28,6 +30,7 @@ extern struct vdso_data vdso_data;
 
 void clock_init(void); /* needs lapic; takes tsc_khz= from the options when given */
 uint64_t clock_now_ns(void); /* monotonic; any context */
+void clock_set_counters_differ(void); /* arch_cycles has to make up for a CPU. Boot */
 /* kernel/time only: so many cycles passed while an independent reference counted reference_ns. */
 void clock_sample(uint64_t reference_ns, uint64_t cycles);
 bool clock_wants_samples(void);

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -58,6 +59,49 @@ func TestGoSeesEveryCPU(t *testing.T) {
 		})
 	}
 }
+
+// TestCountersThatDiffer: CPUs whose time stamps are seconds apart agree on the time all the same, and
+// the log says so. On one CPU, and where they do not differ, it says nothing.
+func TestCountersThatDiffer(t *testing.T) {
+	c := firstConfig(t)
+	for _, j := range []job{{binary: "stress", args: []string{"hops", "200"}}, {binary: "core", args: []string{"monotonic"}}} {
+		for _, skewed := range []bool{true, false} {
+			flags := j
+			if skewed {
+				flags.flags = []string{"--kernel-arg", "selftest=tsc-skew"}
+			}
+			r := startMachine(t, config{c.release, "2"}, flags).wait()
+			if r.code != 0 || r.trouble != "" || contains(r.log, "made up for") != skewed {
+				t.Error(r.report())
+			}
+		}
+	}
+}
+
+// TestNoTick: the timer interrupts a CPU for what somebody waits for, and to end turns where several
+// threads want it; not to count time. Go's monitor looks every 10 ms at one that computes, and at
+// nothing while all sleep.
+func TestNoTick(t *testing.T) {
+	c := firstConfig(t)
+	for _, s := range []struct {
+		args      []string
+		perSecond float64
+	}{{[]string{"sleep", "3000"}, 5}, {[]string{"compute", "3000"}, 150}} {
+		j := job{binary: "stress", args: s.args, flags: []string{"--stats"}}
+		r := startMachine(t, config{c.release, "1"}, j).wait()
+		count := map[string]float64{}
+		for _, m := range statLine.FindAllStringSubmatch(string(r.stderr)+r.log, -1) {
+			count[m[1]], _ = strconv.ParseFloat(m[2], 64)
+		}
+		seconds := count["uptime"] / 1e9
+		const start = 150 // interrupts while the program starts: the monitor looks every 20 us at first
+		if r.code != 0 || r.trouble != "" || seconds < 3 || count["timer_interrupts"] > start+s.perSecond*seconds {
+			t.Errorf("%v: %v\n%s", s.args, count, r.report())
+		}
+	}
+}
+
+var statLine = regexp.MustCompile(`(?m)^(timer_interrupts|uptime|preemptions) +(\d+)`)
 
 // TestCPUThatDoesNotStart: it is one line in the log, and the program has the others.
 func TestCPUThatDoesNotStart(t *testing.T) {

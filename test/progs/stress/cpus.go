@@ -95,6 +95,30 @@ func affinityMain(args []string) {
 	fmt.Println("moves", n, "to no CPU:", e, "no such thread:", affinity(syscall.SYS_SCHED_SETAFFINITY, 1<<30, oneCPU(cpus[0])))
 }
 
+// hopsMain goes from CPU to CPU N times: they agree on the time. No hop takes five seconds, while a
+// counter that started at another number is off by more; and on each CPU time goes on.
+func hopsMain(args []string) {
+	n := prog.Int(args, 0, 200)
+	runtime.LockOSThread() // never unlocked: its affinity ends with it
+	cpus := allowedCPUs()
+	last := time.Now()
+	for i := 0; i < n; i++ {
+		e := affinity(syscall.SYS_SCHED_SETAFFINITY, 0, oneCPU(cpus[i%len(cpus)]))
+		prog.Check(e == 0, "moving: %v", e)
+		now := time.Now()
+		d := now.Sub(last)
+		prog.Check(d >= 0 && d < 5*time.Second, "hop %d took %v", i, d)
+		last = time.Now()
+		for tries := 0; tries < 500 && !last.After(now); tries++ {
+			spend(50_000)
+			last = time.Now()
+		}
+		prog.Check(last.After(now), "time stands still on CPU %d", cpus[i%len(cpus)])
+		prog.Check(last.After(now), "time stands still on CPU %d", cpus[i%len(cpus)])
+	}
+	fmt.Println("hops", n)
+}
+
 // blockAll blocks every signal in the calling thread.
 func blockAll() {
 	all := ^uint64(0)

@@ -22,7 +22,8 @@ func main() {
 		"channels": channelsMain, "timers": timersMain, "pollers": pollersMain,
 		"pages": pagesMain, "affinity": affinityMain, "signals": signalsMain,
 		"sleepers": sleepersMain, "cpus": cpusMain, "shares": sharesMain,
-		"storm": stormMain,
+		"storm": stormMain, "hops": hopsMain, "sleep": sleepMain,
+		"compute": computeMain,
 	})
 }
 

@@ -62,3 +62,20 @@ func sharesMain(args []string) {
 	prog.Check(got[0] > got[len(got)-1]/5, "the shares of %d spinners are from %v to %v", spinners, got[0], got[len(got)-1])
 	fmt.Println("sleeps", n, "spinners", spinners/runtime.NumCPU(), "a CPU")
 }
+
+// sleepMain sleeps for N milliseconds.
+func sleepMain(args []string) {
+	n := prog.Int(args, 0, 1000)
+	time.Sleep(time.Duration(n) * time.Millisecond)
+	fmt.Println("slept", n)
+}
+
+// computeMain computes for N milliseconds in one thread.
+func computeMain(args []string) {
+	n := prog.Int(args, 0, 1000)
+	runtime.GOMAXPROCS(1)
+	for start := time.Now(); time.Since(start) < time.Duration(n)*time.Millisecond; {
+		spend(20_000)
+	}
+	fmt.Println("computed", n)
+}
