@@ -124,6 +124,10 @@ static void add_network(struct bytebuf *line, const struct options *options)
 	kcmdline_add(line, "ip", options->ip ? options->ip : is_user ? "10.0.2.15/24" : "dhcp");
 	if (options->gw || (is_user && !options->ip))
 		kcmdline_add(line, "gw", options->gw ? options->gw : "10.0.2.2");
+	for (size_t i = 0; i < options->ip6.count; i++)
+		kcmdline_add(line, "ip6", options->ip6.items[i]);
+	if (options->gw6)
+		kcmdline_add(line, "gw6", options->gw6);
 	for (size_t i = 0; i < options->dns.count; i++)
 		kcmdline_add(line, "dns", options->dns.items[i]);
 	if (is_user && !options->ip && !options->dns.count)

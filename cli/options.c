@@ -167,9 +167,17 @@ static int set_network(struct options *options, enum option_id id, const char *v
 	case ID_NET:
 		return set_net(options, value);
 	case ID_IP:
+		if (strchr(value, ':')) {
+			strvec_add(&options->ip6, value);
+			return value_check_address6("--ip", value, true);
+		}
 		options->ip = value;
 		return strcmp(value, "dhcp") == 0 ? 0 : value_check_address("--ip", value, true);
 	case ID_GW:
+		if (strchr(value, ':')) {
+			options->gw6 = value;
+			return value_check_address6("--gw", value, false);
+		}
 		options->gw = value;
 		return value_check_address("--gw", value, false);
 	case ID_DNS:
@@ -304,9 +312,16 @@ static int check_together(const struct options *options)
 {
 	if (options->port_count && options->net != OPTIONS_NET_USER)
 		return report_fail(GOSOLO_CODE_FAILED, "-p: works only with --net user");
-	if (options->net == OPTIONS_NET_NONE && (options->ip || options->gw || options->dns.count))
+	if (options->net == OPTIONS_NET_NONE &&
+		(options->ip || options->gw || options->ip6.count || options->gw6 ||
+			options->dns.count))
 		return report_fail(GOSOLO_CODE_FAILED,
 			"--ip, --gw, --dns: --net none has no network");
+	if (options->ip6.count > 4)
+		return report_fail(GOSOLO_CODE_FAILED, "--ip: four IPv6 addresses at most");
+	if (options->gw6 && !options->ip6.count)
+		return report_fail(GOSOLO_CODE_FAILED, "--gw %s: only with an IPv6 address (--ip)",
+			options->gw6);
 	if (options->dns.count > 3)
 		return report_fail(GOSOLO_CODE_FAILED, "--dns: three at most");
 	return 0;

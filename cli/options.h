@@ -23,7 +23,9 @@ struct options {
 	enum options_net net;
 	const char *tap;
 	const char *ip;
+	struct strvec ip6; /* ADDR/64, checked */
 	const char *gw;
+	const char *gw6;
 	struct strvec dns;
 	enum options_accel accel;
 	uint64_t timeout_ns; /* 0: none */

@@ -107,7 +107,7 @@ static void add_network(struct strvec *argv, const struct options *options, uint
 		add_tap(argv, options->tap, cpus);
 		return;
 	}
-	bytebuf_add(&netdev, "user,id=n0,ipv6=off", 19);
+	bytebuf_add(&netdev, "user,id=n0", 10);
 	for (size_t i = 0; i < options->port_count; i++) {
 		const struct port_forward *port = &options->ports[i];
 		char *text = mem_format(",hostfwd=%s:%s:%u-:%u", port->is_udp ? "udp" : "tcp",

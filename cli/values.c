@@ -143,6 +143,23 @@ out_bad:
 		text);
 }
 
+int value_check_address6(const char *option, const char *text, bool has_length)
+{
+	char address[INET6_ADDRSTRLEN];
+	size_t len = strcspn(text, "/");
+	struct in6_addr parsed;
+
+	if (len < sizeof(address)) {
+		memcpy(address, text, len);
+		address[len] = 0;
+		if (inet_pton(AF_INET6, address, &parsed) == 1 &&
+			strcmp(text + len, has_length ? "/64" : "") == 0)
+			return 0;
+	}
+	return report_fail(GOSOLO_CODE_FAILED, "%s %s: not an IPv6 address%s", option, text,
+		has_length ? " with length 64, for example fd00::9/64" : "");
+}
+
 int value_check_address(const char *option, const char *text, bool has_length)
 {
 	char address[64];

@@ -21,5 +21,7 @@ int value_parse_count(const char *option, const char *text, uint32_t max,
 int value_parse_duration(const char *text, uint64_t *ns) must_check; /* 1.5s 200ms 2m 1h 10 */
 int value_parse_port(const char *text, struct port_forward *port) must_check;
 int value_check_address(const char *option, const char *text, bool has_length) must_check;
+/* The same for IPv6, whose length is 64. */
+int value_check_address6(const char *option, const char *text, bool has_length) must_check;
 /* HOST:GUEST with GUEST absolute; *host is allocated, *guest points into text. */
 int value_parse_add(const char *text, char **host, const char **guest) must_check;

@@ -128,6 +128,9 @@ struct gosolo_log_record {
  *   hostname=NAME            default "gosolo"
  *   ip=ADDR/LEN | dhcp | none   first network device; default dhcp when there is one
  *   gw=ADDR  dns=ADDR        with a static ip=; dns may repeat (three at most)
+ *   ip6=ADDR/64 | auto | none   its IPv6 address, may repeat (four at most); default auto: from
+ *                            router advertisements; nothing with ip=none
+ *   gw6=ADDR                 with a static ip6=; default: from router advertisements
  *   tty=DIGITS               which of 0, 1, 2 are terminals on the host, for example tty=012
  *   log=LEVEL                error, warn, info (default), debug
  *   strace  strace=NAMES     trace system calls into the log (NAMES: comma-separated filter)

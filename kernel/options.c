@@ -17,6 +17,7 @@
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
+#include "lib/ip_text.h"
 #include "lib/string.h"
 
 #define HOSTNAME_MAX 64u
@@ -160,6 +161,34 @@ static bool set_ip(char *value)
 	options.ip_mode = OPTIONS_IP_STATIC;
 	options.ip = ip;
 	options.prefix_bits = (uint32_t)prefix;
+	return true;
+}
+
+/* lwIP's own addresses have prefixes of 64 bits, so no others are taken. */
+static bool add_ip6(char *value)
+{
+	const char *s = value;
+
+	if (strcmp(value, "auto") == 0 || strcmp(value, "none") == 0) {
+		options.ip6_mode = *value == 'a' ? OPTIONS_IP6_AUTO : OPTIONS_IP6_NONE;
+		return true;
+	}
+	if (options.ip6_count == OPTIONS_IP6_MAX ||
+		!ip_text_parse6(&s, options.ip6[options.ip6_count]) || strcmp(s, "/64") != 0)
+		return false;
+	options.ip6_mode = OPTIONS_IP6_STATIC;
+	options.ip6_count++;
+	return true;
+}
+
+static bool set_gateway6(char *value)
+{
+	uint8_t address[16];
+	const char *s = value;
+
+	if (!ip_text_parse6(&s, address) || *s)
+		return false;
+	memcpy(options.gateway6, address, sizeof(address));
 	return true;
 }
 
@@ -318,6 +347,8 @@ static const struct {
 	{ "ip", set_ip, true },
 	{ "gw", set_gateway, true },
 	{ "dns", add_dns, true },
+	{ "ip6", add_ip6, true },
+	{ "gw6", set_gateway6, true },
 	{ "tty", set_tty, true },
 	{ "log", set_log, true },
 	{ "strace", set_strace, true },

@@ -8,6 +8,7 @@
 
 #define OPTIONS_MMIO_MAX 32u
 #define OPTIONS_DNS_MAX 3u
+#define OPTIONS_IP6_MAX 4u
 
 struct options_mmio {
 	uint64_t base_pa;
@@ -16,6 +17,7 @@ struct options_mmio {
 };
 
 enum options_ip { OPTIONS_IP_DHCP, OPTIONS_IP_STATIC, OPTIONS_IP_NONE };
+enum options_ip6 { OPTIONS_IP6_AUTO, OPTIONS_IP6_STATIC, OPTIONS_IP6_NONE };
 
 struct options {
 	uint32_t argc; /* arg0 included */
@@ -27,6 +29,10 @@ struct options {
 	enum options_ip ip_mode;
 	uint32_t ip, gateway; /* IPv4, network byte order */
 	uint32_t prefix_bits;
+	enum options_ip6 ip6_mode;
+	uint8_t ip6[OPTIONS_IP6_MAX][16]; /* each with a prefix of 64 bits */
+	uint32_t ip6_count;
+	uint8_t gateway6[16]; /* all 0: from router advertisements */
 	uint32_t dns[OPTIONS_DNS_MAX];
 	uint32_t dns_count;
 	bool tty[3];

@@ -123,6 +123,7 @@ static void link_changed(struct netdev *dev, bool up)
 	else
 		netif_set_link_down(&d->netif);
 	netlink_link_changed_locked(&d->netif);
+	config6_link_changed_locked();
 	net_unlock();
 }
 
@@ -252,13 +253,26 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 
 	if (owner != NULL)
 		return loopback_queue_locked(owner, p);
+	config6_wake_locked();
 	return ethip6_output(netif, p, dest);
+}
+
+static bool is_own_prefix(const struct netif *netif, const ip6_addr_t *to)
+{
+	unsigned i;
+
+	for (i = 1; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+		if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
+			netif_ip6_addr_isstatic(netif, i) &&
+			ip6_addr_netcmp_zoneless(netif_ip6_addr(netif, i), to))
+			return true;
+	return false;
 }
 
 bool device_has_route6_locked(struct net_device *d, const ip6_addr_t *to)
 {
-	(void)d;
-	return nd6_find_route(to) != NULL;
+	return nd6_find_route(to) != NULL || config6_gateway() != NULL ||
+		is_own_prefix(&d->netif, to);
 }
 
 void device_flush_locked(void)
@@ -306,7 +320,8 @@ static err_t set_up(struct netif *netif)
 	netif->hwaddr_len = ETH_HWADDR_LEN;
 	memcpy(netif->hwaddr, d->dev->mac, ETH_HWADDR_LEN);
 	netif->mtu = d->dev->mtu == 0 ? 1500 : d->dev->mtu;
-	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+		NETIF_FLAG_MLD6;
 	netif->mtu6 = netif->mtu;
 	netif->output = output;
 	netif->output_ip6 = output6;
@@ -346,5 +361,6 @@ void device_init_locked(void)
 	if (devices.first == NULL)
 		return;
 	config_start_locked(devices.first);
+	config6_start_locked(devices.first);
 	netdev_attach(dev, &receiver, devices.first);
 }

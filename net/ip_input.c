@@ -83,6 +83,10 @@ raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 		taken = udp_input_locked(&in);
 		break;
 	case IP6_NEXTH_ICMP6:
+		config6_wake_locked();
+		taken = nd_guard_locked(&in);
+		if (taken)
+			break;
 		if (is_question(&in))
 			multicast_wake_locked();
 		icmp_error_input_locked(&in);

@@ -101,6 +101,13 @@ struct netif *net_lwip_route6(const ip6_addr_t *src, const ip6_addr_t *dest)
 	return net_is_local_locked(&to) ? loopback_netif() : NULL;
 }
 
+const ip6_addr_t *net_lwip_gateway6(struct netif *netif, const ip6_addr_t *dest)
+{
+	(void)netif;
+	(void)dest;
+	return config6_gateway();
+}
+
 int net_lwip_ip4_input(struct pbuf *p, struct netif *inp)
 {
 	(void)inp;

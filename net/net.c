@@ -85,6 +85,7 @@ static void arm_timer(void)
 	next_ns = MIN(next_ns, config_next_ns_locked());
 	next_ns = MIN(next_ns, ip_guard_next_ns_locked());
 	next_ns = MIN(next_ns, multicast_next_ns_locked());
+	next_ns = MIN(next_ns, config6_next_ns_locked());
 	/* An armed timer that is too early costs one look; moving it on each packet, more. */
 	if (next_ns >= net.armed_ns)
 		return;
@@ -153,6 +154,7 @@ static void fire(struct timer *t)
 	config_tick_locked(net.now_ns);
 	ip_guard_tick_locked(net.now_ns);
 	multicast_tick_locked(net.now_ns);
+	config6_tick_locked(net.now_ns);
 	net_unlock();
 }
 

@@ -71,6 +71,14 @@ void netlink_address_changed_locked(struct netif *netif);
 void config_start_locked(struct net_device *d);
 uint64_t config_next_ns_locked(void);
 void config_tick_locked(uint64_t now_ns);
+/* ------------------------------------------------------------------ config6.c */
+void config6_start_locked(struct net_device *d);
+/* Something of IPv6's is going on: seconds are counted again. Before lwIP looks at its tables. */
+void config6_wake_locked(void);
+void config6_link_changed_locked(void);
+const ip6_addr_t *config6_gateway(void); /* from the options; NULL: none */
+uint64_t config6_next_ns_locked(void);
+void config6_tick_locked(uint64_t now_ns);
 void config_set_dns_locked(unsigned index, uint32_t ip);
 
 /* ------------------------------------------------------------------ ip_guard.c */

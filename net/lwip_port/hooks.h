@@ -13,6 +13,7 @@ uint32_t net_lwip_tcp_isn(const ip_addr_t *local_ip, uint16_t local_port,
 /* The loopback for every address of our own; NULL: lwIP decides. */
 struct netif *net_lwip_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *net_lwip_route6(const ip6_addr_t *src, const ip6_addr_t *dest);
+const ip6_addr_t *net_lwip_gateway6(struct netif *netif, const ip6_addr_t *dest);
 /* Sees every packet first; 1: taken (and freed). */
 int net_lwip_ip4_input(struct pbuf *p, struct netif *inp);
 int net_lwip_ip6_input(struct pbuf *p, struct netif *inp);

@@ -96,6 +96,7 @@ void net_lwip_free(void *p);
 #define LWIP_ND6_NUM_PREFIXES 8
 #define LWIP_ND6_NUM_ROUTERS 4
 #define LWIP_ND6_QUEUEING 1
+#define LWIP_ND6_QUEUE_LEN 16 /* patches/08 */
 #define LWIP_ICMP6_HL 64
 #define MEMP_NUM_MLD6_GROUP 64
 #define MEMP_NUM_IGMP_GROUP 64
@@ -139,5 +140,6 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_TCP_ISN net_lwip_tcp_isn
 #define LWIP_HOOK_IP4_ROUTE_SRC net_lwip_route
 #define LWIP_HOOK_IP6_ROUTE net_lwip_route6
+#define LWIP_HOOK_ND6_GET_GW net_lwip_gateway6
 #define LWIP_HOOK_IP4_INPUT net_lwip_ip4_input
 #define LWIP_HOOK_IP6_INPUT net_lwip_ip6_input

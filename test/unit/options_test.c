@@ -1,4 +1,5 @@
-/* sources: kernel/options.c test/unit/shim/host.c test/unit/shim/host_kmem.c */
+/* sources: lib/ip_text.c lib/fmt.c kernel/options.c
+ * test/unit/shim/host.c test/unit/shim/host_kmem.c */
 /*
  * options_test.c: the kernel's command line, well-formed and not.
  *
@@ -93,6 +94,16 @@ static void test_words(void)
 	CHECK(options.strace && same(options.strace_filter, "read,write"));
 	CHECK(options.stats);
 	CHECK_EQ(options.tsc_khz, 2100000);
+	parse("ip6=auto", "ip6=fec0::9/64 gw6=fe80::2 ip6=2001:db8::1/64", 0);
+	CHECK_EQ(options.ip6_mode, OPTIONS_IP6_STATIC);
+	CHECK_EQ(options.ip6_count, 2);
+	CHECK(options.ip6[0][0] == 0xfe && options.ip6[0][15] == 9 && options.ip6[1][3] == 0xb8);
+	CHECK(options.gateway6[0] == 0xfe && options.gateway6[15] == 2);
+	parse("ip6=none", "", 0);
+	CHECK_EQ(options.ip6_mode, OPTIONS_IP6_NONE);
+	parse("", "ip6=::1 ip6=fec0::9/63 ip6=fec0::9/645 ip6=x/64 gw6=1.2.3.4 gw6=::1/64", 6);
+	CHECK_EQ(options.ip6_mode, OPTIONS_IP6_AUTO);
+	CHECK_EQ(options.ip6_count, 0);
 	parse("ip=none", "strace", 0);
 	CHECK(options.strace && !options.strace_filter);
 	CHECK_EQ(options.ip_mode, OPTIONS_IP_NONE);

@@ -59,6 +59,7 @@ static struct {
 } test_net = { .now_ns = 1000 * NS_PER_S };
 
 struct options options = { .ip_mode = OPTIONS_IP_STATIC,
+	.ip6_mode = OPTIONS_IP6_NONE, /* the mirror would take every address for its own */
 	.ip = HOST_NET_IP,
 	.prefix_bits = 8,
 	.hostname = "test" };
