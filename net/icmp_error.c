@@ -28,6 +28,8 @@
 #define ICMP_HEADER_BYTES 8u
 #define PORTS_BYTES 8u /* ports, and UDP's rest or TCP's sequence number */
 #define INNER_MAX 576u
+#define REPLY_MAX 548u /* with both headers 576: RFC 1812 4.3.2.3 */
+#define TOS_OF_ERRORS 0xc0 /* as Linux */
 #define ORIGIN_ICMP 2
 #define ORIGIN_ICMP6 3
 
@@ -218,4 +220,31 @@ void icmp_error_input_locked(const struct ip_packet *in)
 		: open4(icmp + ICMP_HEADER_BYTES, bytes, &inner)) &&
 		is_sum_good(in))
 		tell_sockets(&inner, &e);
+}
+
+void icmp_refuse_port_locked(const struct ip_packet *in)
+{
+	struct ip_output o = { .netif = in->netif,
+		.source = in->dest,
+		.dest = in->source,
+		.protocol = IP_PROTO_ICMP,
+		.ttl = IP_DEFAULT_TTL,
+		.tos = TOS_OF_ERRORS };
+	uint16_t bytes = MIN(in->p->tot_len, (u16_t)REPLY_MAX), sum;
+	struct pbuf *p = pbuf_alloc(PBUF_IP, (u16_t)(ICMP_HEADER_BYTES + bytes), PBUF_RAM);
+	uint8_t *icmp;
+
+	if (p == NULL)
+		return;
+	icmp = p->payload;
+	memset(icmp, 0, ICMP_HEADER_BYTES);
+	icmp[0] = ICMP_DUR;
+	icmp[1] = ICMP_DUR_PORT;
+	pbuf_copy_partial(in->p, icmp + ICMP_HEADER_BYTES, bytes, 0);
+	sum = inet_chksum_pbuf(p);
+	memcpy(icmp + 2, &sum, sizeof(sum));
+	if (net_is_local_locked(&in->source))
+		o.netif = loopback_netif();
+	(void)!ip_output_locked(&o, p);
+	pbuf_free(p);
 }

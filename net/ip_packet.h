@@ -45,6 +45,8 @@ bool udp_input_locked(struct ip_packet *in);
 bool nd_guard_locked(struct ip_packet *in); /* ICMPv6 */
 /* ICMP's and ICMPv6's errors, told to the sockets that they are about. */
 void icmp_error_input_locked(const struct ip_packet *in);
+/* Answers an IPv4 datagram that nobody wants; lwIP would send 8 bytes of it back, Linux more. */
+void icmp_refuse_port_locked(const struct ip_packet *in);
 
 /* What a router or a host said about a packet of ours. */
 struct ip_error {

@@ -463,6 +463,8 @@ long socket_receive(struct file *f, struct socket_message *m)
 
 	if (!socket_is(f))
 		return -ENOTSOCK;
+	if ((m->flags & SOCKET_MSG_ERROR) != 0 && !s->ops->has_error_queue)
+		return -EAGAIN;
 	return s->ops->receive(s, m,
 		file_is_nonblocking(f) || (m->flags & SOCKET_MSG_DONTWAIT) != 0);
 }

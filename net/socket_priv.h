@@ -42,6 +42,7 @@ struct socket_ops {
 	int (*change_group_locked)(struct socket *s, const struct socket_group *g);
 	void (*close)(struct socket *s); /* the file is gone; drops its reference in the end */
 	void (*free)(struct socket *s); /* the last reference is gone; no lock held */
+	bool has_error_queue; /* receive knows SOCKET_MSG_ERROR; else there is never one */
 };
 
 struct socket {

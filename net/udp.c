@@ -24,6 +24,7 @@
 #include "net/net_priv.h"
 
 #define PAYLOAD_MAX4 65507u
+#define DHCP_CLIENT_PORT 68
 #define PAYLOAD_MAX6 65440u /* CAVEAT: Linux's is 65527; a pbuf counts its headers, too */
 
 static struct {
@@ -125,7 +126,7 @@ static void take_all(struct ip_packet *in, const struct udp_hdr *header)
 	}
 }
 
-/* False: nobody here wants it; lwIP has DHCP's socket, or says that the port is closed. */
+/* False: nobody here wants it; lwIP has DHCP's socket, or refuses it for IPv6. */
 bool udp_input_locked(struct ip_packet *in)
 {
 	struct port_binding *b;
@@ -142,8 +143,13 @@ bool udp_input_locked(struct ip_packet *in)
 	}
 	b = port_find(&udp.ports, &in->dest, lwip_ntohs(header.dest), &in->source,
 		lwip_ntohs(header.src));
-	if (b == NULL)
+	if (b == NULL && (!net_ip_is_v4(&in->dest) || header.dest == PP_HTONS(DHCP_CLIENT_PORT)))
 		return false;
+	if (b == NULL) {
+		icmp_refuse_port_locked(in);
+		pbuf_free(in->p);
+		return true;
+	}
 	take(socket_of_binding(b), in, in->p, &header);
 	return true;
 }
@@ -378,4 +384,5 @@ static const struct socket_ops udp_ops = {
 	.change_group_locked = datagram_change_group_locked,
 	.close = udp_close_file,
 	.free = free_socket,
+	.has_error_queue = true,
 };

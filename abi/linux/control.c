@@ -127,63 +127,6 @@ static int take_socket_level(unsigned family, const struct linux_cmsghdr *c, con
 	return 0; /* said to nobody, and Linux does not mind */
 }
 
-static int take_pktinfo(const struct linux_cmsghdr *c, const uint8_t *data,
-	struct socket_message *m)
-{
-	struct in_pktinfo info;
-
-	if (c->bytes != sizeof(*c) + sizeof(info))
-		return -EINVAL;
-	memcpy(&info, data, sizeof(info));
-	m->has_pktinfo = true;
-	m->interface_index = (uint32_t)info.ipi_ifindex;
-	m->local_ip = net_ip_of_v4(info.ipi_spec_dst.s_addr);
-	return 0;
-}
-
-/* An int; for IP_TOS a byte will do. */
-static int load_small(const struct linux_cmsghdr *c, const uint8_t *data, bool byte_will_do,
-	int32_t *value)
-{
-	if (c->bytes == sizeof(*c) + sizeof(*value)) {
-		memcpy(value, data, sizeof(*value));
-		return 0;
-	}
-	if (!byte_will_do || c->bytes != sizeof(*c) + 1)
-		return -EINVAL;
-	*value = data[0];
-	return 0;
-}
-
-/* CAVEAT: IP_RETOPTS is -EINVAL. */
-static int take_ip_level(const struct linux_cmsghdr *c, const uint8_t *data,
-	struct socket_message *m)
-{
-	int32_t value;
-	int error;
-
-	switch (c->type) {
-	case IP_PKTINFO:
-		return take_pktinfo(c, data, m);
-	case IP_TTL:
-		error = load_small(c, data, false, &value);
-		if (error != 0 || value < 1 || value > 255)
-			return -EINVAL;
-		m->has_ttl = true;
-		m->ttl = (uint8_t)value;
-		return 0;
-	case IP_TOS:
-		error = load_small(c, data, true, &value);
-		if (error != 0 || value < 0 || value > 255)
-			return -EINVAL;
-		m->has_tos = true;
-		m->tos = (uint8_t)value;
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
 /* Levels that the family does not know are passed over. CAVEAT: UDP_SEGMENT is -EINVAL. */
 static int take_control(struct file *f, const struct linux_cmsghdr *c, const uint8_t *data,
 	struct socket_message *m)
@@ -192,10 +135,11 @@ static int take_control(struct file *f, const struct linux_cmsghdr *c, const uin
 
 	if (c->level == SOL_SOCKET)
 		return take_socket_level(family, c, data, m);
-	if (family == SOCKET_INET && !socket_is_stream(f) && c->level == IPPROTO_IP)
-		return take_ip_level(c, data, m);
-	return family == SOCKET_INET && !socket_is_stream(f) && c->level == IPPROTO_UDP ? -EINVAL
-											: 0;
+	if ((family != SOCKET_INET && family != SOCKET_INET6) || socket_is_stream(f))
+		return 0;
+	if (c->level == IPPROTO_IP || (family == SOCKET_INET6 && c->level == IPPROTO_IPV6))
+		return linux_take_ip_control(c->level, c->type, data, c->bytes - sizeof(*c), m);
+	return c->level == IPPROTO_UDP ? -EINVAL : 0;
 }
 
 static int take_all(struct file *f, const uint8_t *raw, uint64_t bytes, struct socket_message *m)
@@ -236,12 +180,6 @@ int linux_load_control(struct file *f, const struct linux_msghdr *h, struct sock
 }
 
 /* ------------------------------------------------------------------ out */
-struct control_out {
-	uaddr_t at;
-	uint64_t left; /* room, in bytes */
-	bool cut;
-};
-
 static void advance(struct control_out *o, uint64_t bytes)
 {
 	uint64_t step = MIN(align8(bytes), o->left);
@@ -251,7 +189,7 @@ static void advance(struct control_out *o, uint64_t bytes)
 }
 
 /* Cut when it does not fit; memory that is none is told by what was not stored, as on Linux. */
-static void put(struct control_out *o, int level, int type, const void *data, uint32_t bytes)
+void linux_put_control(struct control_out *o, int level, int type, const void *data, uint32_t bytes)
 {
 	struct linux_cmsghdr c = { sizeof(c) + bytes, level, type };
 
@@ -307,30 +245,16 @@ static void put_files(struct control_out *o, struct socket_files *files, bool cl
 		advance(o, c.bytes);
 }
 
-static void put_packet_facts(struct control_out *o, const struct socket_message *m)
-{
-	struct in_pktinfo info = { .ipi_ifindex = (int)m->interface_index };
-	int32_t ttl = m->ttl;
-
-	info.ipi_spec_dst.s_addr = net_ip_v4(&m->spec_ip);
-	info.ipi_addr.s_addr = net_ip_v4(&m->local_ip);
-	if (m->has_pktinfo)
-		put(o, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-	if (m->has_ttl)
-		put(o, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
-	if (m->has_tos)
-		put(o, IPPROTO_IP, IP_TOS, &m->tos, sizeof(m->tos));
-}
-
 bool linux_store_control(struct linux_msghdr *h, struct socket_message *m, bool close_on_exec)
 {
 	struct control_out o = { .at = h->control, .left = h->control_bytes };
 	struct linux_ucred credentials = { m->credentials.pid, m->credentials.uid,
 		m->credentials.gid };
 
-	put_packet_facts(&o, m);
+	linux_put_ip_controls(&o, m);
 	if (m->has_credentials)
-		put(&o, SOL_SOCKET, LINUX_SCM_CREDENTIALS, &credentials, sizeof(credentials));
+		linux_put_control(&o, SOL_SOCKET, LINUX_SCM_CREDENTIALS, &credentials,
+			sizeof(credentials));
 	if (m->files != NULL)
 		put_files(&o, m->files, close_on_exec);
 	h->control_bytes -= o.left;

@@ -45,10 +45,11 @@ STATIC_ASSERT(SOCKET_MSG_DONTWAIT == (int)LINUX_MSG_DONTWAIT, "Linux");
 STATIC_ASSERT(SOCKET_MSG_WAITALL == (int)LINUX_MSG_WAITALL, "Linux");
 STATIC_ASSERT(SOCKET_MSG_NOSIGNAL == (int)LINUX_MSG_NOSIGNAL, "Linux");
 STATIC_ASSERT(SOCKET_MSG_MORE == (int)LINUX_MSG_MORE, "Linux");
+STATIC_ASSERT(SOCKET_MSG_ERROR == (int)LINUX_MSG_ERRQUEUE, "Linux");
 
 #define NEUTRAL_FLAGS \
 	(SOCKET_MSG_PEEK | SOCKET_MSG_TRUNCATE | SOCKET_MSG_DONTWAIT | SOCKET_MSG_WAITALL | \
-		SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE)
+		SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE | SOCKET_MSG_ERROR)
 
 struct linux_mmsghdr {
 	struct linux_msghdr header;
@@ -109,7 +110,7 @@ static int judge_flags(unsigned flags, bool sends)
 		return (flags & (LINUX_MSG_OOB | LINUX_MSG_FASTOPEN)) != 0 ? -EOPNOTSUPP : 0;
 	if ((flags & LINUX_MSG_OOB) != 0)
 		return -EINVAL; /* as Linux, when there is no urgent byte */
-	return (flags & LINUX_MSG_ERRQUEUE) != 0 ? -EAGAIN : 0;
+	return 0;
 }
 
 static int load_name(const struct linux_msghdr *h, struct socket_message *m)
@@ -164,7 +165,8 @@ static int store_message(struct linux_msghdr *h, struct socket_message *m, unsig
 	bool close_on_exec = (flags & LINUX_MSG_CMSG_CLOEXEC) != 0;
 	int error = store_name(h, m);
 
-	h->flags = (m->truncated ? LINUX_MSG_TRUNC : 0) | (flags & LINUX_MSG_CMSG_CLOEXEC);
+	h->flags = (m->truncated ? LINUX_MSG_TRUNC : 0) | (m->has_error ? LINUX_MSG_ERRQUEUE : 0) |
+		(flags & LINUX_MSG_CMSG_CLOEXEC);
 	if (error == 0 && linux_store_control(h, m, close_on_exec))
 		h->flags |= LINUX_MSG_CTRUNC;
 	return error;

@@ -51,6 +51,7 @@ var groups = []struct {
 	{"tcp", tcpChecks},
 	{"udp", udpChecks},
 	{"ipv6", ipv6Checks},
+	{"multicast", multicastChecks},
 	{"unix", unixChecks},
 	{"rawsocket", rawsocketChecks},
 	{"netlink", netlinkChecks},
