@@ -31,6 +31,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/sync/futex.h"
 #include "kernel/time/clock.h"
+#include "kernel/time/follow.h"
 #include "net/net.h"
 #include "platform/platform.h"
 
@@ -112,6 +113,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	irq_spread();
 	boot_mark("cpus");
 	start_program();
+	follow_start(); /* after it: the first thread is the process's number */
 	selftest_late(options.selftest);
 	boot_mark("program");
 	sched_idle_loop();

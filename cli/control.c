@@ -36,17 +36,23 @@ bool control_wants_write(const struct control *control)
 	return control->has_hello && !control->is_ended && control->sent < control->out.len;
 }
 
+static void send_time(struct control *control)
+{
+	struct timespec now;
+	int64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ns = now.tv_sec * 1000000000ll + now.tv_nsec;
+	control_send(control, GOSOLO_MSG_TIME, &ns, sizeof(ns));
+}
+
 /* The time goes in front of what was queued while the guest booted. */
 static void answer_hello(struct control *control)
 {
 	struct bytebuf waiting = control->out;
-	struct timespec now;
-	int64_t ns;
 
 	control->out = (struct bytebuf){ 0 };
-	clock_gettime(CLOCK_REALTIME, &now);
-	ns = now.tv_sec * 1000000000ll + now.tv_nsec;
-	control_send(control, GOSOLO_MSG_TIME, &ns, sizeof(ns));
+	send_time(control);
 	bytebuf_add(&control->out, waiting.data, waiting.len);
 }
 
@@ -78,6 +84,9 @@ static const char *take_message(struct control *control, const struct gosolo_msg
 		memcpy(&level, payload, sizeof(level));
 		klog_add_line(control->log, level, (const char *)payload + sizeof(level),
 			bytes - sizeof(level));
+		return NULL;
+	case GOSOLO_MSG_TIME_QUERY:
+		send_time(control);
 		return NULL;
 	case GOSOLO_MSG_STATS:
 		bytebuf_add(&control->stats, payload, bytes);

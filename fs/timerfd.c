@@ -5,8 +5,8 @@
  *             is armed again from its own callback, for the next time that is still to come.
  * Invariants: (1) next_ns is 0 exactly when the timer is not armed.
  * Locking:    t->lock, LOCK_PIPE; the callback takes it, so it is not held while the timer is
- *             cancelled. Read sleeps.
- * Failure:    -EAGAIN, -EINVAL (short buffer), -ERESTARTSYS, -EFAULT.
+ *             cancelled. timerfds.lock, LOCK_FS, around it when the clock is set. Read sleeps.
+ * Failure:    -EAGAIN, -ECANCELED, -EINVAL (short buffer), -ERESTARTSYS, -EFAULT.
  * Source:     timerfd_create(2); Linux fs/timerfd.c.
  */
 #include "fs/timerfd.h"
@@ -20,6 +20,7 @@
 #include "kernel/mm/kmem.h"
 #include "kernel/sched/waitq.h"
 #include "kernel/time/clock.h"
+#include "kernel/time/step.h"
 #include "kernel/time/timer.h"
 
 struct timerfd {
@@ -31,7 +32,17 @@ struct timerfd {
 	struct waitq wait_read; /* [lock] */
 	struct pollq pollq;
 	bool real; /* [I] */
+	bool follows_real; /* [lock] next_ns stands for a time of the wall clock */
+	bool cancel_on_set; /* [lock] */
+	bool cancelled; /* [lock] the wall clock was set, and nobody has read of it */
+	LIST_ENTRY(timerfd) link; /* [g] those made for the wall clock */
 };
+
+static struct { /* [g]: lock */
+	struct spinlock lock; /* LOCK_FS */
+	LIST_HEAD(, timerfd) real; /* [g] */
+	bool listens; /* [g] */
+} timerfds = { .lock = SPINLOCK_INIT(LOCK_FS) };
 
 static const struct file_ops timerfd_ops;
 
@@ -60,6 +71,8 @@ static void timer_fired(struct timer *timer)
 		t->next_ns = t->interval_ns ? t->next_ns + (1 + missed) * t->interval_ns : 0;
 		waitq_wake_all(&t->wait_read);
 	}
+	if (t->cancelled)
+		waitq_wake_all(&t->wait_read);
 	if (t->next_ns)
 		timer_arm(&t->timer, t->next_ns);
 	spin_unlock(&t->lock);
@@ -85,9 +98,54 @@ void timerfd_get(struct file *f, struct timerfd_setting *out)
 	spin_unlock(&t->lock);
 }
 
-void timerfd_set(struct file *f, const struct timerfd_setting *s, struct timerfd_setting *old)
+/* The wall clock went forward by delta_ns. The callback does the rest, at once when it has to. */
+static void move(struct timerfd *t, int64_t delta_ns)
+{
+	timer_cancel(&t->timer);
+	spin_lock(&t->lock);
+	if (t->next_ns && t->follows_real) {
+		if (delta_ns > 0 && t->next_ns <= (uint64_t)delta_ns)
+			t->next_ns = 1; /* (1) long past, but armed */
+		else
+			t->next_ns -= (uint64_t)delta_ns;
+	}
+	t->cancelled |= t->cancel_on_set;
+	if (t->cancel_on_set)
+		timer_arm(&t->timer, 0);
+	else if (t->next_ns)
+		timer_arm(&t->timer, t->next_ns);
+	spin_unlock(&t->lock);
+}
+
+static void clock_stepped(int64_t delta_ns)
+{
+	struct timerfd *t;
+
+	spin_lock(&timerfds.lock);
+	LIST_FOREACH(t, &timerfds.real, link)
+		move(t, delta_ns);
+	spin_unlock(&timerfds.lock);
+}
+
+static struct step_listener listener = { .stepped = clock_stepped };
+
+static void list_real(struct timerfd *t)
+{
+	bool listen;
+
+	spin_lock(&timerfds.lock);
+	LIST_INSERT_HEAD(&timerfds.real, t, link);
+	listen = !timerfds.listens;
+	timerfds.listens = true;
+	spin_unlock(&timerfds.lock);
+	if (listen)
+		step_listen(&listener);
+}
+
+int timerfd_set(struct file *f, const struct timerfd_setting *s, struct timerfd_setting *old)
 {
 	struct timerfd *t = f->object;
+	bool was_cancelled;
 
 	timer_cancel(&t->timer);
 	spin_lock(&t->lock);
@@ -96,9 +154,14 @@ void timerfd_set(struct file *f, const struct timerfd_setting *s, struct timerfd
 	t->next_ns = s->deadline_ns;
 	t->interval_ns = s->interval_ns;
 	t->expirations = 0;
+	t->follows_real = s->follows_real;
+	t->cancel_on_set = s->cancel_on_set;
+	was_cancelled = t->cancelled;
+	t->cancelled = false;
 	if (t->next_ns)
 		timer_arm(&t->timer, t->next_ns);
 	spin_unlock(&t->lock);
+	return was_cancelled ? -ECANCELED : 0;
 }
 
 static long timerfd_read(struct file *f, struct uio *u, int64_t offset_bytes)
@@ -112,13 +175,16 @@ static long timerfd_read(struct file *f, struct uio *u, int64_t offset_bytes)
 	if (u->left_bytes < sizeof(count))
 		return -EINVAL;
 	spin_lock(&t->lock);
-	while (r == 0 && t->expirations == 0) {
+	while (r == 0 && t->expirations == 0 && !t->cancelled) {
 		r = -EAGAIN;
 		if (!file_is_nonblocking(f))
 			r = waitq_wait(&t->wait_read, &t->lock, TIME_NEVER_NS, WAIT_SIGNALS);
 	}
+	if (r == 0 && t->cancelled)
+		r = -ECANCELED;
+	t->cancelled &= r != -ECANCELED;
 	count = t->expirations;
-	if (r == 0)
+	if (r == 0 || r == -ECANCELED)
 		t->expirations = 0;
 	spin_unlock(&t->lock);
 	if (r < 0)
@@ -133,7 +199,7 @@ static uint32_t timerfd_poll(struct file *f)
 	uint32_t events;
 
 	spin_lock(&t->lock);
-	events = t->expirations ? EPOLLIN : 0;
+	events = t->expirations || t->cancelled ? EPOLLIN : 0;
 	spin_unlock(&t->lock);
 	return events;
 }
@@ -156,6 +222,11 @@ static void timerfd_release(struct file *f)
 {
 	struct timerfd *t = f->object;
 
+	if (t->real) {
+		spin_lock(&timerfds.lock);
+		LIST_REMOVE(t, link);
+		spin_unlock(&timerfds.lock);
+	}
 	spin_lock(&t->lock);
 	t->next_ns = 0; /* a callback that runs now does not arm it again */
 	spin_unlock(&t->lock);
@@ -187,5 +258,7 @@ int timerfd_create(bool real, uint32_t flags, struct file **out)
 	r = file_alloc(&timerfd_ops, t, flags | O_RDWR, out);
 	if (r < 0)
 		kmem_free(t);
+	else if (real)
+		list_real(t);
 	return r;
 }

@@ -171,8 +171,9 @@ enum gosolo_msg_type {
 	GOSOLO_MSG_LOG = 2, /* u32 level, then text without newline */
 	GOSOLO_MSG_EXIT = 3, /* struct gosolo_exit; always last */
 	GOSOLO_MSG_STATS = 4, /* text, "name value unit\n" lines; may repeat */
+	GOSOLO_MSG_TIME_QUERY = 5, /* empty: the host answers with TIME at once */
 	/* host -> guest */
-	GOSOLO_MSG_TIME = 16, /* i64: CLOCK_REALTIME of the host in ns, sent in answer to HELLO */
+	GOSOLO_MSG_TIME = 16, /* i64: the host's CLOCK_REALTIME in ns; answers HELLO, TIME_QUERY */
 	GOSOLO_MSG_SIGNAL = 17, /* u32: a Linux signal number for the program */
 	GOSOLO_MSG_EOF = 18, /* u64: standard input ended after that many bytes in all */
 	GOSOLO_MSG_WINSIZE = 19, /* u16 rows, u16 columns: window size of the host's terminal */

@@ -20,6 +20,7 @@
 #include "kernel/cred.h"
 #include "kernel/sched/cputime.h"
 #include "kernel/time/clock.h"
+#include "kernel/time/follow.h"
 #include "kernel/time/step.h"
 
 #define FAR_NS ((uint64_t)INT64_MAX)
@@ -54,6 +55,7 @@ static long set_real(uint64_t ns)
 		return -EPERM;
 	if (ns >= FAR_NS || ns < clock_now_ns())
 		return -EINVAL;
+	follow_stop();
 	step_set_real((int64_t)ns);
 	return 0;
 }

@@ -91,11 +91,14 @@ long sys_timerfd_settime(const struct sysargs *a)
 	if (r < 0)
 		return r;
 	r = load_setting(a->arg[2], (flags & TFD_TIMER_ABSTIME) != 0, timerfd_is_real(f), &s);
-	if (r == 0)
-		timerfd_set(f, &s, &old);
+	if (r == 0) {
+		s.follows_real = timerfd_is_real(f) && (flags & TFD_TIMER_ABSTIME);
+		s.cancel_on_set = s.follows_real && (flags & TFD_TIMER_CANCEL_ON_SET);
+		r = timerfd_set(f, &s, &old);
+	}
 	file_put(f);
-	if (r == 0 && a->arg[3])
-		r = store_setting(a->arg[3], &old);
+	if ((r == 0 || r == -ECANCELED) && a->arg[3] && store_setting(a->arg[3], &old))
+		return -EFAULT;
 	return r;
 }
 

@@ -28,6 +28,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/stats.h"
 #include "kernel/time/clock.h"
+#include "kernel/time/follow.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "platform/platform.h"
@@ -212,7 +213,8 @@ void hostchan_received(uint16_t type, const void *payload, uint32_t bytes)
 
 	if (type == GOSOLO_MSG_TIME && bytes == sizeof(now_ns)) {
 		memcpy(&now_ns, payload, sizeof(now_ns));
-		clock_set_real_ns(now_ns);
+		if (!follow_received(now_ns))
+			clock_set_real_ns(now_ns);
 	} else if (type == GOSOLO_MSG_SIGNAL && bytes == sizeof(signo)) {
 		memcpy(&signo, payload, sizeof(signo));
 		send_signal(signo);

@@ -4,7 +4,7 @@
  * What:       the real-time clock's seconds, and the TSC's rate where a CPUID leaf or KVM's
  *             paravirtual clock tells it.
  * Invariants: none.
- * Locking:    none: boot only.
+ * Locking:    none: boot, and the one thread of kernel/time/follow.c.
  * Failure:    0: unknown.
  * Source:     MC146818 data sheet; SDM CPUID 0x15, 0x16; Linux Documentation/virt/kvm/x86/msr.rst,
  *             cpuid.rst; VMware's leaf 0x40000010, which KVM and others copy.

@@ -22,7 +22,7 @@ func main() {
 		"threads": threadsMain, "mutex": mutexMain, "channels": channelsMain, "spin": spinMain,
 		// clock.go
 		"clock": clockMain, "timers": timersMain, "context": contextMain, "zones": zonesMain,
-		"monotonic": monotonicMain, "now": nowMain,
+		"monotonic": monotonicMain, "now": nowMain, "clock-watch": clockWatchMain, "clock-set": clockSetMain,
 		// memory.go
 		"churn": churnMain, "large": largeMain, "maps": mapsMain, "scavenge": scavengeMain,
 		"finalizer": finalizerMain, "give-back": giveBackMain,
