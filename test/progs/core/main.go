@@ -17,6 +17,11 @@ func main() {
 		"fault": faultMain, "fault-high": faultHighMain, "fault-rodata": faultRodataMain,
 		"fault-recover": faultRecoverMain, "breakpoint": breakpointMain, "goexit": goexitMain,
 		"kill-self": killSelfMain, "out-of-memory": outOfMemoryMain,
+		// wreck.go
+		"stack-overrun": stackOverrunMain, "execute-data": executeDataMain,
+		"execute-nowhere": executeNowhereMain, "jump-non-canonical": jumpNonCanonicalMain,
+		"default-action": defaultActionMain, "fault-in-handler": faultInHandlerMain,
+		"bad-altstack": badAltstackMain, "thread-limit": threadLimitMain,
 		// sched.go
 		"sieve": sieveMain, "preempt": preemptMain, "goroutines": goroutinesMain,
 		"threads": threadsMain, "mutex": mutexMain, "channels": channelsMain, "spin": spinMain,
