@@ -84,7 +84,8 @@ struct alarm_setting alarm_get(const struct alarm *al)
 	struct alarm_setting s = { .interval_ns = al->interval_ns };
 	uint64_t now;
 
-	if (al->armed && read_clock(al, &now))
+	if (al->armed && read_clock(al, &now) &&
+		!(al->silent && !al->interval_ns && al->expires_ns <= now)) /* nobody is to hear */
 		s.value_ns = al->expires_ns > now ? al->expires_ns - now : 1; /* 0 would say idle */
 	return s;
 }
