@@ -9,7 +9,6 @@
  * Source:     section 2 of the manual, call by call; go-linux ABI: uname must parse as 5.3 or
  *             later.
  */
-#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/random.h>
 #include <linux/resource.h>
@@ -22,8 +21,6 @@
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
 #include "base/units.h"
-#include "fs/fdtable.h"
-#include "kernel/cred.h"
 #include "kernel/entropy.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/mm/vm.h"
@@ -116,93 +113,7 @@ long sys_personality(const struct sysargs *a)
 	return (uint32_t)a->arg[0] == UINT32_MAX || !a->arg[0] ? 0 : -EINVAL;
 }
 
-/* ------------------------------------------------------------------ limits and usage */
-#define NO_LIMIT UINT64_MAX
-
-static int get_limit(uint32_t resource, struct rlimit64 *out)
-{
-	*out = (struct rlimit64){ NO_LIMIT, NO_LIMIT };
-	switch (resource) {
-	case RLIMIT_NOFILE:
-		out->rlim_cur = fdtable_limits().soft;
-		out->rlim_max = fdtable_limits().hard;
-		return 0;
-	case RLIMIT_STACK:
-		out->rlim_cur = 8 * MIB;
-		return 0;
-	case RLIMIT_CORE:
-	case RLIMIT_NICE:
-	case RLIMIT_RTPRIO:
-		out->rlim_cur = out->rlim_max = 0;
-		return 0;
-	default:
-		return resource < RLIM_NLIMITS ? 0 : -EINVAL;
-	}
-}
-
-static int set_files_limit(const struct rlimit64 *fresh, const struct rlimit64 *now)
-{
-	if (fresh->rlim_max > FDTABLE_LIMIT)
-		return -EPERM;
-	if (fresh->rlim_max > now->rlim_max && !cred_can(CAP_SYS_RESOURCE))
-		return -EPERM;
-	fdtable_set_limits((struct fdtable_limits){
-		.soft = (uint32_t)fresh->rlim_cur, .hard = (uint32_t)fresh->rlim_max });
-	return 0;
-}
-
-/* (1) Another limit can be set to what it is. */
-static int set_limit(uint32_t resource, const struct rlimit64 *fresh)
-{
-	struct rlimit64 now;
-	int err = get_limit(resource, &now);
-
-	if (err)
-		return err;
-	if (fresh->rlim_cur > fresh->rlim_max)
-		return -EINVAL;
-	if (resource == RLIMIT_NOFILE)
-		return set_files_limit(fresh, &now);
-	return fresh->rlim_cur == now.rlim_cur && fresh->rlim_max == now.rlim_max ? 0 : -EPERM;
-}
-
-long sys_getrlimit(const struct sysargs *a)
-{
-	struct rlimit64 r;
-	int err = get_limit((uint32_t)a->arg[0], &r);
-
-	return err ? err : user_copy_out(a->arg[1], &r, sizeof(r));
-}
-
-long sys_setrlimit(const struct sysargs *a)
-{
-	struct rlimit64 r;
-
-	if (user_copy_in(&r, a->arg[1], sizeof(r)))
-		return -EFAULT;
-	return set_limit((uint32_t)a->arg[0], &r);
-}
-
-long sys_prlimit64(const struct sysargs *a)
-{
-	uint32_t resource = (uint32_t)a->arg[1];
-	struct rlimit64 old, fresh;
-	int err = get_limit(resource, &old);
-
-	if (err)
-		return err;
-	if (!is_self(sysarg_int(a, 0)))
-		return -ESRCH;
-	if (a->arg[2]) {
-		if (user_copy_in(&fresh, a->arg[2], sizeof(fresh)))
-			return -EFAULT;
-		err = set_limit(resource, &fresh);
-		if (err)
-			return err;
-	}
-	return a->arg[3] ? user_copy_out(a->arg[3], &old, sizeof(old)) : 0;
-}
-
+/* ------------------------------------------------------------------ usage */
 long sys_getrusage(const struct sysargs *a)
 {
 	int32_t who = sysarg_int(a, 0);

@@ -50,6 +50,8 @@ long sys_clone(const struct sysargs *a)
 		return -EINVAL;
 	if (start.fs_base >= ARCH_USER_END)
 		return -EPERM;
+	if (!linux_may_add_thread())
+		return -EAGAIN;
 	err = thread_clone(&start, &tid);
 	return err ? err : tid;
 }

@@ -26,6 +26,7 @@ var startChecks = []check{
 	{"identity", startIdentity},
 	{"cpus", startCPUs},
 	{"limits", startLimits},
+	{"limits-change", asRoot(startLimitsChange)},
 	{"stack-is-large", startStackIsLarge},
 	{"bss-is-zero", startBssIsZero},
 	{"fresh-memory-is-zero", startFreshMemoryIsZero},
@@ -257,6 +258,23 @@ func startLimits(t *T) {
 	t.Want("nobody's limit", e, syscall.ESRCH)
 	_, e = call(syscall.SYS_SETRLIMIT, 7, ptr(&[2]uint64{9, 8}))
 	t.Want("more than the hard limit", e, syscall.EINVAL)
+}
+
+// startLimitsChange: what is set is told, hard limits fall for ever without CAP_SYS_RESOURCE.
+func startLimitsChange(t *T) {
+	const core = 4
+	var old, got syscall.Rlimit // the limit of core dumps: that it stays low harms nobody
+	t.Must("Getrlimit", syscall.Getrlimit(core, &old))
+	lower := syscall.Rlimit{Cur: 0, Max: min(old.Max, 4096)}
+	wantErr(t, "prlimit64", 0, syscall.SYS_PRLIMIT64, 0, core, ptr(&lower))
+	t.Must("Getrlimit", syscall.Getrlimit(core, &got))
+	t.Want("what was set", got, lower)
+	raw(syscall.SYS_SETRESUID, 4711, 4711, 0)
+	raise := syscall.Rlimit{Cur: lower.Max + 1, Max: lower.Max + 1}
+	wantErr(t, "a hard limit raised", syscall.EPERM, syscall.SYS_PRLIMIT64, 0, core, ptr(&raise))
+	soft := syscall.Rlimit{Cur: lower.Max, Max: lower.Max}
+	wantErr(t, "a soft limit raised", 0, syscall.SYS_PRLIMIT64, 0, core, ptr(&soft))
+	raw(syscall.SYS_SETRESUID, 0, 0, 0)
 }
 
 //go:noinline

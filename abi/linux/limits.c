@@ -1,0 +1,158 @@
+/*
+ * limits.c: limits of the process.
+ *
+ * What:       a table of soft and hard limits. The one of descriptors is the descriptor table's,
+ *             the one of threads is asked when a thread is made, some limit what is not there (core
+ *             dumps, priorities, message queues). The rest would have to be enforced elsewhere.
+ * Invariants: (1) no call answers success for a change that does nothing: a soft limit that nobody
+ *             enforces cannot be changed.
+ * Locking:    limits.lock, LOCK_FS; LOCK_FDTABLE inside.
+ * Failure:    -EPERM: (1), or a hard limit raised without CAP_SYS_RESOURCE. -EINVAL.
+ * Source:     getrlimit(2); Linux kernel/sys.c for the order of errors.
+ */
+#include <linux/capability.h>
+#include <linux/resource.h>
+
+#include "abi/linux/sysargs.h"
+#include "abi/linux/thread_priv.h"
+#include "base/assert.h"
+#include "base/units.h"
+#include "fs/fdtable.h"
+#include "kernel/cred.h"
+#include "kernel/process.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sync/spinlock.h"
+
+#define NONE UINT64_MAX
+#define ANY \
+	{ \
+		NONE, NONE \
+	}
+
+static struct {
+	struct spinlock lock;
+	struct rlimit64 table[RLIM_NLIMITS]; /* [lock] without RLIMIT_NOFILE's */
+} limits = {
+	.lock = SPINLOCK_INIT(LOCK_FS),
+	.table = {
+		[RLIMIT_CPU] = ANY,
+		[RLIMIT_FSIZE] = ANY,
+		[RLIMIT_DATA] = ANY,
+		[RLIMIT_STACK] = { 8 * MIB, NONE },
+		[RLIMIT_CORE] = { 0, NONE },
+		[RLIMIT_RSS] = ANY,
+		[RLIMIT_NPROC] = ANY,
+		[RLIMIT_MEMLOCK] = ANY,
+		[RLIMIT_AS] = ANY,
+		[RLIMIT_LOCKS] = ANY,
+		[RLIMIT_SIGPENDING] = ANY,
+		[RLIMIT_MSGQUEUE] = ANY,
+		[RLIMIT_NICE] = { 0, 0 },
+		[RLIMIT_RTPRIO] = { 0, 0 },
+		[RLIMIT_RTTIME] = ANY,
+	},
+};
+
+/* (1) Enforced, or a limit of what does not exist here; RSS and LOCKS do nothing on Linux, too. */
+static bool can_change(uint32_t resource)
+{
+	switch (resource) {
+	case RLIMIT_NOFILE:
+	case RLIMIT_NPROC:
+	case RLIMIT_CORE:
+	case RLIMIT_NICE:
+	case RLIMIT_RTPRIO:
+	case RLIMIT_RTTIME:
+	case RLIMIT_MSGQUEUE:
+	case RLIMIT_LOCKS:
+	case RLIMIT_RSS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct rlimit64 get_locked(uint32_t resource)
+{
+	lock_assert_held(&limits.lock);
+	if (resource == RLIMIT_NOFILE)
+		return (struct rlimit64){ fdtable_limits().soft, fdtable_limits().hard };
+	return limits.table[resource];
+}
+
+static int set_locked(uint32_t resource, const struct rlimit64 *fresh)
+{
+	struct rlimit64 now = get_locked(resource);
+
+	if (fresh->rlim_cur > fresh->rlim_max)
+		return -EINVAL;
+	if (resource == RLIMIT_NOFILE && fresh->rlim_max > FDTABLE_LIMIT)
+		return -EPERM;
+	if (fresh->rlim_max > now.rlim_max && !cred_can(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (fresh->rlim_cur != now.rlim_cur && !can_change(resource))
+		return -EPERM;
+	if (resource == RLIMIT_NOFILE)
+		fdtable_set_limits((struct fdtable_limits){
+			.soft = (uint32_t)fresh->rlim_cur, .hard = (uint32_t)fresh->rlim_max });
+	else
+		limits.table[resource] = *fresh;
+	return 0;
+}
+
+/* fresh NULL: only asked. */
+static int exchange(uint32_t resource, const struct rlimit64 *fresh, struct rlimit64 *old)
+{
+	int err;
+
+	if (resource >= RLIM_NLIMITS)
+		return -EINVAL;
+	spin_lock(&limits.lock);
+	*old = get_locked(resource);
+	err = fresh ? set_locked(resource, fresh) : 0;
+	spin_unlock(&limits.lock);
+	return err;
+}
+
+bool linux_may_add_thread(void)
+{
+	const struct cred *c = cred_current();
+	struct rlimit64 r;
+
+	if (!c->uid || cred_has(c, CAP_SYS_RESOURCE) || cred_has(c, CAP_SYS_ADMIN))
+		return true;
+	return !exchange(RLIMIT_NPROC, NULL, &r) && thread_count() < r.rlim_cur;
+}
+
+long sys_getrlimit(const struct sysargs *a)
+{
+	struct rlimit64 r;
+	int err = exchange((uint32_t)a->arg[0], NULL, &r);
+
+	return err ? err : user_copy_out(a->arg[1], &r, sizeof(r));
+}
+
+long sys_setrlimit(const struct sysargs *a)
+{
+	struct rlimit64 r, old;
+
+	if (user_copy_in(&r, a->arg[1], sizeof(r)))
+		return -EFAULT;
+	return exchange((uint32_t)a->arg[0], &r, &old);
+}
+
+long sys_prlimit64(const struct sysargs *a)
+{
+	int32_t pid = sysarg_int(a, 0);
+	struct rlimit64 fresh, old;
+	int err;
+
+	if (a->arg[2] && user_copy_in(&fresh, a->arg[2], sizeof(fresh)))
+		return -EFAULT;
+	if (pid && pid != PROCESS_PID)
+		return -ESRCH;
+	err = exchange((uint32_t)a->arg[1], a->arg[2] ? &fresh : NULL, &old);
+	if (err)
+		return err;
+	return a->arg[3] ? user_copy_out(a->arg[3], &old, sizeof(old)) : 0;
+}
