@@ -115,11 +115,25 @@ static int object_sync(struct vm_object *o, uint64_t first, uint64_t last)
 	return 0; /* memory is where these files live */
 }
 
+/* In the file's pages or in the archive, which is in memory as a whole; a hole is nowhere. */
+static bool object_has(struct vm_object *o, uint64_t index)
+{
+	struct inode *i = inode_of(o);
+	bool has;
+
+	spin_lock(&i->lock);
+	has = page_tree_get(&i->data.pages, index) != PFN_NONE ||
+		index << PAGE_SHIFT < i->data.archive_bytes;
+	spin_unlock(&i->lock);
+	return has;
+}
+
 const struct vm_object_ops data_object_ops = {
 	.get = object_get,
 	.put = object_put,
 	.page = object_page,
 	.sync = object_sync,
+	.has = object_has,
 };
 
 bool data_is_mapped(struct inode *i)

@@ -78,6 +78,10 @@ int vfs_read_dir(struct file *f, bool (*emit)(const struct dir_item *item, void 
 /* A file of no directory (memfd_create); name is what /proc shows. seals: F_SEAL_*. */
 int vfs_make_memfd(const char *name, uint32_t mode, uint32_t seals, struct file **out) must_check;
 
+/* The pages of a file without a name, for shared memory; one reference. -ENOMEM. */
+struct vm_object;
+int vfs_make_shared_memory(uint64_t bytes, struct vm_object **out) must_check;
+
 struct vfs_usage {
 	uint64_t total_bytes, free_bytes, nodes;
 };

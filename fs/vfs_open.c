@@ -14,6 +14,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/console.h"
+#include "fs/data.h"
 #include "fs/inotify.h"
 #include "fs/pipe.h"
 #include "fs/perm.h"
@@ -251,4 +252,18 @@ int vfs_make_memfd(const char *name, uint32_t mode, uint32_t seals, struct file 
 		r = vfs_open_inode(i, O_RDWR, out);
 	inode_put(i);
 	return r;
+}
+
+int vfs_make_shared_memory(uint64_t bytes, struct vm_object **out)
+{
+	struct inode *i;
+	int r = inode_alloc(S_IFREG | 0777, &i);
+
+	if (r == 0)
+		r = data_truncate(i, (int64_t)bytes);
+	if (r < 0)
+		return r; /* a new file grows without memory: nothing but inode_alloc fails */
+	data_note_mapping(i, true);
+	*out = &i->vm_object;
+	return 0;
 }

@@ -83,7 +83,7 @@ static int map_segment(const struct gosolo_segment *s)
 	if (file_end > first)
 		err = paging_map_range(first, first, file_end - first, paging_of(s->flags));
 	if (!err && file_end > first)
-		err = vm_map_image(first, file_end - first, prot_of(s->flags));
+		err = vm_map_image(first, file_end - first, prot_of(s->flags), 0);
 	if (!err && rest.bytes)
 		err = vm_map(&rest, &addr);
 	return err;
@@ -103,12 +103,12 @@ static int map_kernel_slot(void)
 {
 	uint64_t slot = (uint64_t)kernel_slot_start, slot_end = (uint64_t)kernel_slot_end;
 	uint64_t vvar = (uint64_t)kernel_vvar_start, vdso_end = (uint64_t)kernel_vdso_end;
-	int err = vm_map_image(slot, vvar - slot, VM_PROT_NONE);
+	int err = vm_map_image(slot, vvar - slot, VM_PROT_NONE, VM_KERNEL);
 
 	if (!err)
-		err = vm_map_image(vvar, vdso_end - vvar, VM_PROT_READ | VM_PROT_EXEC);
+		err = vm_map_image(vvar, vdso_end - vvar, VM_PROT_READ | VM_PROT_EXEC, VM_KERNEL);
 	if (!err)
-		err = vm_map_image(vdso_end, slot_end - vdso_end, VM_PROT_NONE);
+		err = vm_map_image(vdso_end, slot_end - vdso_end, VM_PROT_NONE, VM_KERNEL);
 	return err;
 }
 

@@ -9,7 +9,7 @@
  * Locking:    none held; everything may open interrupt windows, and sleep for objects.
  * Failure:    -errno of the manual pages.
  * Source:     mmap(2), mprotect(2), madvise(2), mremap(2), msync(2), mincore(2), mlock(2), brk(2);
- *             Linux 6.1 mm/mmap.c for the order of the checks. Go: runtime/mem_linux.go.
+ *             Linux 6.18, by running there, for the order of the checks. Go: runtime/mem_linux.go.
  */
 #include "abi/linux/sysargs.h"
 
@@ -20,6 +20,7 @@
 #include "base/units.h"
 #include "fs/data.h"
 #include "fs/fdtable.h"
+#include "fs/vfs.h"
 #include "kernel/image.h"
 #include "kernel/mm/vm.h"
 
@@ -30,30 +31,53 @@ STATIC_ASSERT(PROT_WRITE == VM_PROT_WRITE, "prot bits are passed on");
 STATIC_ASSERT(PROT_EXEC == VM_PROT_EXEC, "prot bits are passed on");
 
 #define PROT_BITS ((unsigned)(PROT_READ | PROT_WRITE | PROT_EXEC))
+#define PROT_GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
 
 /* ------------------------------------------------------------------ mmap */
+static const struct {
+	uint64_t linux_flag;
+	unsigned flag;
+} map_flags[] = {
+	{ MAP_FIXED, VM_FIXED },
+	{ MAP_FIXED_NOREPLACE, VM_FIXED_NOREPLACE },
+	{ MAP_POPULATE, VM_POPULATE },
+	{ MAP_LOCKED, VM_POPULATE | VM_LOCKED },
+	{ MAP_GROWSDOWN, VM_GROWS_DOWN },
+	{ MAP_NORESERVE, VM_UNCOUNTED },
+	{ MAP_32BIT, VM_LOW },
+};
+
 static int decode_map_flags(uint64_t flags, unsigned *out)
 {
 	uint64_t type = flags & MAP_TYPE;
 
 	*out = 0;
-	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+	if (type != MAP_SHARED && type != MAP_PRIVATE &&
+		(type != MAP_SHARED_VALIDATE || flags & MAP_ANONYMOUS))
 		return -EINVAL;
 	if (type == MAP_SHARED_VALIDATE && flags & MAP_SYNC)
 		return -EOPNOTSUPP; /* no persistent memory */
 	if (flags & MAP_HUGETLB)
 		return -ENOMEM; /* as Linux without a pool of huge pages */
-	if (flags & (MAP_GROWSDOWN | MAP_32BIT))
+	if (flags & MAP_GROWSDOWN && (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS)))
 		return -EINVAL;
 	if (type != MAP_PRIVATE)
 		*out |= VM_SHARED;
-	if (flags & MAP_FIXED)
-		*out |= VM_FIXED;
-	if (flags & MAP_FIXED_NOREPLACE)
-		*out |= VM_FIXED_NOREPLACE;
-	if (flags & (MAP_POPULATE | MAP_LOCKED))
-		*out |= VM_POPULATE;
+	for (unsigned i = 0; i < ARRAY_LEN(map_flags); i++)
+		if (flags & map_flags[i].linux_flag)
+			*out |= map_flags[i].flag;
 	return 0;
+}
+
+/* Shared memory of no file is a file without a name, as on Linux: mremap can make a second mapping
+ * of it, and MADV_DONTNEED does not empty it. */
+static int get_shared_memory(struct vm_request *r)
+{
+	if (r->bytes > ARCH_USER_END)
+		return -ENOMEM;
+	if (r->prot & VM_PROT_WRITE && !(r->flags & VM_UNCOUNTED) && vm_is_impossible(r->bytes))
+		return -ENOMEM;
+	return vfs_make_shared_memory(r->bytes, &r->object);
 }
 
 /* The file's pages, with a reference, into r. */
@@ -97,9 +121,11 @@ long sys_mmap(const struct sysargs *a)
 	if (!(a->arg[3] & MAP_ANONYMOUS)) {
 		r.offset_bytes = a->arg[5];
 		err = get_file_object(sysarg_int(a, 4), &r);
-		if (err)
-			return err;
+	} else if (r.flags & VM_SHARED) {
+		err = get_shared_memory(&r);
 	}
+	if (err)
+		return err;
 	err = vm_map(&r, &addr);
 	if (r.object)
 		r.object->ops->put(r.object); /* the mapping has its own reference */
@@ -113,25 +139,43 @@ long sys_munmap(const struct sysargs *a)
 
 long sys_mprotect(const struct sysargs *a)
 {
-	uint64_t prot = a->arg[2];
+	uint64_t addr = a->arg[0], bytes = a->arg[1], prot = a->arg[2], start;
 
-	if (prot & ~(uint64_t)PROT_BITS)
-		return -EINVAL; /* PROT_GROWSDOWN, PROT_SEM: not here */
-	return vm_protect(a->arg[0], a->arg[1], (unsigned)prot);
+	if ((prot & PROT_GROWS) == PROT_GROWS || addr & PAGE_MASK)
+		return -EINVAL;
+	if (bytes == 0)
+		return 0;
+	if (bytes > ARCH_USER_END || addr > ARCH_USER_END - bytes)
+		return -ENOMEM;
+	if (prot & ~(uint64_t)(PROT_BITS | PROT_SEM | PROT_GROWS))
+		return -EINVAL;
+	if (prot & PROT_GROWSUP) /* nothing grows up on this processor */
+		return -EINVAL;
+	if (prot & PROT_GROWSDOWN) {
+		if (!vm_find_stack(addr, &start))
+			return -EINVAL;
+		bytes += addr - start;
+		addr = start;
+	}
+	return vm_protect(addr, bytes, (unsigned)prot & PROT_BITS);
 }
 
 long sys_mremap(const struct sysargs *a)
 {
 	uint64_t flags = a->arg[3], addr;
 	bool fixed = flags & MREMAP_FIXED;
+	unsigned how = 0;
 	int err;
 
-	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED))
-		return -EINVAL; /* MREMAP_DONTUNMAP: not here */
+	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
 	if (fixed && (!(flags & MREMAP_MAYMOVE) || a->arg[4] == 0))
 		return -EINVAL;
-	err = vm_remap(a->arg[0], a->arg[1], a->arg[2], flags & MREMAP_MAYMOVE,
-		fixed ? a->arg[4] : 0, &addr);
+	if (flags & MREMAP_MAYMOVE)
+		how |= VM_REMAP_MAY_MOVE;
+	if (flags & MREMAP_DONTUNMAP)
+		how |= VM_REMAP_KEEP_OLD;
+	err = vm_remap(a->arg[0], a->arg[1], a->arg[2], how, fixed ? a->arg[4] : 0, &addr);
 	return err ? err : (long)addr;
 }
 
@@ -151,42 +195,72 @@ long sys_msync(const struct sysargs *a)
 }
 
 /* ------------------------------------------------------------------ madvise */
-/* Advice that needs nothing done, but whose range must exist. */
-static long advise_mapped(uint64_t addr, uint64_t bytes)
+/* Linux's answers, where the kernel below has its own. */
+static long populate(uint64_t addr, uint64_t bytes, bool write)
 {
-	return vm_is_mapped(addr, bytes) ? 0 : -ENOMEM;
+	int err = vm_populate(addr, bytes, write);
+
+	if (err != -EFAULT)
+		return err;
+	return vm_is_readable(addr, bytes, write) ? -EFAULT : -EINVAL;
 }
 
-long sys_madvise(const struct sysargs *a)
+/* Advice that changes what is in memory. -ENOSYS: it is none. */
+static long advise_contents(uint64_t addr, uint64_t bytes, int advice)
 {
-	uint64_t addr = a->arg[0], bytes = a->arg[1];
-
-	if (addr & PAGE_MASK || bytes > ARCH_USER_END)
-		return -EINVAL;
-	switch (sysarg_int(a, 2)) {
+	switch (advice) {
 	case MADV_DONTNEED:
+		return vm_discard(addr, bytes, false);
 	case MADV_FREE: /* may be dropped at any time: now */
-		return vm_discard(addr, bytes);
+		return vm_discard(addr, bytes, true);
 	case MADV_POPULATE_READ:
-		return vm_populate(addr, bytes, false);
+		return populate(addr, bytes, false);
 	case MADV_POPULATE_WRITE:
-		return vm_populate(addr, bytes, true);
+		return populate(addr, bytes, true);
+	case MADV_HUGEPAGE:
+		return vm_advise(addr, bytes, VM_HUGE, VM_NO_HUGE);
+	case MADV_NOHUGEPAGE:
+		return vm_advise(addr, bytes, VM_NO_HUGE, VM_HUGE);
+	default:
+		return -ENOSYS;
+	}
+}
+
+static bool is_mere_advice(int advice)
+{
+	switch (advice) {
 	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
 	case MADV_COLD:
 	case MADV_PAGEOUT: /* there is nowhere to page out to */
-		return bytes == 0 ? 0 : advise_mapped(addr, bytes);
-	case MADV_NOHUGEPAGE: /* so it is */
 	case MADV_DONTFORK: /* nobody forks */
 	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
 	case MADV_DONTDUMP: /* nobody dumps */
 	case MADV_DODUMP:
-		return bytes == 0 ? 0 : advise_mapped(addr, bytes);
-	default: /* MADV_HUGEPAGE and MADV_COLLAPSE too: as Linux built without them */
-		return -EINVAL;
+		return true;
+	default:
+		return false;
 	}
+}
+
+long sys_madvise(const struct sysargs *a)
+{
+	uint64_t addr = a->arg[0], bytes = a->arg[1];
+	int advice = sysarg_int(a, 2);
+	long r;
+
+	if (addr & PAGE_MASK || bytes > ARCH_USER_END)
+		return -EINVAL;
+	r = advise_contents(addr, bytes, advice);
+	if (r != -ENOSYS)
+		return r;
+	if (!is_mere_advice(advice))
+		return -EINVAL;
+	return bytes == 0 || vm_is_mapped(addr, bytes) ? 0 : -ENOMEM;
 }
 
 /* ------------------------------------------------------------------ mincore, mlock, brk */
@@ -215,27 +289,24 @@ long sys_mincore(const struct sysargs *a)
 	return 0;
 }
 
-/* Pages never leave memory, so locking is filling; a range that may not be read stays empty. */
-static long lock_range(uint64_t addr, uint64_t bytes, bool fill)
+/* Pages never leave memory, so locking is filling; it also forbids to discard. */
+static long lock_range(uint64_t addr, uint64_t bytes, bool lock, bool fill)
 {
 	uint64_t start = ROUND_DOWN(addr, PAGE_SIZE);
-	int err = 0;
+	int err;
 
 	if (bytes > ARCH_USER_END || addr > ARCH_USER_END - bytes)
 		return -ENOMEM;
 	bytes = ROUND_UP(addr + bytes, PAGE_SIZE) - start;
-	if (bytes == 0)
-		return 0;
-	if (!vm_is_mapped(start, bytes))
-		return -ENOMEM;
-	if (fill)
+	err = vm_advise(start, bytes, lock ? VM_LOCKED : 0, lock ? 0 : VM_LOCKED);
+	if (!err && fill && bytes) /* a range that may not be read stays empty */
 		err = vm_populate(start, bytes, false);
 	return err ? -ENOMEM : 0;
 }
 
 long sys_mlock(const struct sysargs *a)
 {
-	return lock_range(a->arg[0], a->arg[1], true);
+	return lock_range(a->arg[0], a->arg[1], true, true);
 }
 
 long sys_mlock2(const struct sysargs *a)
@@ -244,28 +315,44 @@ long sys_mlock2(const struct sysargs *a)
 
 	if (flags & ~(uint64_t)MLOCK_ONFAULT)
 		return -EINVAL;
-	return lock_range(a->arg[0], a->arg[1], !(flags & MLOCK_ONFAULT));
+	return lock_range(a->arg[0], a->arg[1], true, !(flags & MLOCK_ONFAULT));
 }
 
 long sys_munlock(const struct sysargs *a)
 {
-	return lock_range(a->arg[0], a->arg[1], false);
+	return lock_range(a->arg[0], a->arg[1], false, false);
+}
+
+/* Holes are everywhere, and no error here. */
+static int lock_all(bool lock)
+{
+	int err = vm_advise(0, ARCH_USER_END, lock ? VM_LOCKED : 0, lock ? 0 : VM_LOCKED);
+
+	return err == -ENOMEM ? 0 : err;
 }
 
 long sys_mlockall(const struct sysargs *a)
 {
 	uint64_t flags = a->arg[0];
+	bool fill = !(flags & MCL_ONFAULT);
+	int err = 0;
 
 	if (flags == 0 || flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
 		flags == MCL_ONFAULT)
 		return -EINVAL;
-	return 0; /* what it is for holds already: no page is ever written elsewhere */
+	vm_set_future(flags & MCL_FUTURE ? VM_LOCKED : 0, flags & MCL_FUTURE && fill);
+	if (flags & MCL_CURRENT)
+		err = lock_all(true);
+	if (!err && flags & MCL_CURRENT && fill)
+		vm_fill(0, ARCH_USER_END);
+	return err;
 }
 
 long sys_munlockall(const struct sysargs *a)
 {
 	(void)a;
-	return 0;
+	vm_set_future(0, false);
+	return lock_all(false);
 }
 
 /* The break lies behind the program, where Linux has it, and stays there: the call's way to say so

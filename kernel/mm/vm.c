@@ -6,7 +6,7 @@
  *             fail. A range with many pages is emptied in batches with windows for interrupts, its
  *             mappings still in place, so nobody else can be given the addresses meanwhile.
  * Invariants: (1) addresses without a mapping have no pages.
- *             (2) VM_KERNEL mappings never change.
+ *             (2) VM_KERNEL mappings never change; the image's change their protection only.
  *             See vm_tree.c and vm_pages.c for theirs.
  * Locking:    vm.lock inside; LOCK_KMEM and LOCK_PMM below it. Callers hold no lock: windows.
  * Failure:    -errno as in vm.h; a failed call has changed nothing a program can see, save that
@@ -23,6 +23,10 @@
 
 #define PROT_ALL (VM_PROT_READ | VM_PROT_WRITE | VM_PROT_EXEC)
 #define POPULATE_BATCH_PAGES 64u
+/* Where VM_LOW mappings lie: Linux's own bounds. */
+#define LOW_START (1 * GIB)
+#define LOW_END (2 * GIB)
+#define FILL_KEEPS_FREE 16u /* filling stops when this part of RAM is left */
 
 struct vm_space vm = { .lock = SPINLOCK_INIT(LOCK_VM), .tree = RB_INITIALIZER(&vm.tree) };
 
@@ -41,10 +45,10 @@ bool vm_check_range(uint64_t addr, uint64_t *bytes)
 	return *bytes <= ARCH_USER_END - addr;
 }
 
-bool vm_has_kernel_locked(uint64_t start, uint64_t end)
+bool vm_has_image_locked(uint64_t start, uint64_t end)
 {
 	for (struct vma *v = vma_find_locked(start); v && v->start < end; v = vma_next_locked(v))
-		if (v->flags & VM_KERNEL)
+		if (v->flags & (VM_KERNEL | VMA_IMAGE))
 			return true;
 	return false;
 }
@@ -72,6 +76,23 @@ bool vm_is_mapped(uint64_t addr, uint64_t bytes)
 	covered = vm_is_covered_locked(addr, addr + bytes);
 	spin_unlock(&vm.lock);
 	return covered;
+}
+
+bool vm_is_readable(uint64_t addr, uint64_t bytes, bool write)
+{
+	uint64_t end;
+	bool is;
+	struct vma *v;
+
+	if (!vm_check_range(addr, &bytes))
+		return false;
+	end = addr + bytes;
+	spin_lock(&vm.lock);
+	is = vm_is_covered_locked(addr, end);
+	for (v = vma_find_locked(addr); is && v && v->start < end; v = vma_next_locked(v))
+		is = write ? v->prot & VM_PROT_WRITE : v->prot != VM_PROT_NONE;
+	spin_unlock(&vm.lock);
+	return is;
 }
 
 bool vm_is_impossible(uint64_t bytes)
@@ -102,7 +123,7 @@ int vm_choose_locked(uint64_t hint, uint64_t bytes, uint64_t *addr)
 /* ------------------------------------------------------------------ clearing */
 static int prepare_clear_locked(uint64_t start, uint64_t end, bool adds_one)
 {
-	if (vm_has_kernel_locked(start, end))
+	if (vm_has_image_locked(start, end))
 		return -EINVAL;
 	if (adds_one && vm.count >= VM_MAPPINGS_MAX)
 		return -ENOMEM;
@@ -180,9 +201,21 @@ static int check_request(const struct vm_request *r, uint64_t *bytes)
 		return -ENOMEM;
 	if (r->object && r->offset_bytes + *bytes < r->offset_bytes)
 		return -EOVERFLOW;
-	if (r->prot & VM_PROT_WRITE && !r->object && vm_is_impossible(*bytes))
+	if (r->prot & VM_PROT_WRITE && !r->object && !(r->flags & VM_UNCOUNTED) &&
+		vm_is_impossible(*bytes))
 		return -ENOMEM;
 	return 0;
+}
+
+static int choose_for_locked(const struct vm_request *r, uint64_t bytes, uint64_t *addr)
+{
+	uint64_t hint = ROUND_DOWN(r->addr, PAGE_SIZE);
+
+	if (!(r->flags & VM_LOW) ||
+		(hint && hint + bytes <= LOW_END && is_free_locked(hint, bytes)))
+		return vm_choose_locked(hint, bytes, addr);
+	*addr = bytes < LOW_END ? vma_find_low_hole_locked(bytes, LOW_START, LOW_END) : 0;
+	return *addr ? 0 : -ENOMEM;
 }
 
 /* Decides where, makes room there, and leaves the lock held; on error it is not held. */
@@ -200,7 +233,7 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 		if (vm.count >= VM_MAPPINGS_MAX)
 			err = -ENOMEM;
 		else if (!(r->flags & VM_FIXED_NOREPLACE))
-			err = vm_choose_locked(ROUND_DOWN(r->addr, PAGE_SIZE), bytes, addr);
+			err = choose_for_locked(r, bytes, addr);
 		else if (!is_free_locked(*addr, bytes))
 			err = -EEXIST;
 	}
@@ -225,7 +258,7 @@ static int map(const struct vm_request *r, unsigned more_flags, uint64_t *addr, 
 	v->start = *addr;
 	v->end = *addr + bytes;
 	v->prot = r->prot;
-	v->flags = (r->flags & VMA_KEPT_FLAGS) | more_flags;
+	v->flags = (r->flags & VMA_KEPT_FLAGS) | more_flags | vm.future_flags;
 	v->object = r->object;
 	if (v->object) {
 		v->offset_bytes = r->offset_bytes;
@@ -238,6 +271,16 @@ static int map(const struct vm_request *r, unsigned more_flags, uint64_t *addr, 
 	return 0;
 }
 
+static bool fills_future(void)
+{
+	bool fills;
+
+	spin_lock(&vm.lock);
+	fills = vm.fills_future;
+	spin_unlock(&vm.lock);
+	return fills;
+}
+
 int vm_map(const struct vm_request *r, uint64_t *addr)
 {
 	uint64_t bytes;
@@ -246,23 +289,23 @@ int vm_map(const struct vm_request *r, uint64_t *addr)
 	if (err)
 		return err;
 	err = map(r, 0, addr, bytes);
-	/* Filling now is a wish: without memory the first touch will say so. */
-	if (!err && r->flags & VM_POPULATE && r->prot != VM_PROT_NONE)
-		(void)(vm_populate(*addr, bytes, r->prot & VM_PROT_WRITE) == 0);
+	if (!err && r->prot != VM_PROT_NONE && (r->flags & VM_POPULATE || fills_future()))
+		vm_fill(*addr, bytes);
 	return err;
 }
 
-int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot)
+int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot, unsigned flags)
 {
 	struct vm_request r = {
-		.addr = addr, .bytes = bytes, .prot = prot, .flags = VM_FIXED_NOREPLACE | VM_KERNEL
+		.addr = addr, .bytes = bytes, .prot = prot, .flags = VM_FIXED_NOREPLACE | flags
 	};
+	unsigned written = prot & VM_PROT_WRITE ? VMA_WRITTEN : 0;
 	int err;
 
 	/* Not check_request: an image may be larger than what it leaves of RAM. */
 	if (bytes == 0 || addr < VM_LOWEST || !vm_check_range(addr, &r.bytes))
 		return -EINVAL;
-	err = map(&r, VMA_IMAGE, &addr, r.bytes);
+	err = map(&r, VMA_IMAGE | written, &addr, r.bytes);
 	return err;
 }
 
@@ -287,7 +330,56 @@ int vm_populate(uint64_t addr, uint64_t bytes, bool write)
 	return 0;
 }
 
+/* The next piece of [at, end) that may be filled, one mapping or part of one. */
+static bool next_filled_piece(uint64_t at, uint64_t end, struct vm_region *piece)
+{
+	struct vma *v;
+
+	spin_lock(&vm.lock);
+	for (v = vma_find_locked(at); v && v->start < end; v = vma_next_locked(v))
+		if (v->prot != VM_PROT_NONE && !(v->flags & VMA_IMAGE))
+			break;
+	if (v) {
+		piece->start = MAX(v->start, at);
+		piece->end = MIN(v->end, end);
+		piece->prot = v->prot;
+	}
+	spin_unlock(&vm.lock);
+	return v && piece->start < end;
+}
+
+void vm_fill(uint64_t addr, uint64_t bytes)
+{
+	uint64_t end = addr + bytes, step = POPULATE_BATCH_PAGES * PAGE_SIZE;
+	struct vm_region p;
+
+	while (addr < end && next_filled_piece(addr, end, &p)) {
+		bool write = p.prot & VM_PROT_WRITE;
+
+		addr = MIN(p.end, p.start + step);
+		/* Without memory the first touch will say so, and beyond a file's end too. */
+		if (pmm_free_pages() < pmm_total_pages() / FILL_KEEPS_FREE)
+			return;
+		if (vm_populate(p.start, addr - p.start, write) != 0)
+			addr = p.end;
+	}
+}
+
 /* ------------------------------------------------------------------ questions */
+bool vm_find_stack(uint64_t addr, uint64_t *start)
+{
+	bool found;
+	struct vma *v;
+
+	spin_lock(&vm.lock);
+	v = vma_at_locked(addr);
+	found = v && v->flags & VM_GROWS_DOWN;
+	if (found)
+		*start = v->start;
+	spin_unlock(&vm.lock);
+	return found;
+}
+
 void vm_get_stats(struct vm_stats *s)
 {
 	spin_lock(&vm.lock);
@@ -309,7 +401,7 @@ static bool get_region(uint64_t addr, struct vm_region *out)
 			.end = v->end,
 			.offset_bytes = v->offset_bytes,
 			.prot = v->prot,
-			.flags = v->flags & ~VMA_IMAGE,
+			.flags = v->flags & VMA_KEPT_FLAGS,
 			.object = v->object };
 		if (v->object)
 			v->object->ops->get(v->object);

@@ -19,6 +19,9 @@
 #define VM_MAPPINGS_MAX 65530u /* vm.max_map_count */
 /* A writable mapping may be this much larger than RAM: Go's heap index alone is 32 MiB. */
 #define VM_OVERCOMMIT_BYTES (64 * MIB)
+/* A mapping that grows down becomes no larger, and keeps this distance to what lies below it. */
+#define VM_STACK_MAX_BYTES (8 * MIB)
+#define VM_STACK_GAP_BYTES (256 * PAGE_SIZE)
 
 enum vm_prot {
 	VM_PROT_NONE = 0,
@@ -32,17 +35,24 @@ enum vm_flag {
 	VM_FIXED_NOREPLACE = 2u, /* exactly there, else -EEXIST */
 	VM_SHARED = 4u, /* writes reach the object */
 	VM_POPULATE = 8u, /* fill now */
-	/* The image's own and the vDSO's: nothing may unmap, protect, move, replace or discard any
+	/* The kernel's and the vDSO's: nothing may unmap, protect, move, replace or discard any
 	 * page of it (-EINVAL). */
 	VM_KERNEL = 16u,
 	/* Shared mapping of a file that is not open for writing: no VM_PROT_WRITE (-EACCES). */
 	VM_NEVER_WRITE = 32u,
+	VM_GROWS_DOWN = 64u, /* a touch below its start makes it longer */
+	VM_LOCKED = 128u, /* its pages may not be discarded; a new mapping is filled */
+	VM_HUGE = 256u, /* advice: 2 MiB pages are wanted */
+	VM_NO_HUGE = 512u, /* … are not */
+	VM_UNCOUNTED = 1024u, /* may be larger than RAM (vm_is_impossible) */
+	VM_LOW = 2048u, /* of a request: below 2 GiB, unless there is a hint or VM_FIXED */
 };
 
 /* A source of pages, reference-counted by its owner. Its frames are never PMM_PROGRAM: that is how
  * a private mapping tells the program's copy from the object's page. */
 struct vm_object {
 	const struct vm_object_ops *ops; /* [I] */
+	uint32_t drops; /* [vm lock] calls of vm_object_drop: pages got before are not believed */
 };
 struct vm_object_ops {
 	void (*get)(struct vm_object *o); /* called under LOCK_VM; put is called without locks */
@@ -53,6 +63,8 @@ struct vm_object_ops {
 	/* Write back pages [first, last]; may sleep. An owner that keeps track of what is dirty
 	 * marks them clean, then calls vm_object_clean, then writes. NULL: nothing to write to. */
 	int (*sync)(struct vm_object *o, uint64_t first, uint64_t last);
+	/* Whether the page is in memory, mapped or not. NULL: only what is mapped is known. */
+	bool (*has)(struct vm_object *o, uint64_t index);
 };
 
 struct vm_request {
@@ -73,19 +85,38 @@ int vm_map(const struct vm_request *r, uint64_t *addr) must_check;
 /* Holes are no error. bytes are rounded up to pages in all of these; 0 is -EINVAL in vm_unmap and
  * vm_remap and does nothing elsewhere. */
 int vm_unmap(uint64_t addr, uint64_t bytes) must_check;
-int vm_protect(uint64_t addr, uint64_t bytes, unsigned prot) must_check; /* -ENOMEM: a hole */
+/* -ENOMEM: a hole; -EACCES: VM_NEVER_WRITE. What lies before it has changed. */
+int vm_protect(uint64_t addr, uint64_t bytes, unsigned prot) must_check;
 /* Pages of the range are dropped; next touch reads zero (anonymous) or the object. -ENOMEM: there
- * was a hole; what lies around it was dropped. */
-int vm_discard(uint64_t addr, uint64_t bytes) must_check;
+ * was a hole; what lies around it was dropped. -EINVAL: VM_LOCKED, or the image's data, whose first
+ * contents exist nowhere else; what lies before it was dropped. own_only: -EINVAL for pages that
+ * are not the program's own, too. */
+int vm_discard(uint64_t addr, uint64_t bytes, bool own_only) must_check;
+/* Sets and clears advice: VM_LOCKED, VM_HUGE, VM_NO_HUGE. -ENOMEM: there was a hole; what lies
+ * around it has changed. */
+int vm_advise(uint64_t addr, uint64_t bytes, unsigned set, unsigned clear) must_check;
+/* For mappings to come (VM_LOCKED, or 0). fill: they are populated. */
+void vm_set_future(unsigned flags, bool fill);
+/* Where the mapping with VM_GROWS_DOWN that contains addr begins; false: there is none. */
+bool vm_find_stack(uint64_t addr, uint64_t *start);
 /* Fills what is not present, as if touched (write: by a store). -ENOMEM: a hole or no memory;
  * -EFAULT: beyond the end of an object, or not allowed by the protection. May sleep. */
 int vm_populate(uint64_t addr, uint64_t bytes, bool write) must_check;
+/* Fills [addr, addr + bytes) as far as memory is plentiful and the mappings allow: a wish. May
+ * sleep. */
+void vm_fill(uint64_t addr, uint64_t bytes);
+enum vm_remap_how {
+	VM_REMAP_MAY_MOVE = 1u,
+	VM_REMAP_KEEP_OLD = 2u, /* moves the pages; the old mapping stays, empty. Same size */
+};
 /* As mremap: the old range lies in one mapping (else -EFAULT). It shrinks or grows where it is, or
- * moves: to fixed when that is not 0 (what is there goes), else anywhere when may_move. -ENOMEM:
- * cannot grow here, no address space, no memory. -EINVAL: also old_bytes 0. */
-int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, bool may_move, uint64_t fixed,
+ * moves: to fixed when that is not 0 (what is there goes), else anywhere when it may. old_bytes 0:
+ * of a shared mapping, a second one of the same pages. -ENOMEM: cannot grow here, no address space,
+ * no memory. -EINVAL: also the image, and what mremap(2) says. */
+int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, unsigned how, uint64_t fixed,
 	uint64_t *addr) must_check;
-/* One byte a page into resident[]; -ENOMEM for a hole. */
+/* One byte a page into resident[]: in memory, be it only in the object. -ENOMEM for a hole. May
+ * sleep. */
 int vm_resident(uint64_t addr, uint64_t bytes, uint8_t *resident) must_check;
 /* msync: sync of the objects that are mapped shared. -ENOMEM: there was a hole. May sleep. */
 int vm_sync(uint64_t addr, uint64_t bytes) must_check;
@@ -98,10 +129,15 @@ void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last);
 
 /* Whether the whole range is mapped (any protection): for madvise's -ENOMEM. */
 bool vm_is_mapped(uint64_t addr, uint64_t bytes);
+/* Whether it is mapped and its protection allows loads (write: stores). */
+bool vm_is_readable(uint64_t addr, uint64_t bytes, bool write);
 
-/* The image's pages, already in place at boot: a VM_KERNEL mapping whose pages are present (frame =
- * address). Their first contents exist nowhere else, so they are never dropped, not even data. */
-int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot) must_check;
+/* Whether one more writable private mapping of that size may exist at all. */
+bool vm_is_impossible(uint64_t bytes);
+
+/* Pages that are in place at boot (frame = address): the kernel's (flags: VM_KERNEL) or the
+ * program's (0), which may be protected, but not unmapped, moved or replaced (-EINVAL). */
+int vm_map_image(uint64_t addr, uint64_t bytes, unsigned prot, unsigned flags) must_check;
 
 enum vm_fault_result {
 	VM_FAULT_OK,
@@ -121,7 +157,7 @@ void vm_get_stats(struct vm_stats *s);
  * it does not return 0. */
 struct vm_region {
 	uint64_t start, end, offset_bytes;
-	unsigned prot, flags; /* flags: VM_SHARED, VM_KERNEL, VM_NEVER_WRITE */
+	unsigned prot, flags; /* flags: enum vm_flag bits that outlive the request */
 	struct vm_object *object; /* borrowed: valid only inside fn */
 };
 void vm_each(int (*fn)(const struct vm_region *r, void *arg), void *arg);

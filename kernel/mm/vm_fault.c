@@ -33,6 +33,7 @@ struct wish {
 	uint64_t index;
 	bool write; /* for page(): it is going to be modified */
 	bool copy; /* not the object's page but a copy */
+	uint32_t drops; /* of the object, when this was wished: a truncation in between shows */
 };
 
 struct fault {
@@ -77,6 +78,7 @@ static struct wish make_wish(const struct fault *f, const struct vma *v)
 
 	if (v->object) {
 		w.object = v->object;
+		w.drops = v->object->drops;
 		w.index = (f->va - v->start + v->offset_bytes) >> PAGE_SHIFT;
 		w.write = store && shared;
 		w.copy = store && !shared;
@@ -87,7 +89,7 @@ static struct wish make_wish(const struct fault *f, const struct vma *v)
 static bool is_same_wish(const struct wish *a, const struct wish *b)
 {
 	return a->object == b->object && a->index == b->index && a->write == b->write &&
-		a->copy == b->copy;
+		a->copy == b->copy && a->drops == b->drops;
 }
 
 static void unmap_old_locked(struct fault *f)
@@ -124,6 +126,20 @@ static enum round install_locked(struct fault *f, const struct vma *v, pfn_t pre
 	return ROUND_DONE;
 }
 
+/* A touch below a mapping that grows down: it then contains va. NULL: it may not. */
+static struct vma *grow_down_locked(uint64_t va)
+{
+	struct vma *v = vma_find_locked(va), *below = vma_before_locked(v);
+
+	if (!v || !(v->flags & VM_GROWS_DOWN) || va < VM_LOWEST || v->end - va > VM_STACK_MAX_BYTES)
+		return NULL;
+	if (below && below->prot != VM_PROT_NONE && !(below->flags & VM_GROWS_DOWN) &&
+		va - below->end < VM_STACK_GAP_BYTES)
+		return NULL;
+	vma_grow_down_locked(v, va);
+	return v;
+}
+
 static enum round look_locked(struct fault *f)
 {
 	struct vma *v = vma_at_locked(f->va);
@@ -133,11 +149,13 @@ static enum round look_locked(struct fault *f)
 	paddr_t pa;
 
 	if (!v)
+		v = grow_down_locked(f->va);
+	if (!v)
 		return fail(f, VM_FAULT_MAPERR);
 	if (!is_allowed(v->prot, f->access))
 		return fail(f, VM_FAULT_ACCERR);
 	if (paging_lookup(f->va, &pa, &have, &bytes)) {
-		if (v->flags & VMA_IMAGE)
+		if (v->flags & VM_KERNEL)
 			return ROUND_DONE; /* a stale translation: boot gave it all its rights */
 		present = pa >> PAGE_SHIFT;
 		if (raise_rights_locked(f, v, present, have))

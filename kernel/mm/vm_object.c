@@ -1,5 +1,5 @@
 /*
- * vm_object.c: mappings seen from their objects: write-back and truncation.
+ * vm_object.c: mappings seen from their objects: write-back, truncation, what is in memory.
  *
  * What:       msync asks the objects behind a range to write back. The owner of an object asks for
  *             its pages to be made read-only or dropped wherever they are mapped; there are no
@@ -7,45 +7,56 @@
  * Invariants: vm_pages.c's: flushed before the lock is released, put after the flush.
  * Locking:    vm.lock inside, not held while an object is called. May sleep: vm_sync.
  * Failure:    the object's -errno; -ENOMEM for a hole.
- * Source:     msync(2); POSIX on truncation of mapped files (SIGBUS).
+ * Source:     msync(2), mincore(2); POSIX on truncation of mapped files (SIGBUS).
  */
 #include "kernel/mm/vm_priv.h"
 
+#include "base/assert.h"
 #include "base/errno.h"
 #include "kernel/sched/sched.h"
 
-/* ------------------------------------------------------------------ msync */
-struct sync_piece {
-	uint64_t end;
+struct object_piece {
+	uint64_t start, end;
 	struct vm_object *object; /* with a reference */
 	uint64_t first, last; /* pages of the object */
 };
 
-/* The next shared file mapping of [at, end). hole: there was one on the way. */
-static bool next_piece_locked(uint64_t at, uint64_t end, struct sync_piece *p, bool *hole)
+static bool can_sync(const struct vma *v)
 {
-	uint64_t start;
+	return v->flags & VM_SHARED && v->object->ops->sync;
+}
+
+static bool can_tell(const struct vma *v)
+{
+	return v->object->ops->has;
+}
+
+/* The next mapping of [at, end) with an object, if wanted. hole: there was one on the way. */
+static bool next_piece_locked(uint64_t at, uint64_t end, bool (*wanted)(const struct vma *v),
+	struct object_piece *p, bool *hole)
+{
 	struct vma *v;
 
 	for (v = vma_find_locked(at); v && v->start < end; v = vma_next_locked(v)) {
 		*hole |= v->start > at;
-		start = MAX(v->start, at);
+		p->start = MAX(v->start, at);
 		at = p->end = MIN(v->end, end);
-		if (!v->object || !(v->flags & VM_SHARED) || !v->object->ops->sync)
+		if (!v->object || !wanted(v))
 			continue;
 		p->object = v->object;
 		p->object->ops->get(p->object);
-		p->first = (start - v->start + v->offset_bytes) >> PAGE_SHIFT;
-		p->last = p->first + ((p->end - start) >> PAGE_SHIFT) - 1;
+		p->first = (p->start - v->start + v->offset_bytes) >> PAGE_SHIFT;
+		p->last = p->first + ((p->end - p->start) >> PAGE_SHIFT) - 1;
 		return true;
 	}
 	*hole |= at < end;
 	return false;
 }
 
+/* ------------------------------------------------------------------ msync, mincore */
 int vm_sync(uint64_t addr, uint64_t bytes)
 {
-	struct sync_piece p;
+	struct object_piece p;
 	bool hole = false, found;
 	uint64_t end;
 	int err = 0, one;
@@ -55,7 +66,7 @@ int vm_sync(uint64_t addr, uint64_t bytes)
 		return -EINVAL;
 	for (end = addr + bytes; addr < end; addr = p.end) {
 		spin_lock(&vm.lock);
-		found = next_piece_locked(addr, end, &p, &hole);
+		found = next_piece_locked(addr, end, can_sync, &p, &hole);
 		spin_unlock(&vm.lock);
 		if (!found)
 			break;
@@ -64,6 +75,55 @@ int vm_sync(uint64_t addr, uint64_t bytes)
 		p.object->ops->put(p.object);
 	}
 	return err ? err : hole ? -ENOMEM : 0;
+}
+
+/* Present pages into resident[]. -ENOMEM: a hole. */
+static int note_present_locked(uint64_t addr, uint64_t end, uint8_t *resident)
+{
+	uint64_t va, last, bytes;
+	unsigned flags;
+	paddr_t pa;
+
+	if (!vm_is_covered_locked(addr, end))
+		return -ENOMEM;
+	/* Image pages too: they are present. */
+	for (va = paging_next_present(addr, end); va < end; va = paging_next_present(va, end)) {
+		bool present = paging_lookup(va, &pa, &flags, &bytes);
+
+		ASSERT(present);
+		for (last = MIN(ROUND_DOWN(va, bytes) + bytes, end); va < last; va += PAGE_SIZE)
+			resident[(va - addr) / PAGE_SIZE] = 1;
+	}
+	return 0;
+}
+
+int vm_resident(uint64_t addr, uint64_t bytes, uint8_t *resident)
+{
+	struct object_piece p;
+	uint64_t at = addr, end;
+	bool hole = false, found;
+	int err;
+
+	lock_assert_none();
+	if (!vm_check_range(addr, &bytes))
+		return -EINVAL;
+	end = addr + bytes;
+	for (uint64_t i = 0; i < bytes / PAGE_SIZE; i++)
+		resident[i] = 0;
+	spin_lock(&vm.lock);
+	err = note_present_locked(addr, end, resident);
+	spin_unlock(&vm.lock);
+	for (; !err && at < end; at = p.end) {
+		spin_lock(&vm.lock);
+		found = next_piece_locked(at, end, can_tell, &p, &hole);
+		spin_unlock(&vm.lock);
+		if (!found)
+			break;
+		for (uint64_t i = (p.start - addr) / PAGE_SIZE; p.first <= p.last; i++, p.first++)
+			resident[i] |= p.object->ops->has(p.object, p.first);
+		p.object->ops->put(p.object);
+	}
+	return err;
 }
 
 /* ------------------------------------------------------------------ for owners of objects */
@@ -134,5 +194,9 @@ void vm_object_clean(struct vm_object *o, uint64_t first, uint64_t last)
 
 void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last)
 {
+	/* A fault that has asked for a page already, and has not mapped it yet, asks again. */
+	spin_lock(&vm.lock);
+	o->drops++;
+	spin_unlock(&vm.lock);
 	for_each_batch(o, first, last, vm_drop_batch_locked);
 }

@@ -15,8 +15,12 @@
 /* The last page stays free: code at its end would continue at a non-canonical address. */
 #define VM_HIGHEST (ARCH_USER_END - PAGE_SIZE)
 #define VM_PROT_BATCH_PAGES 512u /* pages re-protected before a window */
-#define VMA_IMAGE 0x100u /* in vma.flags: pages are the image's own */
-#define VMA_KEPT_FLAGS (VM_SHARED | VM_KERNEL | VM_NEVER_WRITE | VMA_IMAGE)
+/* In vma.flags, beside enum vm_flag: */
+#define VMA_IMAGE 0x10000u /* pages are the image's own */
+#define VMA_WRITTEN 0x20000u /* the image's, and may differ from the file */
+#define VMA_KEPT_FLAGS \
+	(VM_SHARED | VM_KERNEL | VM_NEVER_WRITE | VM_GROWS_DOWN | VM_LOCKED | VM_HUGE | \
+		VM_NO_HUGE | VM_UNCOUNTED)
 
 /* One mapping. All fields: [vm lock]. */
 struct vma {
@@ -38,24 +42,24 @@ struct vm_space {
 	uint64_t count; /* [vm lock] mappings */
 	uint64_t reserved_bytes; /* [vm lock] their size */
 	uint64_t resident_pages; /* [vm lock] filled by faults; without the image's */
+	uint32_t future_flags; /* [vm lock] of mappings to come */
+	bool fills_future; /* [vm lock] … and they are populated */
 };
 extern struct vm_space vm; /* vm.c */
 
 /* Takes bytes rounded up; false when [addr, addr + *bytes) is not pages of the program's half. */
 bool vm_check_range(uint64_t addr, uint64_t *bytes);
-/* A VM_KERNEL mapping overlaps. */
-bool vm_has_kernel_locked(uint64_t start, uint64_t end);
+/* A mapping overlaps that may not be unmapped. */
+bool vm_has_image_locked(uint64_t start, uint64_t end);
 bool vm_is_covered_locked(uint64_t start, uint64_t end);
 /* Prot bits to what the page tables take. */
 unsigned vm_paging_flags(unsigned prot);
 /* Empties [start, end), opening windows, and returns with the lock held and no mapping in it; those
- * that were there are on dead. On error (-EINVAL: VM_KERNEL; -ENOMEM) the lock is not held.
+ * that were there are on dead. On error (-EINVAL: the image; -ENOMEM) the lock is not held.
  * adds_one: the caller will add a mapping, so there may not be VM_MAPPINGS_MAX yet. */
 int vm_clear_range_lock(uint64_t start, uint64_t end, bool adds_one, struct vma **dead) must_check;
 /* An address for bytes of new mapping; hint 0: anywhere. -ENOMEM. */
 int vm_choose_locked(uint64_t hint, uint64_t bytes, uint64_t *addr) must_check;
-/* Whether one more writable private mapping of that size may exist at all. */
-bool vm_is_impossible(uint64_t bytes);
 
 /* ------------------------------------------------------------------ vm_tree.c */
 /* First mapping that ends above addr: the one that contains addr, or the next. NULL: none. */
@@ -68,14 +72,17 @@ struct vma *vma_before_locked(struct vma *v); /* v NULL: the last one */
 void vma_add_locked(struct vma *v, struct vma **dead);
 /* Takes v out of the tree, onto dead. */
 void vma_take_locked(struct vma *v, struct vma **dead);
-/* Grows into free space above. */
+/* Grows into free space above, or below. */
 void vma_grow_locked(struct vma *v, uint64_t end);
+void vma_grow_down_locked(struct vma *v, uint64_t start);
 /* Makes start and end borders of mappings. -ENOMEM. */
 int vma_split_locked(uint64_t start, uint64_t end) must_check;
 /* Undoes needless borders in and at the ends of [start, end]. */
 void vma_merge_locked(uint64_t start, uint64_t end, struct vma **dead);
 /* Highest free address range of that size: its start; 0: none. */
 uint64_t vma_find_hole_locked(uint64_t bytes);
+/* Lowest one in [from, end); 0: none. Looks at every mapping there. */
+uint64_t vma_find_low_hole_locked(uint64_t bytes, uint64_t from, uint64_t end);
 /* Without locks: puts objects, frees nodes. */
 void vma_bury(struct vma *dead);
 /* Order, gaps, sums: for tests and debug builds. */

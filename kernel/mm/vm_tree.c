@@ -167,6 +167,18 @@ uint64_t vma_find_hole_locked(uint64_t bytes)
 	}
 }
 
+uint64_t vma_find_low_hole_locked(uint64_t bytes, uint64_t from, uint64_t end)
+{
+	struct vma *v = vma_find_locked(from);
+
+	for (; from + bytes <= end; v = vma_next_locked(v)) {
+		if (!v || v->start >= from + bytes)
+			return from;
+		from = v->end;
+	}
+	return 0;
+}
+
 /* ------------------------------------------------------------------ changes */
 static bool can_merge(const struct vma *a, const struct vma *b)
 {
@@ -221,6 +233,18 @@ void vma_grow_locked(struct vma *v, uint64_t end)
 	ASSERT(end > v->end && end <= VM_HIGHEST);
 	ASSERT(!next || next->start >= end);
 	resize_node(v, end);
+}
+
+void vma_grow_down_locked(struct vma *v, uint64_t start)
+{
+	struct vma *prev = vma_before_locked(v);
+
+	lock_assert_held(&vm.lock);
+	ASSERT(start < v->start && start >= VM_LOWEST && !v->object);
+	ASSERT(!prev || prev->end <= start); /* so that the order stays */
+	vm.reserved_bytes += v->start - start;
+	v->start = start;
+	update_path(v);
 }
 
 static int split_at(uint64_t addr)

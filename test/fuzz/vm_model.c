@@ -80,7 +80,14 @@ static int object_sync(struct vm_object *o, uint64_t first, uint64_t last)
 	return 0;
 }
 
-static const struct vm_object_ops object_ops = { object_get, object_put, object_page, object_sync };
+static bool object_has(struct vm_object *o, uint64_t index)
+{
+	CHECK_EQ(host_locks_held(), 0);
+	return index < ((struct object *)o)->pages;
+}
+
+static const struct vm_object_ops object_ops = { object_get, object_put, object_page, object_sync,
+	object_has };
 
 struct vm_object *model_object(unsigned number)
 {
@@ -148,10 +155,12 @@ static bool look(unsigned page, pfn_t *pfn, unsigned *flags)
 
 bool model_is_present(unsigned page)
 {
+	const struct model_page *p = &model.pages[page];
 	unsigned flags;
 	pfn_t pfn;
 
-	return look(page, &pfn, &flags);
+	return look(page, &pfn, &flags) ||
+		(p->object && p->index < model.objects[p->object - 1].pages);
 }
 
 /* ------------------------------------------------------------------ values */
@@ -260,13 +269,16 @@ bool model_is_covered(unsigned first, unsigned count)
 	return true;
 }
 
-int model_can_protect(unsigned first, unsigned count, unsigned prot)
+int model_can_protect(unsigned first, unsigned *count, unsigned prot)
 {
-	if (!model_is_covered(first, count))
-		return -ENOMEM;
-	for (unsigned i = first; i < first + count; i++)
-		if (prot & VM_PROT_WRITE && model.pages[i].never_write)
-			return -EACCES;
+	for (unsigned i = 0; i < *count; i++) {
+		const struct model_page *p = &model.pages[first + i];
+
+		if (p->mapped && !(prot & VM_PROT_WRITE && p->never_write))
+			continue;
+		*count = i;
+		return p->mapped ? -EACCES : -ENOMEM;
+	}
 	return 0;
 }
 

@@ -47,7 +47,7 @@ void model_check(void);
 int model_place(unsigned *first, unsigned count, bool anywhere, unsigned flags);
 void model_map(unsigned first, unsigned count, const struct model_page *as);
 void model_unmap(unsigned first, unsigned count);
-int model_can_protect(unsigned first, unsigned count, unsigned prot);
+int model_can_protect(unsigned first, unsigned *count, unsigned prot); /* count: that change */
 void model_protect(unsigned first, unsigned count, unsigned prot);
 bool model_is_covered(unsigned first, unsigned count);
 /* disturbed: others may have written meanwhile: the present pages say what is there. */
@@ -59,7 +59,7 @@ void model_remap(const struct model_remap *m);
 void model_remap_failed(const struct model_remap *m); /* memory ran out somewhere on the way */
 void model_truncate(unsigned number, unsigned pages);
 
-bool model_is_present(unsigned page);
+bool model_is_present(unsigned page); /* or in the object's memory */
 int model_fault(unsigned page, unsigned access); /* enum vm_fault_result */
 /* What the CPU does: false when the page tables do not allow it; else reads and compares, or
  * writes value. is_unsure: contents may have been dropped by a call that has not returned. */

@@ -1,5 +1,6 @@
 /* sources: abi/linux/sys_mm.c kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c
- * kernel/mm/vm_fault.c kernel/mm/vm_ops.c kernel/mm/vm_object.c test/unit/shim/host.c
+ * kernel/mm/vm_fault.c kernel/mm/vm_ops.c kernel/mm/vm_remap.c
+ * kernel/mm/vm_object.c test/unit/shim/host.c
  * test/unit/shim/host_ram.c test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c
  * test/unit/shim/host_paging.c */
 /*
@@ -24,6 +25,7 @@
 #include "abi/linux/sysargs.h"
 #include "fs/file.h"
 #include "fs/fdtable.h"
+#include "fs/vfs.h"
 #include "host.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/image.h"
@@ -34,6 +36,8 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define FIXED (ANON | MAP_FIXED)
+#define SHARED (MAP_SHARED | MAP_ANONYMOUS)
+#define MOVE_FIXED (MREMAP_MAYMOVE | MREMAP_FIXED)
 #define NOFD 0xfffffffful /* Go's -1 */
 
 enum { RDONLY = 10, RDWR, WRONLY, NOMAP }; /* descriptors: opened so by setup_files */
@@ -76,12 +80,18 @@ static const struct call calls[] = {
 	{ MMAP(B + 9 * P, P, RW, MAP_SHARED, RDWR, 0), B + 9 * P, BOTH },
 	{ MMAP(B + 10 * P, P, RW, MAP_SHARED | MAP_ANONYMOUS, NOFD, 0), B + 10 * P, BOTH },
 	{ MMAP(B + 11 * P, P, 0, ANON | MAP_NORESERVE | MAP_STACK, NOFD, 0), B + 11 * P, BOTH },
-	{ MMAP(0, P, RW, ANON | MAP_32BIT, NOFD, 0), -EINVAL, OURS },
-	{ MMAP(0, P, RW, ANON | MAP_GROWSDOWN, NOFD, 0), -EINVAL, OURS },
+	{ MMAP(B + 12 * P, P, RW, SHARED | MAP_GROWSDOWN, NOFD, 0), -EINVAL, BOTH },
+	{ MMAP(B + 12 * P, P, RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, NOFD, 0), -EINVAL, BOTH },
+	{ MMAP(B + 600 * P, P, RW, FIXED | MAP_GROWSDOWN, NOFD, 0), B + 600 * P, BOTH },
+	{ SYS_mprotect, { B + 600 * P, P, RW | PROT_GROWSDOWN }, 0, BOTH },
+	{ SYS_mprotect, { B, P, RW | PROT_GROWSDOWN }, -EINVAL, BOTH },
+	{ SYS_munmap, { B + 600 * P, P }, 0, BOTH },
 	{ MMAP(0, 1ul << 45, RW, ANON, NOFD, 0), -ENOMEM, OURS }, /* as much as RAM allows there */
 	/* mprotect */
 	{ SYS_mprotect, { B + 1, P, RW }, -EINVAL, BOTH },
 	{ SYS_mprotect, { B, P, 64 }, -EINVAL, BOTH },
+	{ SYS_mprotect, { B, P, RW | PROT_GROWSDOWN | PROT_GROWSUP }, -EINVAL, BOTH },
+	{ SYS_mprotect, { B, ~0ul, RW }, -ENOMEM, BOTH },
 	{ SYS_mprotect, { B, 0, PROT_READ }, 0, BOTH },
 	{ SYS_mprotect, { B + 11 * P, 2 * P, PROT_READ }, -ENOMEM, BOTH },
 	{ SYS_mprotect, { B + 8 * P, P, RW }, -EACCES, BOTH },
@@ -99,8 +109,14 @@ static const struct call calls[] = {
 	{ SYS_madvise, { B + 11 * P, 2 * P, MADV_RANDOM }, -ENOMEM, BOTH },
 	{ SYS_madvise, { B, 5 * P, MADV_DONTDUMP }, 0, BOTH },
 	{ SYS_madvise, { B, ~0ul, MADV_DONTNEED }, -EINVAL, BOTH },
-	{ SYS_madvise, { B, 5 * P, MADV_HUGEPAGE }, -EINVAL, OURS },
-	{ SYS_madvise, { B, 5 * P, MADV_NOHUGEPAGE }, 0, OURS },
+	{ SYS_madvise, { B, 5 * P, MADV_HUGEPAGE }, 0, BOTH },
+	{ SYS_madvise, { B, 5 * P, MADV_NOHUGEPAGE }, 0, BOTH },
+	{ SYS_madvise, { B + 10 * P, P, MADV_FREE }, -EINVAL, BOTH }, /* shared */
+	{ SYS_madvise, { B + 7 * P, P, MADV_FREE }, -EINVAL, BOTH }, /* a file */
+	{ SYS_madvise, { B + P, P, MADV_POPULATE_WRITE }, 0, BOTH },
+	{ SYS_madvise, { B + 8 * P, P, MADV_POPULATE_WRITE }, -EINVAL, BOTH },
+	{ SYS_mprotect, { B + 11 * P, P, PROT_NONE }, 0, BOTH },
+	{ SYS_madvise, { B + 11 * P, P, MADV_POPULATE_READ }, -EINVAL, BOTH },
 	{ SYS_madvise, { B, 2 * P, MADV_POPULATE_WRITE }, 0, BOTH },
 	/* mincore */
 	{ SYS_mincore, { B + 1, P, (uint64_t)vec }, -EINVAL, BOTH },
@@ -111,6 +127,13 @@ static const struct call calls[] = {
 	{ SYS_mremap, { B + 1, P, P, 0, 0 }, -EINVAL, BOTH },
 	{ SYS_mremap, { B, P, 0, 0, 0 }, -EINVAL, BOTH },
 	{ SYS_mremap, { B, P, P, 8, 0 }, -EINVAL, BOTH },
+	{ SYS_mremap, { B, 0, P, MREMAP_MAYMOVE, 0 }, -EINVAL, BOTH }, /* private */
+	{ SYS_mremap, { B + 10 * P, 0, P, 0, 0 }, -ENOMEM, BOTH },
+	{ SYS_mremap, { B + 10 * P, 0, P, MOVE_FIXED, B + 40 * P }, B + 40 * P, BOTH },
+	{ SYS_mremap, { B, P, P, MREMAP_DONTUNMAP, 0 }, -EINVAL, BOTH },
+	{ SYS_mremap, { B, P, 2 * P, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0 }, -EINVAL, BOTH },
+	{ SYS_mremap, { B + 3 * P, P, P, MOVE_FIXED | MREMAP_DONTUNMAP, B + 41 * P },
+		B + 41 * P, BOTH },
 	{ SYS_mremap, { B, P, P, MREMAP_FIXED, B + 20 * P }, -EINVAL, BOTH },
 	{ SYS_mremap, { B + 30 * P, P, 2 * P, MREMAP_MAYMOVE, 0 }, -EFAULT, BOTH },
 	{ SYS_mremap, { B, P, 2 * P, 0, 0 }, -ENOMEM, BOTH },
@@ -129,7 +152,9 @@ static const struct call calls[] = {
 	{ SYS_msync, { B + 11 * P, 2 * P, MS_SYNC }, -ENOMEM, BOTH },
 	{ SYS_mlock, { B + 2 * P + 5, P }, 0, BOTH },
 	{ SYS_mlock, { B + 11 * P, 2 * P }, -ENOMEM, BOTH },
-	{ SYS_munlock, { B + 2 * P, P }, 0, BOTH },
+	{ SYS_madvise, { B + 2 * P, P, MADV_DONTNEED }, -EINVAL, BOTH }, /* locked */
+	{ SYS_munlock, { B + 2 * P, 2 * P }, 0, BOTH },
+	{ SYS_madvise, { B + 2 * P, P, MADV_DONTNEED }, 0, BOTH },
 	{ SYS_mlock2, { B + 2 * P, P, 2 }, -EINVAL, BOTH },
 	{ SYS_mlockall, { 0 }, -EINVAL, BOTH },
 	{ SYS_mlockall, { 64 }, -EINVAL, BOTH },
@@ -178,12 +203,21 @@ static void put_object(struct vm_object *o)
 	object_refs--;
 }
 
-static const struct vm_object_ops object_ops = { get_object, put_object, page_of_file, sync_file };
-static struct vm_object object = { &object_ops };
+static const struct vm_object_ops object_ops = { get_object, put_object, page_of_file, sync_file,
+	NULL };
+static struct vm_object object = { .ops = &object_ops };
 
 static int map_file(struct file *f, bool shared, bool write, struct vm_object **out)
 {
 	CHECK(!write || (shared && (f->flags & O_ACCMODE) == O_RDWR));
+	get_object(&object);
+	*out = &object;
+	return 0;
+}
+
+int vfs_make_shared_memory(uint64_t bytes, struct vm_object **out)
+{
+	(void)bytes;
 	get_object(&object);
 	*out = &object;
 	return 0;

@@ -1,5 +1,6 @@
 /* sources: kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c
- * kernel/mm/vm_ops.c kernel/mm/vm_object.c test/unit/vm_steps.c test/unit/shim/host.c
+ * kernel/mm/vm_ops.c kernel/mm/vm_remap.c
+ * kernel/mm/vm_object.c test/unit/vm_steps.c test/unit/shim/host.c
  * test/unit/shim/host_ram.c test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c
  * test/unit/shim/host_paging.c */
 /*
@@ -34,14 +35,14 @@ static void test_private_file(void)
 	frame_at(a, &flags);
 	CHECK(flags & PAGING_WRITE); /* its own copy */
 	store(a, 'Z');
-	CHECK_EQ(vm_discard(a, PAGES(10)), 0);
+	CHECK_EQ(vm_discard(a, PAGES(10), false), 0);
 	CHECK_EQ(load(a), 'a'); /* the file's contents again */
 	CHECK_EQ(vm_fault(a + PAGES(8), R), VM_FAULT_BUS);
 	CHECK_EQ(vm_populate(a, PAGES(10), false), -EFAULT);
 	CHECK_EQ(file.writes, 0);
 	CHECK_EQ(vm_sync(a, PAGES(10)), 0);
 	CHECK_EQ(file.syncs, 0); /* nothing shared */
-	CHECK_EQ(vm_discard(a, PAGES(10)), 0);
+	CHECK_EQ(vm_discard(a, PAGES(10), false), 0);
 	file.error = -ENOMEM;
 	CHECK_EQ(vm_fault(a + PAGES(7), R), VM_FAULT_NO_MEMORY);
 	file.error = -EIO;
@@ -67,7 +68,7 @@ static void test_shared_file(void)
 	store(a + PAGE_SIZE, 'D'); /* is announced again */
 	CHECK_EQ(file.writes, 2);
 	CHECK_EQ(vm_protect(b, PAGE_SIZE, RW), -EACCES);
-	CHECK_EQ(vm_discard(a, PAGES(8)), 0); /* nothing is lost */
+	CHECK_EQ(vm_discard(a, PAGES(8), false), 0); /* nothing is lost */
 	CHECK_EQ(load(a + PAGE_SIZE), 'D');
 	vm_object_drop(&file.base, 1, 1);
 	CHECK_EQ(resident(), 0);

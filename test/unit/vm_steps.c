@@ -128,7 +128,7 @@ static int file_sync(struct vm_object *o, uint64_t first, uint64_t last)
 	return 0;
 }
 
-static const struct vm_object_ops file_ops = { file_get, file_put, file_page, file_sync };
+static const struct vm_object_ops file_ops = { file_get, file_put, file_page, file_sync, NULL };
 
 uint64_t map_file(uint64_t pages, unsigned prot, unsigned flags, uint64_t first)
 {

@@ -1,5 +1,6 @@
 /* sources: kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c
- * kernel/mm/vm_ops.c kernel/mm/vm_object.c test/unit/vm_steps.c test/unit/shim/host.c
+ * kernel/mm/vm_ops.c kernel/mm/vm_remap.c
+ * kernel/mm/vm_object.c test/unit/vm_steps.c test/unit/shim/host.c
  * test/unit/shim/host_ram.c test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c
  * test/unit/shim/host_paging.c */
 /*
@@ -47,6 +48,7 @@ static void test_map_arguments(void)
 static void test_other_arguments(void)
 {
 	uint64_t a = map_any(PAGES(4), RW), b;
+	uint8_t *byte;
 
 	CHECK_EQ(vm_unmap(a + 1, PAGE_SIZE), -EINVAL);
 	CHECK_EQ(vm_unmap(a, 0), -EINVAL);
@@ -55,8 +57,11 @@ static void test_other_arguments(void)
 	CHECK_EQ(vm_protect(a, PAGE_SIZE, 16), -EINVAL);
 	CHECK_EQ(vm_protect(a, 0, R), 0);
 	CHECK_EQ(vm_protect(a, PAGES(5), R), -ENOMEM);
-	CHECK_EQ(vm_discard(a + 1, PAGE_SIZE), -EINVAL);
-	CHECK_EQ(vm_discard(a, 0), 0);
+	CHECK_EQ(touch(a + PAGES(3), true, &byte),
+		VM_FAULT_ACCERR); /* what lies before has changed */
+	CHECK_EQ(vm_protect(a, PAGES(4), RW), 0);
+	CHECK_EQ(vm_discard(a + 1, PAGE_SIZE, false), -EINVAL);
+	CHECK_EQ(vm_discard(a, 0, false), 0);
 	CHECK_EQ(vm_populate(a + 1, 1, true), -EINVAL);
 	CHECK_EQ(vm_sync(a + 1, 1), -EINVAL);
 	CHECK_EQ(vm_sync(a, PAGES(5)), -ENOMEM);
@@ -184,7 +189,7 @@ static void test_go_start(void)
 		store(a, 1);
 	}
 	CHECK_EQ(load(summary[2] + PAGES(3) + 77), 5);
-	CHECK_EQ(vm_discard(heap, 64 * MIB), 0);
+	CHECK_EQ(vm_discard(heap, 64 * MIB, false), 0);
 	CHECK_EQ(load(heap), 0);
 	CHECK_EQ(vm_protect(heap, PAGES(2), 0), 0); /* sysFault */
 	CHECK_EQ(vm_fault(heap, R), VM_FAULT_ACCERR);
@@ -213,15 +218,15 @@ static void test_image(void)
 	unsigned flags;
 	uint8_t in[1];
 
-	CHECK_EQ(vm_map_image(VM_LOWEST - PAGE_SIZE, PAGE_SIZE, R), -EINVAL);
-	CHECK_EQ(vm_map_image(a, 0, R), -EINVAL);
-	CHECK_EQ(vm_map_image(a, PAGES(2), RW), 0);
-	CHECK_EQ(vm_map_image(a, PAGES(2), RW), -EEXIST);
+	CHECK_EQ(vm_map_image(VM_LOWEST - PAGE_SIZE, PAGE_SIZE, R, VM_KERNEL), -EINVAL);
+	CHECK_EQ(vm_map_image(a, 0, R, VM_KERNEL), -EINVAL);
+	CHECK_EQ(vm_map_image(a, PAGES(2), RW, VM_KERNEL), 0);
+	CHECK_EQ(vm_map_image(a, PAGES(2), RW, VM_KERNEL), -EEXIST);
 	put_image_page(a, PAGING_READ | PAGING_WRITE);
 	CHECK_EQ(vm_unmap(a, PAGE_SIZE), -EINVAL);
 	CHECK_EQ(vm_unmap(a - PAGES(8), PAGES(20)), -EINVAL);
 	CHECK_EQ(vm_protect(a, PAGES(2), R), -EINVAL);
-	CHECK_EQ(vm_discard(a, PAGES(2)), -EINVAL);
+	CHECK_EQ(vm_discard(a, PAGES(2), false), -EINVAL);
 	CHECK_EQ(vm_remap(a, PAGE_SIZE, PAGES(2), true, 0, &b), -EINVAL);
 	b = a + PAGE_SIZE;
 	CHECK_EQ(map(&b, PAGE_SIZE, RW, VM_FIXED), -EINVAL);
@@ -356,7 +361,7 @@ static void test_exhaustion(void)
 	CHECK_EQ(vm_protect(a, 60 * MIB, R), 0);
 	CHECK(host_relax_count >= i / 512 - 1);
 	host_relax_count = 0;
-	CHECK_EQ(vm_discard(a, 60 * MIB), 0);
+	CHECK_EQ(vm_discard(a, 60 * MIB, false), 0);
 	CHECK(host_relax_count >= i / 128 - 1);
 	CHECK_EQ(resident(), 0);
 	unmap(a, 60 * MIB);
@@ -369,13 +374,13 @@ static void test_populate_and_resident(void)
 
 	CHECK_EQ(map(&a, PAGES(5), RW, VM_POPULATE), 0);
 	CHECK_EQ(resident(), 5);
-	CHECK_EQ(vm_discard(a + PAGE_SIZE, PAGE_SIZE), 0);
+	CHECK_EQ(vm_discard(a + PAGE_SIZE, PAGE_SIZE, false), 0);
 	CHECK_EQ(vm_resident(a, PAGES(5), in), 0);
 	CHECK(in[0] == 1 && in[1] == 0 && in[4] == 1);
 	CHECK_EQ(vm_resident(a, PAGES(6), in), -ENOMEM);
 	CHECK_EQ(vm_protect(a, PAGE_SIZE, 0), 0);
 	CHECK_EQ(vm_populate(a, PAGE_SIZE, false), -EFAULT);
-	CHECK_EQ(vm_discard(a - PAGES(2), PAGES(7)),
+	CHECK_EQ(vm_discard(a - PAGES(2), PAGES(7), false),
 		-ENOMEM); /* with a hole: dropped all the same */
 	CHECK_EQ(resident(), 0);
 	unmap(a, PAGES(5));

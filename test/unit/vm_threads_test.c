@@ -1,5 +1,6 @@
 /* sources: kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c
- * kernel/mm/vm_ops.c kernel/mm/vm_object.c kernel/mm/pmm.c kernel/mm/pmm_single.c kernel/mm/kmem.c
+ * kernel/mm/vm_ops.c kernel/mm/vm_remap.c kernel/mm/vm_object.c kernel/mm/pmm.c
+ * kernel/mm/pmm_single.c kernel/mm/kmem.c
  * test/unit/shim/host.c test/unit/shim/host_ram.c test/unit/shim/host_paging.c
  * test/unit/shim/host_threads.c */
 /*
@@ -88,7 +89,7 @@ static void step_own(struct worker *w, uint64_t r)
 		CHECK_EQ(vm_unmap(w->base + PAGES(first), PAGES(count)), 0);
 		memset(&w->mapped[first], 0, count);
 	} else if (r % 8 == 3) {
-		(void)!vm_discard(w->base + PAGES(first), PAGES(count));
+		(void)!vm_discard(w->base + PAGES(first), PAGES(count), false);
 		memset(&w->value[first], 0, count);
 	} else {
 		CHECK_EQ(access_page(w->base + PAGES(first), r & 16, &seen), w->mapped[first]);
@@ -117,7 +118,7 @@ static void step_common(uint64_t r)
 		(void)!vm_protect(addr, bytes, r >> 60 ? RW : VM_PROT_READ);
 		break;
 	case 3:
-		(void)!vm_discard(addr, bytes);
+		(void)!vm_discard(addr, bytes, false);
 		break;
 	case 4:
 		(void)!vm_remap(addr, PAGE_SIZE, PAGES(2), true,
