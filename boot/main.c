@@ -18,6 +18,7 @@
 #include "kernel/image.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
+#include "kernel/mm/pmm.h"
 #include "kernel/mm/vm.h"
 #include "kernel/options.h"
 #include "kernel/panic.h"
@@ -61,6 +62,7 @@ static void start_program(void)
 	struct trapframe frame;
 	struct thread *first;
 
+	options_limit_memory(pmm_free_pages() * PAGE_SIZE);
 	if (linux_start_program(&gosolo_image, &frame) || thread_create_first(&frame, &first))
 		panic_no_memory("the start of the program");
 	process_set_started();
@@ -78,6 +80,8 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	if (!understood)
 		panic_bad_image("the boot loader gave no memory map");
 	check_image();
+	if (options_has_word(boot.info.cmdline, "ram=zero"))
+		pmm_trust_zero();
 	boot_memory_init(&boot.info, &gosolo_image);
 	boot_mark("memory");
 	if (options_parse(gosolo_image.defaults, boot.info.cmdline))

@@ -25,6 +25,9 @@ extern char kernel_data_start[], kernel_end[];
 
 enum { HOLES_MAX = 80, LOW_MEMORY_END = 0x100000 };
 
+/* Kept for the report when memory runs out: 1/128 of RAM, within these bounds. */
+enum { RESERVE_PART = 128, RESERVE_MIN_PAGES = 16, RESERVE_MAX_PAGES = 128 };
+
 static struct {
 	struct boot_range holes[HOLES_MAX]; /* not to be given out; ascending */
 	uint32_t hole_count;
@@ -222,6 +225,8 @@ void boot_memory_init(const struct boot_info *info, const struct gosolo_image *i
 	add_hole(table.at, table.at + table.bytes);
 	pmm_init(mem.ram_end, table.at);
 	each_free(info, give_range, NULL);
+	pmm_set_reserve(MIN(MAX(pmm_total_pages() / RESERVE_PART, RESERVE_MIN_PAGES + 0ul),
+		RESERVE_MAX_PAGES + 0ul));
 
 	map_or_die(paging_init(&frames));
 	map_direct(image);

@@ -87,6 +87,8 @@ static char *default_words(const struct options *options)
 {
 	struct bytebuf words = { 0 };
 
+	if (options->command != OPTIONS_EXEC) /* which gives the host's environment as it is */
+		kcmdline_add(&words, "memlimit", "auto");
 	if (options->command == OPTIONS_BUILD)
 		for (size_t i = 0; i < options->env.count; i++)
 			kcmdline_add(&words, "env", options->env.items[i]);

@@ -106,6 +106,12 @@ static void print_tree(const struct view *view, uint32_t index, const char *path
 	}
 }
 
+/* The image asks for a limit, and no variable of its own overrides it. */
+static bool has_memory_limit(const char *defaults)
+{
+	return strstr(defaults, "memlimit=auto") && !strstr(defaults, "env=GOMEMLIMIT=");
+}
+
 static void print_defaults(const struct view *view)
 {
 	const struct gosolo_image *image = &view->image;
@@ -116,6 +122,9 @@ static void print_defaults(const struct view *view)
 		printf("default -c   %u\n", image->default_cpus);
 	if (image->defaults[0])
 		printf("defaults     %s\n", image->defaults);
+	if (has_memory_limit(image->defaults))
+		printf("GOMEMLIMIT   7/8 of the memory that is free at the start, 8 MiB at "
+		       "least\n");
 }
 
 static void print_licenses(void)

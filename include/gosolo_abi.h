@@ -138,6 +138,9 @@ struct gosolo_log_record {
  *   selftest=fault|hang|reset     fail on purpose, for tests of the reports
  *   torture=SEED            debug kernels: a scheduler driven mad by this seed
  *   tsc_khz=N                rate of the time stamp counter, when the host knows it
+ *   ram=zero                 RAM reads as zero where neither loader nor firmware has written above
+ *                            1 MiB outside the image and the modules: said by whoever knows the VMM
+ *   memlimit=auto            GOMEMLIMIT from the size of memory, if the environment has none
  *   virtio_mmio.device=SIZE@ADDR:IRQ   a virtio-mmio transport (same syntax as Linux); may repeat
  */
 #define GOSOLO_CMDLINE_BYTES_MAX 65535u /* without the NUL at its end */

@@ -17,12 +17,16 @@
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/mm/kmem.h"
+#include "lib/fmt.h"
 #include "lib/ip_text.h"
 #include "lib/string.h"
 
 #define HOSTNAME_MAX 64u
 #define MMIO_BYTES_MIN 0x100u
 #define PA_MAX (1ull << 52)
+/* Of memory that is free at the start, the rest is for sockets, threads, files, page tables. */
+#define MEMORY_LIMIT_PART(bytes) ((bytes) / 8 * 7)
+#define MEMORY_LIMIT_MIN_BYTES (8 * MIB) /* below, Go would only collect garbage */
 
 struct options options = {
 	.cwd = "/",
@@ -301,6 +305,17 @@ static bool set_torture(char *value)
 	return parse_number(&s, &options.torture_seed) && !*s;
 }
 
+static bool set_ram(char *value)
+{
+	return strcmp(value, "zero") == 0; /* boot has looked for it: options_has_word */
+}
+
+static bool set_memory_limit(char *value)
+{
+	options.limits_memory = strcmp(value, "auto") == 0;
+	return options.limits_memory;
+}
+
 static bool set_tsc_khz(char *value)
 {
 	const char *s = value;
@@ -357,6 +372,8 @@ static const struct {
 	{ "selftest", set_selftest, true },
 	{ "torture", set_torture, true },
 	{ "tsc_khz", set_tsc_khz, true },
+	{ "ram", set_ram, true },
+	{ "memlimit", set_memory_limit, true },
 	{ "virtio_mmio.device", add_mmio, true },
 };
 
@@ -383,6 +400,25 @@ static void set_word(char *word)
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool options_has_word(const char *line, const char *word)
+{
+	size_t bytes = strlen(word);
+
+	for (;;) {
+		size_t length = 0;
+
+		while (is_blank(*line))
+			line++;
+		while (line[length] && !is_blank(line[length]))
+			length++;
+		if (length == 0 || (length == 2 && strncmp(line, "--", 2) == 0))
+			return false;
+		if (length == bytes && strncmp(line, word, bytes) == 0)
+			return true;
+		line += length;
+	}
 }
 
 static uint32_t count_words(const char *line)
@@ -448,4 +484,19 @@ int options_parse(const char *defaults, const char *line)
 	parse_line(copy + defaults_bytes);
 	log_set_level((enum gosolo_log_level)options.log_level);
 	return 0;
+}
+
+void options_limit_memory(uint64_t free_bytes)
+{
+	static const char name[] = "GOMEMLIMIT=";
+	static char text[40];
+	uint64_t limit = MAX(MEMORY_LIMIT_PART(free_bytes), MEMORY_LIMIT_MIN_BYTES);
+
+	if (!options.limits_memory)
+		return;
+	for (uint32_t i = 0; i < options.envc; i++)
+		if (strncmp(options.envp[i], name, sizeof(name) - 1) == 0)
+			return;
+	fmt_snprintf(text, sizeof(text), "%s%llu", name, (unsigned long long)limit);
+	(void)add_env(text); /* (2): the word that asked for it left room */
 }

@@ -42,6 +42,7 @@ struct options {
 	bool stats;
 	const char *selftest; /* NULL: none; see kernel/selftest.h */
 	uint64_t tsc_khz;
+	bool limits_memory; /* GOMEMLIMIT from the size of memory, unless there is one */
 	uint64_t torture_seed; /* 0: off; debug builds */
 	struct options_mmio mmio[OPTIONS_MMIO_MAX];
 	uint32_t mmio_count;
@@ -51,3 +52,8 @@ extern struct options options; /* [I] after options_parse */
 
 /* defaults first, then line; both are copied. -ENOMEM. Unknown words are logged. */
 int options_parse(const char *defaults, const char *line) must_check;
+/* Whether line has this word in front of the arguments, unescaped: for what memory itself depends on,
+ * before anything can be parsed. */
+bool options_has_word(const char *line, const char *word);
+/* Once, when memory is as free as it will be: GOMEMLIMIT, if asked for and not set. */
+void options_limit_memory(uint64_t free_bytes);

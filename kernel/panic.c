@@ -136,7 +136,7 @@ void assert_failed(const char *file, int line, const char *what)
 void panic_no_memory(const char *what)
 {
 	spinlock_ignore_all();
-	log_error("out of memory: no frame left for %s", what);
+	log_error("no memory is left: %s", what);
 	hostchan_finish(GOSOLO_EXIT_NO_MEMORY, 0, what);
 	platform_reset();
 }

@@ -14,6 +14,7 @@
 
 #include "arch/arch.h"
 #include "kernel/dev/hostchan.h"
+#include "kernel/oom.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/clock.h"
 #include "lib/fmt.h"
@@ -44,11 +45,16 @@ void process_wait_for_end(void)
 
 static noreturn_fn void finish(enum gosolo_exit_kind kind, uint32_t value)
 {
+	const char *why = oom_text();
+
 	if (atomic_exchange_explicit(&process.ending, true, memory_order_acq_rel)) /* (1) */
 		process_wait_for_end();
 	/* whoever runs the program now comes to kernel_return_to_program */
 	sched_interrupt_others();
-	hostchan_finish(kind, value, "");
+	if (why)
+		hostchan_finish(GOSOLO_EXIT_NO_MEMORY, 0, why);
+	else
+		hostchan_finish(kind, value, "");
 	platform_reset();
 }
 

@@ -5,14 +5,14 @@
  *             that Linux would send.
  * Invariants: (1) the program never resumes while a switch is due or a signal is deliverable.
  * Locking:    none held on entry; may sleep (filling a page, delivering a signal).
- * Failure:    no memory for a page: panic_no_memory.
+ * Failure:    no memory for a page: oom_report.
  * Source:     Linux arch/x86/kernel/traps.c for signal numbers and codes; sigaction(2).
  */
 #include "arch/arch.h"
 #include "base/assert.h"
 #include "kernel/log.h"
 #include "kernel/mm/vm.h"
-#include "kernel/panic.h"
+#include "kernel/oom.h"
 #include "kernel/process.h"
 #include "kernel/sched/cputime.h"
 #include "kernel/sched/sched.h"
@@ -61,6 +61,7 @@ bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_prog
 	uint64_t began;
 	enum vm_fault_result fault;
 
+	oom_check();
 	stat_inc(STAT_page_faults);
 	began = from_program ? cputime_enter(t) : 0;
 	fault = vm_fault(addr, access);
@@ -83,7 +84,8 @@ bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_prog
 	case VM_FAULT_NO_MEMORY:
 		break;
 	}
-	panic_no_memory("a page of the program");
+	oom_report(addr);
+	return true;
 }
 
 /* The bits are the same in the x87 status word and in MXCSR (SDM 1 8.1.3, 10.2.3). */

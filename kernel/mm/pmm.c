@@ -5,6 +5,9 @@
  *             in `uncarved` ranges; when the lists run dry, the next piece of at most one chunk
  *             (4 MiB, the largest block) is carved off and freed into the lists. The table of
  *             frames is written one chunk at a time, too; until then it holds garbage.
+ *             Where RAM is known to be zero at the start, every frame remembers whether it still
+ *             is, so that nothing is cleared twice, and the host need not provide it at all before
+ *             the program stores something.
  *               uncarved -> free block [carve_next] -> allocated [take_block] -> free [give_block]
  *             Single frames come from the caches of pmm_single.c.
  * Invariants: (1) owner == PMM_FREE exactly for the first frame of a block on a free list.
@@ -13,6 +16,7 @@
  *             (3) a frame outside all ranges is PMM_KERNEL with one reference nobody puts.
  *             (4) in each list the blocks that the host does not know to be free come first: they
  *             are used first, having memory behind them, and found without a search.
+ *             (5) is_zero of a frame that is free, or was just allocated: it reads as zero.
  * Locking:    LOCK_PMM inside; refs are atomic; a chunk's ready bit is set once (release), after
  *             its frames are written. Never sleeps. Any context.
  * Failure:    PFN_NONE when there is no block of that order. Wrong frees are bugs: ASSERT.
@@ -48,6 +52,8 @@ static struct {
 	uint32_t range_count; /* [pmm lock] */
 	struct uncarved ranges[RANGES_MAX]; /* [pmm lock] the last one is carved first */
 	uint64_t total_pages; /* [pmm lock] */
+	uint64_t reserve_pages; /* [pmm lock] not for the program */
+	bool is_zeroed; /* [pmm lock] what is carved from now on reads as zero */
 	_Atomic uint64_t free_pages; /* [pmm lock] for writing; without those in caches */
 	_Atomic uint64_t most_used_pages; /* [pmm lock] for writing; ever, caches included */
 	_Atomic bool has_news; /* [a] see pmm_report_has_news */
@@ -163,6 +169,8 @@ static void prepare_chunk_locked(pfn_t pfn)
 static void carve_piece_locked(pfn_t pfn, pfn_t end)
 {
 	prepare_chunk_locked(pfn);
+	for (pfn_t i = pfn; pmm.is_zeroed && i < end; i++)
+		pmm.frames[i].is_zero = true;
 	while (pfn < end) {
 		unsigned order = MIN((unsigned)__builtin_ctzl(pfn), PMM_ORDER_MAX);
 
@@ -218,6 +226,34 @@ void pmm_add_range(paddr_t start, paddr_t end)
 	spin_unlock(&pmm.lock);
 }
 
+void pmm_trust_zero(void)
+{
+	spin_lock(&pmm.lock);
+	pmm.is_zeroed = true;
+	spin_unlock(&pmm.lock);
+}
+
+/* ------------------------------------------------------------------ the reserve */
+void pmm_set_reserve(uint64_t pages)
+{
+	spin_lock(&pmm.lock);
+	pmm.reserve_pages = pages;
+	spin_unlock(&pmm.lock);
+}
+
+void pmm_release_reserve(void)
+{
+	pmm_set_reserve(0);
+}
+
+static bool may_take_locked(uint64_t pages, bool for_kernel)
+{
+	uint64_t left = atomic_load_explicit(&pmm.free_pages, memory_order_relaxed);
+
+	lock_assert_held(&pmm.lock);
+	return for_kernel || left >= pmm.reserve_pages + pages;
+}
+
 /* ------------------------------------------------------------------ blocks */
 static pfn_t take_block_locked(unsigned order, enum pmm_owner owner)
 {
@@ -265,7 +301,7 @@ uint32_t pmm_fill(uint32_t *frames, bool together)
 	spin_lock(&pmm.lock);
 	if (together)
 		block = take_block_locked(PMM_BATCH_ORDER, PMM_KERNEL);
-	for (n = 0; n < PMM_BATCH; n++) {
+	for (n = 0; n < PMM_BATCH && may_take_locked(1, together); n++) {
 		pfn = block != PFN_NONE ? block + n : take_block_locked(0, PMM_KERNEL);
 		if (pfn == PFN_NONE)
 			break;
@@ -286,6 +322,18 @@ void pmm_spill(const uint32_t *frames, uint32_t n)
 }
 
 /* ------------------------------------------------------------------ allocation */
+static pfn_t take_block(unsigned order, enum pmm_owner owner)
+{
+	bool for_kernel = owner != PMM_PROGRAM && owner != PMM_CACHE;
+	pfn_t pfn = PFN_NONE;
+
+	spin_lock(&pmm.lock);
+	if (may_take_locked(1ul << order, for_kernel))
+		pfn = take_block_locked(order, owner);
+	spin_unlock(&pmm.lock);
+	return pfn;
+}
+
 pfn_t pmm_alloc(unsigned order, enum pmm_owner owner)
 {
 	pfn_t pfn;
@@ -294,14 +342,9 @@ pfn_t pmm_alloc(unsigned order, enum pmm_owner owner)
 	ASSERT(owner != PMM_FREE);
 	if (order == 0)
 		return pmm_single_take(owner);
-	spin_lock(&pmm.lock);
-	pfn = take_block_locked(order, owner);
-	spin_unlock(&pmm.lock);
-	if (pfn == PFN_NONE && pmm_single_spill()) { /* single frames may be what is missing */
-		spin_lock(&pmm.lock);
-		pfn = take_block_locked(order, owner);
-		spin_unlock(&pmm.lock);
-	}
+	pfn = take_block(order, owner);
+	if (pfn == PFN_NONE && pmm_single_spill()) /* single frames may be what is missing */
+		pfn = take_block(order, owner);
 	DASSERT((pfn & ((1ul << order) - 1)) == 0);
 	return pfn;
 }
@@ -310,11 +353,43 @@ pfn_t pmm_alloc_zeroed(enum pmm_owner owner)
 {
 	pfn_t pfn = pmm_alloc(0, owner);
 
-	if (pfn != PFN_NONE) {
+	if (pfn != PFN_NONE && !pmm_take_zero(pfn)) {
 		page_zero(pfn_to_virt(pfn));
 		stat_inc(STAT_pages_zeroed);
 	}
 	return pfn;
+}
+
+static unused_arg bool reads_as_zero(pfn_t pfn)
+{
+	const uint64_t *word = pfn_to_virt(pfn);
+
+	for (unsigned i = 0; i < PAGE_SIZE / sizeof(*word); i++)
+		if (word[i])
+			return false;
+	return true;
+}
+
+bool pmm_take_zero(pfn_t pfn)
+{
+	struct frame *f = &pmm.frames[pfn];
+	bool is = f->is_zero;
+
+	f->is_zero = false;
+	DASSERT(!is || reads_as_zero(pfn)); /* (5); else: the platform's promise does not hold */
+	return is;
+}
+
+void pmm_split(pfn_t pfn, unsigned order)
+{
+	struct frame *f = pmm_frame(pfn);
+
+	ASSERT(f->order == order);
+	for (pfn_t i = 0; i < 1ul << order; i++) {
+		f[i].order = 0;
+		f[i].owner = f->owner;
+		atomic_store_explicit(&f[i].refs, 1, memory_order_relaxed);
+	}
 }
 
 void pmm_free(pfn_t pfn, unsigned order)
@@ -323,6 +398,8 @@ void pmm_free(pfn_t pfn, unsigned order)
 
 	ASSERT(f->owner != PMM_FREE && f->owner != PMM_CACHED); /* else: freed twice */
 	ASSERT(f->order == order);
+	for (pfn_t i = 0; i < 1ul << order; i++)
+		f[i].is_zero = false; /* (5) */
 	if (order == 0) {
 		pmm_single_give(pfn);
 		return;

@@ -35,9 +35,10 @@ struct frame {
 	uint8_t order; /* [pmm lock] of the block that begins here */
 	uint8_t owner; /* [pmm lock] enum pmm_owner */
 	union {
-		uint16_t slab_class; /* kmem */
-		uint16_t is_reported; /* [pmm lock] while free: see pmm_report_take */
+		uint8_t slab_class; /* kmem */
+		uint8_t is_reported; /* [pmm lock] while free: see pmm_report_take */
 	};
+	bool is_zero; /* [pmm lock] while free: nobody has written to it since a zeroing boot */
 };
 
 /* Once, at boot: where RAM ends and where the table of frames may lie (bytes at table_pa, as
@@ -45,11 +46,21 @@ struct frame {
 size_t pmm_table_bytes(paddr_t ram_end);
 void pmm_init(paddr_t ram_end, paddr_t table_pa);
 void pmm_add_range(paddr_t start, paddr_t end); /* free RAM; whole pages inside are taken */
+/* The platform promises that RAM reads as zero where nobody has written: what has not been handed
+ * out by now is not cleared again. */
+void pmm_trust_zero(void);
+/* The last pages are kept from the program and its files; the kernel may take them. 0 at first. */
+void pmm_set_reserve(uint64_t pages);
+void pmm_release_reserve(void);
 
 /* First frame of 2^order frames, aligned to its size; contents undefined. PFN_NONE: no memory. */
 pfn_t pmm_alloc(unsigned order, enum pmm_owner owner) must_check;
 /* One frame that reads as zero. */
 pfn_t pmm_alloc_zeroed(enum pmm_owner owner) must_check;
+/* Of a frame just allocated, once: whether it reads as zero already. */
+bool pmm_take_zero(pfn_t pfn);
+/* An allocated block becomes single frames of the same owner, with one reference each. */
+void pmm_split(pfn_t pfn, unsigned order);
 void pmm_free(pfn_t pfn, unsigned order);
 /* References to single frames: a frame is freed when the last one is put. Frames that were never
  * given to pmm may be named too (the image's, device memory): PMM_KERNEL, and never freed. */

@@ -95,16 +95,6 @@ func TestTimeoutOfTheDeaf(t *testing.T) {
 	})
 }
 
-// TestOutOfMemory: a readable report and a non-zero code, never silence.
-func TestOutOfMemory(t *testing.T) {
-	j := core("out-of-memory")
-	j.memory = "128M"
-	r := startMachine(t, firstConfig(t), j).wait()
-	if r.code == 0 || r.trouble != "" || !contains(string(r.stderr), "memory") {
-		t.Error("want a non-zero code and a report that says memory:", r.report())
-	}
-}
-
 // oneLine: the error output is exactly one line of the command's own, and says all that it must.
 func oneLine(r result, says ...string) error {
 	text := string(r.stderr)

@@ -10,6 +10,7 @@
  * Failure:    aborts with the failed check.
  * Source:     include/gosolo_abi.h, "kernel command line".
  */
+#include "base/units.h"
 #include "kernel/options.h"
 
 #include <string.h>
@@ -128,6 +129,35 @@ static void test_environment_and_arguments(void)
 	CHECK(same(options.envp[0], "X=J%zz%"));
 }
 
+static bool has_limit(const char *defaults, const char *line, uint64_t free_bytes, const char *want)
+{
+	uint32_t count;
+
+	parse(defaults, line, 0);
+	count = options.envc;
+	options_limit_memory(free_bytes);
+	CHECK(!options.envp[options.envc]);
+	if (!want)
+		return options.envc == count;
+	return options.envc == count + 1 && same(options.envp[count], want);
+}
+
+static void test_memory_limit(void)
+{
+	CHECK(has_limit("", "", GIB, NULL));
+	CHECK(has_limit("memlimit=auto", "", 80 * MIB, "GOMEMLIMIT=73400320"));
+	CHECK(has_limit("memlimit=auto", "env=A=1", 3 * MIB, "GOMEMLIMIT=8388608"));
+	CHECK(has_limit("memlimit=auto", "env=GOMEMLIMIT=off", GIB, NULL));
+	CHECK(has_limit("memlimit=auto env=GOMEMLIMIT=1GiB", "", GIB, NULL));
+	CHECK(has_limit("memlimit=auto", "env=GOMEMLIMITS=1", 8 * GIB, "GOMEMLIMIT=7516192768"));
+	parse("memlimit=never ram=green", "ram=zero", 2);
+	CHECK(!options.limits_memory);
+	CHECK(options_has_word("  a=b\tram=zero", "ram=zero"));
+	CHECK(options_has_word("ram=zero -- x", "ram=zero"));
+	CHECK(!options_has_word("ram=zeros xram=zero -- ram=zero", "ram=zero"));
+	CHECK(!options_has_word("", "ram=zero"));
+}
+
 static void test_devices(void)
 {
 	char line[2000] = "";
@@ -218,6 +248,7 @@ int main(void)
 	test_empty();
 	test_words();
 	test_environment_and_arguments();
+	test_memory_limit();
 	test_devices();
 	test_refusals();
 	test_random_text();

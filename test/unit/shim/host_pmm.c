@@ -108,6 +108,23 @@ pfn_t pmm_alloc_zeroed(enum pmm_owner owner)
 	return pfn;
 }
 
+bool pmm_take_zero(pfn_t pfn)
+{
+	CHECK(pmm_frame(pfn)->owner != PMM_FREE);
+	return false;
+}
+
+void pmm_split(pfn_t pfn, unsigned order)
+{
+	spin_lock(&pmm.lock);
+	CHECK_EQ(pmm_frame(pfn)->order, order);
+	for (pfn_t i = pfn; i < pfn + (1ul << order); i++) {
+		CHECK_EQ(pmm.frames[i].refs, 1);
+		pmm.frames[i].order = 0;
+	}
+	spin_unlock(&pmm.lock);
+}
+
 void pmm_free(pfn_t pfn, unsigned order)
 {
 	spin_lock(&pmm.lock);
