@@ -195,14 +195,19 @@ void paging_activate(void); /* loads the root on this CPU */
 int paging_map(uint64_t va, paddr_t pa, unsigned flags) must_check;
 /* The same for consecutive pages and frames. On -ENOMEM a part may be mapped: the caller unmaps. */
 int paging_map_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags) must_check;
-/* 2 MiB; va and pa aligned; nothing may be mapped in the range (empty tables are freed). */
-int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags) must_check;
+/* 2 MiB; va and pa aligned; nothing may be mapped in the range. -ENOMEM, and nothing has changed.
+ * *table: what a later paging_split takes, the caller's to keep; NULL: it will never be split. */
+int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags, paddr_t *table) must_check;
 /* Looks one address up. Returns false when not present. size: 4096 or 2 MiB. */
 bool paging_lookup(uint64_t va, paddr_t *pa, unsigned *flags, uint64_t *size_bytes);
-/* Clears the entry; false when none. Does not flush: collect and call paging_flush. A 2 MiB entry
- * is split first when only part of it goes (-ENOMEM possible from paging_split). */
+/* Clears the entry, of 2 MiB as a whole; false when none. Does not flush: collect and call
+ * paging_flush. */
 bool paging_unmap(uint64_t va, paddr_t *old_pa, uint64_t *old_size_bytes);
-int paging_split(uint64_t va) must_check; /* 2 MiB entry at va into 4 KiB ones, same frames */
+/* A 2 MiB entry into 4 KiB ones, same frames, same rights; no CPU has the old one afterwards. */
+void paging_split(uint64_t va, paddr_t table);
+/* Exchanges what is mapped, with its tables, in the 2 MiB from a and from b, both aligned. -ENOMEM.
+ * Caller flushes both. */
+int paging_swap(uint64_t a, uint64_t b) must_check;
 /* New flags for a present entry; no-op when absent. PAGING_READ missing means no access. */
 void paging_protect(uint64_t va, unsigned flags);
 /* Next present page at or above va and below end: its address, or end. Skips empty tables. */

@@ -177,7 +177,7 @@ static void map_direct(const struct gosolo_image *image)
 		if (overlaps_image(image, pa, pa + HUGE_PAGE_SIZE))
 			map_or_die(paging_map_range(va, pa, HUGE_PAGE_SIZE, rw));
 		else
-			map_or_die(paging_map_huge(va, pa, rw));
+			map_or_die(paging_map_huge(va, pa, rw, NULL));
 	}
 }
 

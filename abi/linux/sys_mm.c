@@ -219,6 +219,8 @@ static long advise_contents(uint64_t addr, uint64_t bytes, int advice)
 		return populate(addr, bytes, true);
 	case MADV_HUGEPAGE:
 		return vm_advise(addr, bytes, VM_HUGE, VM_NO_HUGE);
+	case MADV_COLLAPSE:
+		return bytes ? vm_collapse(addr, bytes) : 0;
 	case MADV_NOHUGEPAGE:
 		return vm_advise(addr, bytes, VM_NO_HUGE, VM_HUGE);
 	default:

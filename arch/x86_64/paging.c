@@ -173,19 +173,29 @@ int paging_map_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags)
 	return 0;
 }
 
-int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags)
+/* An empty table may be left at e. A CPU that still goes through it finds nothing there, faults, and
+ * forgets it (SDM 3A 4.10.4.1): so it stays as it is, and is the one for a split. */
+static paddr_t take_empty_table(uint64_t *e)
+{
+	const uint64_t *t = table_of(*e);
+
+	ASSERT(!(*e & PTE_PS));
+	for (unsigned i = 0; i < PTES; i++)
+		ASSERT(!t[i]);
+	return *e & PTE_ADDR;
+}
+
+int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags, paddr_t *table)
 {
 	uint64_t *e = entry_create(va, LEVEL_PD);
 
 	if (!e)
 		return -ENOMEM;
-	if (*e) { /* an empty table may be left there */
-		uint64_t *t = table_of(*e);
-
-		ASSERT(!(*e & PTE_PS));
-		for (unsigned i = 0; i < PTES; i++)
-			ASSERT(!t[i]);
-		paging.frames->free(*e & PTE_ADDR);
+	ASSERT(table || !*e);
+	if (table) {
+		*table = *e ? take_empty_table(e) : paging.frames->alloc();
+		if (!*table)
+			return -ENOMEM;
 	}
 	*e = pa | bits_of(flags) | PTE_PS;
 	return 0;
@@ -219,22 +229,35 @@ bool paging_unmap(uint64_t va, paddr_t *old_pa, uint64_t *old_size_bytes)
 	return true;
 }
 
-int paging_split(uint64_t va)
+void paging_split(uint64_t va, paddr_t table)
 {
 	int level;
-	uint64_t *e = entry_find(va, &level), *t;
+	uint64_t *e = entry_find(va, &level), *t = phys_to_virt(table);
 	uint64_t bits;
 
-	if (!e || !*e || level == LEVEL_PT)
-		return 0;
-	ASSERT(level == LEVEL_PD);
-	t = alloc_table();
-	if (!t)
-		return -ENOMEM;
+	ASSERT(e && *e && level == LEVEL_PD);
 	bits = *e & ~(PTE_PS | (HUGE_PAGE_SIZE - PAGE_SIZE));
 	for (unsigned i = 0; i < PTES; i++)
 		t[i] = bits + i * PAGE_SIZE;
-	*e = virt_to_phys(t) | PTE_TABLE;
+	/* Processors do not like translations of two sizes for one address. */
+	*e = 0;
+	va = ROUND_DOWN(va, HUGE_PAGE_SIZE);
+	paging_flush(va, va + HUGE_PAGE_SIZE);
+	*e = table | PTE_TABLE;
+}
+
+int paging_swap(uint64_t a, uint64_t b)
+{
+	uint64_t *at_a = entry_create(a, LEVEL_PD), *at_b, old;
+
+	if (!at_a)
+		return -ENOMEM;
+	at_b = entry_create(b, LEVEL_PD);
+	if (!at_b)
+		return -ENOMEM;
+	old = *at_a;
+	*at_a = *at_b;
+	*at_b = old;
 	return 0;
 }
 

@@ -95,6 +95,9 @@ int vm_discard(uint64_t addr, uint64_t bytes, bool own_only) must_check;
 /* Sets and clears advice: VM_LOCKED, VM_HUGE, VM_NO_HUGE. -ENOMEM: there was a hole; what lies
  * around it has changed. */
 int vm_advise(uint64_t addr, uint64_t bytes, unsigned set, unsigned clear) must_check;
+/* Makes 2 MiB pages of what is there, where they fit into [addr, addr + bytes). -EINVAL: cannot be;
+ * -ENOMEM: a hole, or no such block of memory is free. */
+int vm_collapse(uint64_t addr, uint64_t bytes) must_check;
 /* For mappings to come (VM_LOCKED, or 0). fill: they are populated. */
 void vm_set_future(unsigned flags, bool fill);
 /* Where the mapping with VM_GROWS_DOWN that contains addr begins; false: there is none. */

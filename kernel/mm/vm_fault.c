@@ -33,12 +33,14 @@ struct wish {
 	uint64_t index;
 	bool write; /* for page(): it is going to be modified */
 	bool copy; /* not the object's page but a copy */
+	bool huge; /* 2 MiB of zeroed memory */
 	uint32_t drops; /* of the object, when this was wished: a truncation in between shows */
 };
 
 struct fault {
 	uint64_t va; /* page */
 	unsigned access;
+	bool no_huge; /* could not be had */
 	enum vm_fault_result result;
 	struct wish next; /* to get */
 	struct wish got; /* what frame is */
@@ -74,8 +76,10 @@ static bool raise_rights_locked(struct fault *f, const struct vma *v, pfn_t pfn,
 static struct wish make_wish(const struct fault *f, const struct vma *v)
 {
 	bool store = f->access == VM_PROT_WRITE, shared = (v->flags & VM_SHARED) != 0;
+	bool has_block = f->got.huge && f->frame != PFN_NONE;
 	struct wish w = { 0 };
 
+	w.huge = store && !f->no_huge && vm_wants_huge_locked(v, f->va, has_block);
 	if (v->object) {
 		w.object = v->object;
 		w.drops = v->object->drops;
@@ -89,7 +93,7 @@ static struct wish make_wish(const struct fault *f, const struct vma *v)
 static bool is_same_wish(const struct wish *a, const struct wish *b)
 {
 	return a->object == b->object && a->index == b->index && a->write == b->write &&
-		a->copy == b->copy && a->drops == b->drops;
+		a->copy == b->copy && a->huge == b->huge && a->drops == b->drops;
 }
 
 static void unmap_old_locked(struct fault *f)
@@ -105,11 +109,27 @@ static void unmap_old_locked(struct fault *f)
 	pmm_put(old_pa >> PAGE_SHIFT);
 }
 
+static enum round install_huge_locked(struct fault *f, const struct vma *v)
+{
+	uint64_t start = ROUND_DOWN(f->va, HUGE_PAGE_SIZE);
+
+	if (vm_map_huge_locked(start, f->frame, vm_paging_flags(v->prot)) != 0) {
+		f->no_huge = true;
+		f->next = make_wish(f, v);
+		return ROUND_GET;
+	}
+	f->frame = PFN_NONE;
+	stat_inc(STAT_page_faults_zero);
+	return ROUND_DONE;
+}
+
 /* present: the frame that is mapped without the right that is needed, or PFN_NONE. */
 static enum round install_locked(struct fault *f, const struct vma *v, pfn_t present)
 {
 	unsigned flags = vm_paging_flags(v->prot);
 
+	if (f->got.huge)
+		return install_huge_locked(f, v);
 	if (f->got.object && !f->got.write && !f->got.copy)
 		flags &= ~(unsigned)PAGING_WRITE; /* (2), (3) */
 	if (present == f->frame) { /* shared, and its object has heard of the write */
@@ -174,7 +194,9 @@ static enum round look_locked(struct fault *f)
 /* ------------------------------------------------------------------ without the lock */
 static void put_got(struct fault *f)
 {
-	if (f->frame != PFN_NONE)
+	if (f->frame != PFN_NONE && f->got.huge)
+		vm_free_huge(f->frame);
+	else if (f->frame != PFN_NONE)
 		pmm_put(f->frame);
 	if (f->got.object)
 		f->got.object->ops->put(f->got.object);
@@ -216,6 +238,9 @@ static bool get_next(struct fault *f)
 	f->got = f->next;
 	if (f->got.object) {
 		err = get_object_page(&f->got, &f->frame);
+	} else if (f->got.huge) {
+		f->frame = vm_alloc_huge();
+		f->no_huge = f->frame == PFN_NONE; /* then the next look wishes for less */
 	} else {
 		f->frame = pmm_alloc_zeroed(PMM_PROGRAM);
 		if (f->frame == PFN_NONE)

@@ -20,6 +20,7 @@
 #include "kernel/sched/sched.h"
 
 #define DROP_BATCH_PAGES 128u /* their frames lie on the kernel stack: 1 KiB */
+#define DROPPED_HUGE 1ul /* marks one of 2 MiB among them */
 
 #define RIGHTS (PAGING_READ | PAGING_WRITE | PAGING_EXEC)
 
@@ -48,31 +49,41 @@ unsigned vm_page_flags(const struct vma *v, pfn_t pfn, unsigned have)
 }
 
 /* ------------------------------------------------------------------ drop */
+static void put_dropped(pfn_t marked)
+{
+	if (marked & DROPPED_HUGE)
+		vm_free_mapped_huge(marked >> 1);
+	else
+		pmm_put(marked >> 1);
+}
+
 uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end)
 {
-	pfn_t frames[DROP_BATCH_PAGES];
+	pfn_t dropped[DROP_BATCH_PAGES];
 	unsigned n = 0;
-	uint64_t va, first, last = start, bytes;
+	uint64_t va, first, last = start, bytes, pages = 0;
 	paddr_t pa;
 
 	lock_assert_held(&vm.lock);
+	vm_split_huge_locked(start);
+	vm_split_huge_locked(end);
 	first = va = paging_next_present(start, end);
 	while (va < end && n < DROP_BATCH_PAGES) {
 		bool was_present = paging_unmap(va, &pa, &bytes);
 
 		ASSERT(was_present);
-		ASSERT(bytes == PAGE_SIZE);
-		frames[n++] = pa >> PAGE_SHIFT;
-		last = va + PAGE_SIZE;
+		dropped[n++] = pa >> PAGE_SHIFT << 1 | (bytes == PAGE_SIZE ? 0 : DROPPED_HUGE);
+		pages += bytes >> PAGE_SHIFT;
+		last = va + bytes;
 		va = paging_next_present(last, end);
 	}
 	if (n == 0)
 		return end;
 	paging_flush(first, last); /* (1) */
-	ASSERT(vm.resident_pages >= n);
-	vm.resident_pages -= n;
+	ASSERT(vm.resident_pages >= pages);
+	vm.resident_pages -= pages;
 	while (n > 0)
-		pmm_put(frames[--n]);
+		put_dropped(dropped[--n]);
 	return va;
 }
 
@@ -98,13 +109,12 @@ void vm_prune_locked(uint64_t start, uint64_t end)
 }
 
 /* ------------------------------------------------------------------ protect */
-/* Returns whether rights were taken away. */
-static bool apply_page_locked(const struct vma *v, uint64_t va)
+/* Returns whether rights were taken away; *bytes: the page's size. */
+static bool apply_page_locked(const struct vma *v, uint64_t va, uint64_t *bytes)
 {
 	unsigned have, want;
-	uint64_t bytes;
 	paddr_t pa;
-	bool present = paging_lookup(va, &pa, &have, &bytes);
+	bool present = paging_lookup(va, &pa, &have, bytes);
 
 	ASSERT(present);
 	have &= RIGHTS;
@@ -117,19 +127,20 @@ static bool apply_page_locked(const struct vma *v, uint64_t va)
 /* One batch; returns where to go on, or end. */
 static uint64_t apply_batch_locked(uint64_t start, uint64_t end)
 {
-	uint64_t first = end, last = start, va;
+	uint64_t first = end, last = start, va, bytes;
 
 	lock_assert_held(&vm.lock);
 	va = paging_next_present(start, end);
 	for (unsigned n = 0; va < end && n < VM_PROT_BATCH_PAGES; n++) {
 		struct vma *v = vma_at_locked(va);
 
+		bytes = PAGE_SIZE;
 		/* The window may have let the mapping change again: it is asked, not the caller. */
-		if (v && !(v->flags & VM_KERNEL) && apply_page_locked(v, va)) {
+		if (v && !(v->flags & VM_KERNEL) && apply_page_locked(v, va, &bytes)) {
 			first = MIN(first, va);
-			last = va + PAGE_SIZE;
+			last = va + bytes;
 		}
-		va = paging_next_present(va + PAGE_SIZE, end);
+		va = paging_next_present(ROUND_DOWN(va, bytes) + bytes, end);
 	}
 	if (first < last)
 		paging_flush(first, last);
@@ -149,41 +160,76 @@ void vm_apply_prot(uint64_t start, uint64_t end)
 }
 
 /* ------------------------------------------------------------------ move */
-/* Moves present pages of [from, from + bytes) to the same offsets at to, until a page table is
- * wanting. Returns how far it came. */
-static uint64_t move_range_locked(uint64_t from, uint64_t bytes, uint64_t to)
+static bool is_huge_border(uint64_t va)
 {
-	uint64_t end = from + bytes, va, size_bytes, old_size;
+	return (va & (HUGE_PAGE_SIZE - 1)) == 0;
+}
+
+/* One page that is present at va. */
+static int move_page_locked(uint64_t va, uint64_t to)
+{
+	uint64_t bytes;
 	unsigned flags;
 	paddr_t pa;
+	bool present;
+
+	if (paging_lookup(va, &pa, &flags, &bytes) && bytes != PAGE_SIZE) {
+		/* It will lie otherwise within 2 MiB: its border is in its middle, so to speak. */
+		vm_split_huge_locked(va + PAGE_SIZE);
+		present = paging_lookup(va, &pa, &flags, &bytes);
+		ASSERT(present);
+	}
+	/* The old entry goes only when the new one is there; the caller flushes. */
+	if (paging_map(to, pa, flags & RIGHTS) != 0)
+		return -ENOMEM;
+	present = paging_unmap(va, &pa, &bytes);
+	ASSERT(present && bytes == PAGE_SIZE);
+	return 0;
+}
+
+/* Moves present pages of [from, from + bytes) to the same offsets at to, by whole tables where both
+ * lie alike, until a page table is wanting. Returns how far it came. */
+static uint64_t move_range_locked(uint64_t from, uint64_t bytes, uint64_t to)
+{
+	uint64_t end = from + bytes, va = from, next, distance = to - from;
+	bool alike = is_huge_border(distance);
 
 	lock_assert_held(&vm.lock);
-	for (va = paging_next_present(from, end); va < end;
-		va = paging_next_present(va + PAGE_SIZE, end)) {
-		bool present = paging_lookup(va, &pa, &flags, &size_bytes);
-
-		ASSERT(present && size_bytes == PAGE_SIZE);
-		/* The old entry goes only when the new one is there; the caller flushes. */
-		if (paging_map(to + (va - from), pa, flags & RIGHTS) != 0)
+	while (va < end) {
+		next = ROUND_DOWN(va, HUGE_PAGE_SIZE) + HUGE_PAGE_SIZE;
+		if (alike && is_huge_border(va) && next <= end) {
+			if (paging_next_present(va, next) < next &&
+				paging_swap(va, va + distance) != 0)
+				return va - from;
+			va = next;
+			continue;
+		}
+		next = MIN(next, end);
+		va = paging_next_present(va, next);
+		if (va == next)
+			continue;
+		if (move_page_locked(va, va + distance) != 0)
 			return va - from;
-		present = paging_unmap(va, &pa, &old_size);
-		ASSERT(present);
+		va += PAGE_SIZE;
 	}
 	return bytes;
 }
 
 int vm_move_pages_locked(uint64_t from, uint64_t bytes, uint64_t to)
 {
-	uint64_t moved = move_range_locked(from, bytes, to), back;
+	uint64_t moved, back;
 
+	vm_split_huge_locked(from);
+	vm_split_huge_locked(from + bytes);
+	moved = move_range_locked(from, bytes, to);
 	if (moved < bytes) {
 		back = move_range_locked(to, moved, from);
 		ASSERT(back == moved); /* the old tables are still there */
 	}
 	paging_flush(from, from + bytes);
+	paging_flush(to, to + bytes); /* tables that were empty may have been seen there */
 	if (moved == bytes)
 		return 0;
-	paging_flush(to, to + bytes);
 	vm_prune_locked(to, to + bytes);
 	return -ENOMEM;
 }

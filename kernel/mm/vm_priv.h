@@ -88,6 +88,19 @@ void vma_bury(struct vma *dead);
 /* Order, gaps, sums: for tests and debug builds. */
 bool vma_tree_is_sane_locked(void);
 
+/* ------------------------------------------------------------------ vm_huge.c */
+/* Whether a store to va shall be answered with 2 MiB; has_block: the memory is there already. */
+bool vm_wants_huge_locked(const struct vma *v, uint64_t va, bool has_block);
+/* A block of 2 MiB that reads as zero: its first frame, PFN_NONE. Opens windows; no lock held. */
+pfn_t vm_alloc_huge(void);
+void vm_free_huge(pfn_t pfn); /* one that is not mapped */
+/* -ENOMEM, and nothing has changed. */
+int vm_map_huge_locked(uint64_t va, pfn_t pfn, unsigned flags) must_check;
+/* After the flush, what paging_unmap gave. */
+void vm_free_mapped_huge(pfn_t pfn);
+/* Nothing of 2 MiB reaches over va any more. */
+void vm_split_huge_locked(uint64_t va);
+
 /* ------------------------------------------------------------------ vm_pages.c */
 /* Drops present pages, at most one batch; returns where to go on, or end. */
 uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end);

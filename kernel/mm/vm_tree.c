@@ -8,6 +8,7 @@
  * Invariants: (1) mappings are page-aligned, not empty, inside [VM_LOWEST, VM_HIGHEST), disjoint.
  *             (2) the tree_ fields of every node follow from its own range and its children's.
  *             (3) vm.last_found is NULL or in the tree.
+ *             (4) a 2 MiB page lies in one mapping.
  * Locking:    vm.lock held by the caller, save vma_bury, which needs no lock held: put may sleep.
  * Failure:    -ENOMEM from a split, or when there would be more than VM_MAPPINGS_MAX.
  * Source:     the augmentation is Cormen et al., 14.2; the macros are the BSDs'.
@@ -253,6 +254,7 @@ static int split_at(uint64_t addr)
 
 	if (!v || v->start == addr)
 		return 0;
+	vm_split_huge_locked(addr); /* (4) */
 	if (vm.count >= VM_MAPPINGS_MAX)
 		return -ENOMEM;
 	upper = kmem_alloc(sizeof(*upper));

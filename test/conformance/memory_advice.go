@@ -32,6 +32,7 @@ const (
 	advPageOut       = 21
 	advPopulateRead  = 22
 	advPopulateWrite = 23
+	advCollapse      = 25
 )
 
 func dontneedReadsZero(t *T) {
@@ -162,6 +163,11 @@ func hugePages(t *T) {
 		words := unsafe.Slice((*uint64)(unsafe.Pointer(at(start))), pages*page/8)
 		for i := 0; i < len(words); i += 512 {
 			words[i] = uint64(i) + 1
+		}
+		if advice == advHugePage {
+			t.Want("MADV_COLLAPSE", advise(start, pages*page, advCollapse), syscall.Errno(0))
+		} else {
+			t.Want("MADV_COLLAPSE", advise(start, pages*page, advCollapse), syscall.EINVAL)
 		}
 		t.Want("mprotect inside", protect(start+5*page, 7*page, ro), syscall.Errno(0))
 		t.Want("store there", storeFaults(start+6*page), true)
