@@ -144,8 +144,8 @@ static char *compose_line(const struct machine_request *request)
 	add_network(&line, options);
 	add_transport(&line, QEMU_SLOT_RNG);
 	add_transport(&line, QEMU_SLOT_BALLOON);
-	/* QEMU's RAM is anonymous memory, and microvm's firmware keeps below 1 MiB: include/gosolo_abi.h.
-	 * What is added by hand may load something into RAM, or take it from a file. */
+	/* QEMU's RAM is anonymous memory, and microvm's firmware keeps below 1 MiB. What is
+	 * added by hand may load something into RAM, or take it from a file. */
 	if (!options->vmm_args.count)
 		kcmdline_add(&line, "ram", "zero");
 	if (options->log_level)

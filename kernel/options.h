@@ -52,8 +52,8 @@ extern struct options options; /* [I] after options_parse */
 
 /* defaults first, then line; both are copied. -ENOMEM. Unknown words are logged. */
 int options_parse(const char *defaults, const char *line) must_check;
-/* Whether line has this word in front of the arguments, unescaped: for what memory itself depends on,
- * before anything can be parsed. */
+/* Whether line has this word in front of the arguments, unescaped: for what memory itself depends
+ * on, before anything can be parsed. */
 bool options_has_word(const char *line, const char *word);
 /* Once, when memory is as free as it will be: GOMEMLIMIT, if asked for and not set. */
 void options_limit_memory(uint64_t free_bytes);

@@ -11,7 +11,8 @@
 	X(exceptions) X(interrupts) X(timer_interrupts) X(context_switches) X(threads_created) \
 	X(threads_exited) X(futex_waits) X(futex_wakes) X(signals_delivered) X(net_rx_packets) \
 	X(net_rx_bytes) X(net_rx_dropped) X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
-	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) X(pages_huge) X(pages_split) X(idle_waits) X(device_errors) \
+	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) \
+	X(pages_huge) X(pages_split) X(idle_waits) X(device_errors) \
 	X(reported_bytes) X(net_lock_holds) X(net_lock_hold_ns) X(net_lock_hold_max_ns) \
 	X(reschedule_ipis) X(preemptions) X(steals) X(idle_polls) X(idle_poll_hits) \
 	X(tlb_shootdowns) X(tlb_ipis) X(tlb_spared) X(tlb_wait_ns) X(tlb_full) X(tlb_ranges) \

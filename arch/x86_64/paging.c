@@ -173,8 +173,8 @@ int paging_map_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags)
 	return 0;
 }
 
-/* An empty table may be left at e. A CPU that still goes through it finds nothing there, faults, and
- * forgets it (SDM 3A 4.10.4.1): so it stays as it is, and is the one for a split. */
+/* An empty table may be left at e. A CPU that still goes through it finds nothing there, faults,
+ * and forgets it (SDM 3A 4.10.4.1): so it stays as it is, and is the one for a split. */
 static paddr_t take_empty_table(uint64_t *e)
 {
 	const uint64_t *t = table_of(*e);

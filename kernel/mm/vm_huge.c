@@ -7,12 +7,13 @@
  *             changes a part of such a page splits it first; the table for that is set aside when
  *             the page is mapped, so that a split never fails.
  *               nothing -> huge [fault, vm_collapse] -> 512 pages [vm_split_huge_locked] -> huge
- * Invariants: (1) a 2 MiB page lies in one mapping, which has no object. (2) its frames are one block
- *             of pmm until it is split; frame.link_next of the first names the table set aside.
+ * Invariants: (1) a 2 MiB page lies in one mapping, which has no object. (2) its frames are one
+ *             block of pmm until it is split; frame.link_next of the first names the table set
+ *             aside.
  * Locking:    vm.lock; blocks are cleared without it.
  * Failure:    no block: 4 KiB pages do. vm_collapse: as in vm.h.
- * Source:     madvise(2); Linux Documentation/admin-guide/mm/transhuge.rst, MADV_COLLAPSE by running
- *             Linux 6.18.
+ * Source:     madvise(2); Linux Documentation/admin-guide/mm/transhuge.rst; MADV_COLLAPSE by
+ *             running Linux 6.18.
  */
 #include "kernel/mm/vm_priv.h"
 
