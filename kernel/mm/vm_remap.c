@@ -174,7 +174,7 @@ static int check_remap(const struct remap *m)
 		return -EPERM;
 	if (m->fixed > VM_HIGHEST || m->new_bytes > VM_HIGHEST - m->fixed)
 		return -EINVAL;
-	if (m->fixed < m->old + m->old_bytes && m->old < m->fixed + m->new_bytes)
+	if (m->fixed < m->old + MAX(m->old_bytes, PAGE_SIZE) && m->old < m->fixed + m->new_bytes)
 		return -EINVAL; /* overlap */
 	return 0;
 }

@@ -175,13 +175,43 @@ static void do_protect(void)
 
 static void do_discard(void)
 {
+	unsigned first, count, all;
+	int err, expected;
+	bool own_only;
+
+	next_range(&first, &count);
+	all = count;
+	own_only = next_byte() % 4 == 0;
+	expected = model_can_discard(first, &count, own_only);
+	err = vm_discard(model_addr(first), all * PAGE_SIZE, own_only);
+	CHECK(fuzz.was_disturbed || err == expected);
+	model_discard(first, fuzz.was_disturbed ? all : count, fuzz.was_disturbed);
+}
+
+static void do_advise(void)
+{
+	static const unsigned set[] = { VM_LOCKED, 0, VM_HUGE, VM_HUGE, VM_NO_HUGE, VM_HUGE };
+	static const unsigned clear[] = { 0, VM_LOCKED, VM_NO_HUGE, VM_NO_HUGE, VM_HUGE,
+		VM_NO_HUGE };
+	unsigned first, count, how;
+	int err;
+
+	next_range(&first, &count);
+	how = next_byte() % 6;
+	err = vm_advise(model_addr(first), count * PAGE_SIZE, set[how], clear[how]);
+	CHECK_EQ(err, model_is_covered(first, count) ? 0 : -ENOMEM);
+	model_advise(first, count, set[how], clear[how]);
+}
+
+/* What is in memory stays the same; whether it is one page or 512 the program cannot see. */
+static void do_collapse(void)
+{
 	unsigned first, count;
 	int err;
 
 	next_range(&first, &count);
-	err = vm_discard(model_addr(first), count * PAGE_SIZE, false);
-	CHECK(fuzz.was_disturbed || err == (model_is_covered(first, count) ? 0 : -ENOMEM));
-	model_discard(first, count, fuzz.was_disturbed);
+	err = vm_collapse(model_addr(first), count * PAGE_SIZE);
+	CHECK(err == 0 || err == -EINVAL || err == -ENOMEM);
 }
 
 static void do_touch(void)
@@ -251,7 +281,7 @@ static void do_sync(void)
 static void do_remap(void)
 {
 	struct model_remap m = { 0 };
-	unsigned limit;
+	unsigned limit, kind;
 	uint64_t addr = 0;
 	int err, expected;
 
@@ -261,11 +291,19 @@ static void do_remap(void)
 	m.may_move = next_byte() % 4 != 0;
 	m.is_fixed = next_byte() % 3 == 0;
 	m.to = next_page();
+	kind = next_byte();
+	m.keeps_old = kind % 4 == 0;
+	if (m.keeps_old && kind % 8 == 0)
+		m.new_count = m.old_count;
+	if (kind % 16 == 1)
+		m.old_count = 0;
 	expected = model_can_remap(&m);
 	arm_failure();
 	host_relax = NULL; /* where it lands depends on when others come */
-	err = vm_remap(model_addr(m.first), m.old_count * PAGE_SIZE - 1, m.new_count * PAGE_SIZE,
-		m.may_move, m.is_fixed ? model_addr(m.to) : 0, &addr);
+	err = vm_remap(model_addr(m.first), m.old_count ? m.old_count * PAGE_SIZE - 1 : 0,
+		m.new_count * PAGE_SIZE,
+		(m.may_move ? VM_REMAP_MAY_MOVE : 0u) | (m.keeps_old ? VM_REMAP_KEEP_OLD : 0u),
+		m.is_fixed ? model_addr(m.to) : 0, &addr);
 	host_relax = other_thread;
 	if (is_injected(err)) {
 		model_remap_failed(&m);
@@ -288,7 +326,8 @@ static void do_one(void)
 {
 	static void (*const calls[])(void) = { do_map, do_map, do_map, do_unmap, do_protect,
 		do_protect, do_discard, do_touch, do_touch, do_touch, do_touch, do_populate,
-		do_resident, do_sync, do_remap, do_remap, do_truncate };
+		do_resident, do_sync, do_remap, do_remap, do_truncate, do_advise, do_advise,
+		do_collapse };
 
 	fuzz.was_disturbed = false;
 	calls[next_byte() % ARRAY_LEN(calls)]();
@@ -297,7 +336,8 @@ static void do_one(void)
 /* What another thread does while the call of this one has let go of the lock. */
 static void other_thread(void)
 {
-	static void (*const calls[])(void) = { do_map, do_unmap, do_protect, do_touch };
+	static void (*const calls[])(void) = { do_map, do_unmap, do_protect, do_touch,
+		do_truncate };
 	unsigned what = next_byte();
 
 	if (fuzz.nested || fuzz.is_failing || what % 2)

@@ -21,6 +21,8 @@
 #include "kernel/mm/vm.h"
 #include "test/unit/shim/host.h"
 
+#define HUGE_PAGES 512u
+
 struct object {
 	struct vm_object base;
 	unsigned refs, pages; /* pages: its size now */
@@ -288,6 +290,30 @@ void model_protect(unsigned first, unsigned count, unsigned prot)
 		model.pages[i].prot = prot;
 }
 
+void model_advise(unsigned first, unsigned count, unsigned set, unsigned clear)
+{
+	for (unsigned i = first; i < first + count; i++)
+		if (model.pages[i].mapped)
+			model.pages[i].advice = (model.pages[i].advice & ~clear) | set;
+}
+
+int model_can_discard(unsigned first, unsigned *count, bool own_only)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < *count; i++) {
+		const struct model_page *p = &model.pages[first + i];
+
+		if (!p->mapped) {
+			err = -ENOMEM;
+		} else if (p->advice & VM_LOCKED || (own_only && p->object)) {
+			*count = i;
+			return -EINVAL;
+		}
+	}
+	return err;
+}
+
 void model_discard(unsigned first, unsigned count, bool disturbed)
 {
 	unsigned flags;
@@ -350,8 +376,8 @@ void model_truncate(unsigned number, unsigned pages)
 static bool is_one_mapping(const struct model_page *a, const struct model_page *b)
 {
 	return a->mapped && b->mapped && a->prot == b->prot && a->shared == b->shared &&
-		a->never_write == b->never_write && a->object == b->object &&
-		(!a->object || a->index + 1 == b->index);
+		a->never_write == b->never_write && a->advice == b->advice &&
+		a->object == b->object && (!a->object || a->index + 1 == b->index);
 }
 
 static unsigned mapping_end(unsigned page)
@@ -362,28 +388,54 @@ static unsigned mapping_end(unsigned page)
 	return page;
 }
 
-int model_can_remap(struct model_remap *m)
+/* Where a move anywhere lands: at the same offset in 2 MiB, if there is room for that. */
+static int place_move(struct model_remap *m)
 {
-	unsigned old_end = m->first + m->old_count, end;
+	unsigned hole;
+
+	if (m->old_count < HUGE_PAGES || highest_hole(m->new_count + HUGE_PAGES - 1, &hole) != 0)
+		return highest_hole(m->new_count, &m->to);
+	m->to = ROUND_DOWN(hole, HUGE_PAGES) + m->first % HUGE_PAGES;
+	if (m->to < hole)
+		m->to += HUGE_PAGES;
+	return 0;
+}
+
+static int check_remap(const struct model_remap *m)
+{
+	const struct model_page *p = &model.pages[m->first];
 
 	if (m->is_fixed && !m->may_move)
 		return -EINVAL;
-	if (!model.pages[m->first].mapped)
+	if (m->keeps_old && (!m->may_move || m->old_count != m->new_count))
+		return -EINVAL;
+	if (!p->mapped)
 		return -EFAULT;
-	end = mapping_end(m->first);
-	if (end < old_end)
-		return -EFAULT;
+	if (m->old_count == 0 && !(p->shared && p->object))
+		return -EINVAL;
+	return mapping_end(m->first) < m->first + m->old_count ? -EFAULT : 0;
+}
+
+int model_can_remap(struct model_remap *m)
+{
+	unsigned old_end = m->first + m->old_count;
+	int err = check_remap(m);
+
+	if (err)
+		return err;
 	if (m->is_fixed) {
 		if (m->to + m->new_count > WINDOW_PAGES)
 			return -EINVAL;
+		old_end = MAX(old_end, m->first + 1);
 		return m->to < old_end && m->first < m->to + m->new_count ? -EINVAL : 0;
 	}
 	m->to = m->first;
-	if (m->new_count <= m->old_count)
+	if (!m->keeps_old && m->new_count <= m->old_count)
 		return 0;
-	if (end == old_end && is_free(end, m->new_count - m->old_count))
+	if (!m->keeps_old && m->old_count && mapping_end(m->first) == old_end &&
+		is_free(old_end, m->new_count - m->old_count))
 		return 0;
-	return m->may_move ? highest_hole(m->new_count, &m->to) : -ENOMEM;
+	return m->may_move ? place_move(m) : -ENOMEM;
 }
 
 void model_remap(const struct model_remap *m)
@@ -396,6 +448,8 @@ void model_remap(const struct model_remap *m)
 	as.own = false;
 	as.value = 0;
 	model_unmap(m->first, m->old_count);
+	if (m->keeps_old)
+		model_map(m->first, m->old_count, &as);
 	model_map(m->to, m->new_count, &as);
 	memcpy(&model.pages[m->to], moved, count * sizeof(moved[0]));
 }
@@ -445,7 +499,8 @@ static int check_region(const struct vm_region *r, void *arg)
 	CHECK(first == 0 || !is_one_mapping(p - 1, p)); /* (4) */
 	CHECK_EQ(mapping_end(first), first + count);
 	CHECK_EQ(r->prot, p->prot);
-	CHECK_EQ(r->flags, (p->shared ? VM_SHARED : 0) | (p->never_write ? VM_NEVER_WRITE : 0));
+	CHECK_EQ(r->flags,
+		p->advice | (p->shared ? VM_SHARED : 0) | (p->never_write ? VM_NEVER_WRITE : 0));
 	CHECK(r->object == model_object(p->object));
 	CHECK_EQ(r->offset_bytes, p->object ? p->index * PAGE_SIZE : 0);
 	w->at = first + count;

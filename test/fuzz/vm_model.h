@@ -19,6 +19,7 @@ struct vm_object;
 struct model_page {
 	bool mapped, shared, never_write;
 	unsigned prot;
+	unsigned advice; /* VM_LOCKED, VM_HUGE, VM_NO_HUGE */
 	unsigned object; /* 0: anonymous; else number of the object */
 	unsigned index; /* page of the object */
 	bool own; /* private page of an object that was written to: value is its own */
@@ -26,8 +27,8 @@ struct model_page {
 };
 
 struct model_remap {
-	unsigned first, old_count, new_count, to;
-	bool may_move, is_fixed;
+	unsigned first, old_count, new_count, to; /* old_count 0: a second mapping */
+	bool may_move, is_fixed, keeps_old;
 };
 
 static inline uint64_t model_addr(unsigned page)
@@ -50,6 +51,9 @@ void model_unmap(unsigned first, unsigned count);
 int model_can_protect(unsigned first, unsigned *count, unsigned prot); /* count: that change */
 void model_protect(unsigned first, unsigned count, unsigned prot);
 bool model_is_covered(unsigned first, unsigned count);
+void model_advise(unsigned first, unsigned count, unsigned set, unsigned clear);
+/* 0 or the error; *count: of pages before the mapping that is at fault. */
+int model_can_discard(unsigned first, unsigned *count, bool own_only);
 /* disturbed: others may have written meanwhile: the present pages say what is there. */
 void model_discard(unsigned first, unsigned count, bool disturbed);
 int model_populate(unsigned first, unsigned count, bool write);

@@ -124,6 +124,118 @@ static void test_remap_kinds(void)
 	unmap(b, PAGES(2));
 }
 
+/* ------------------------------------------------------------------ 2 MiB */
+#define HUGE_COUNT 512u
+
+static bool is_huge(uint64_t addr)
+{
+	uint64_t bytes;
+	unsigned flags;
+	paddr_t pa;
+	static struct spinlock peek = SPINLOCK_INIT(LOCK_VM);
+	bool present;
+
+	spin_lock(&peek);
+	present = paging_lookup(ROUND_DOWN(addr, PAGE_SIZE), &pa, &flags, &bytes);
+	spin_unlock(&peek);
+	return present && bytes == HUGE_PAGE_SIZE;
+}
+
+/* 4 MiB at GIB, of which the program asked for 2 MiB pages. */
+static uint64_t map_huge(void)
+{
+	uint64_t a = GIB;
+
+	CHECK_EQ(map(&a, 2 * HUGE_PAGE_SIZE, RW, VM_FIXED), 0);
+	CHECK_EQ(vm_advise(a, 2 * HUGE_PAGE_SIZE, VM_HUGE, 0), 0);
+	store(a + PAGES(3), 3);
+	CHECK(is_huge(a));
+	CHECK_EQ(resident(), HUGE_COUNT);
+	return a;
+}
+
+static void test_huge(void)
+{
+	uint64_t a = map_huge(), free_pages = pmm_free_pages();
+
+	CHECK_EQ(load(a + PAGES(511)), 0);
+	CHECK_EQ(vm_discard(a, HUGE_PAGE_SIZE, false), 0);
+	CHECK_EQ(resident(), 0);
+	CHECK_EQ(pmm_free_pages(), free_pages + HUGE_COUNT + 1); /* and the table */
+	store(a, 1);
+	CHECK_EQ(vm_discard(a + PAGES(7), PAGE_SIZE, false), 0);
+	CHECK(!is_huge(a));
+	CHECK_EQ(resident(), HUGE_COUNT - 1);
+	CHECK_EQ(load(a), 1);
+	CHECK_EQ(vm_collapse(a, HUGE_PAGE_SIZE), 0);
+	CHECK(is_huge(a));
+	CHECK_EQ(load(a), 1);
+	CHECK_EQ(load(a + PAGES(7)), 0);
+	CHECK_EQ(vm_collapse(a + HUGE_PAGE_SIZE, HUGE_PAGE_SIZE), -EINVAL); /* nothing is there */
+	unmap(a, 2 * HUGE_PAGE_SIZE);
+	CHECK_EQ(resident(), 0);
+}
+
+static void test_huge_protect_and_unmap(void)
+{
+	uint64_t a = map_huge();
+	unsigned flags;
+
+	CHECK_EQ(vm_protect(a, HUGE_PAGE_SIZE, R), 0);
+	CHECK(is_huge(a)); /* as a whole */
+	CHECK_EQ(vm_fault(a + PAGES(9), VM_PROT_WRITE), VM_FAULT_ACCERR);
+	CHECK_EQ(vm_protect(a, HUGE_PAGE_SIZE, RW), 0);
+	store(a + PAGES(9), 9);
+	CHECK_EQ(vm_protect(a + PAGES(100), PAGES(2), R), 0);
+	CHECK(!is_huge(a));
+	frame_at(a + PAGES(101), &flags);
+	CHECK_EQ(flags, PAGING_READ);
+	frame_at(a + PAGES(102), &flags);
+	CHECK_EQ(flags, PAGING_READ | PAGING_WRITE);
+	unmap(a + PAGES(200), PAGES(10));
+	CHECK_EQ(resident(), HUGE_COUNT - 10);
+	CHECK_EQ(load(a + PAGES(9)), 9);
+	unmap(a, 2 * HUGE_PAGE_SIZE);
+}
+
+static void test_huge_moves(void)
+{
+	uint64_t a = map_huge(), b;
+
+	CHECK_EQ(vm_remap(a, HUGE_PAGE_SIZE, HUGE_PAGE_SIZE, VM_REMAP_MAY_MOVE, 2 * GIB, &b), 0);
+	CHECK(is_huge(b)); /* exchanged */
+	CHECK_EQ(load(b + PAGES(3)), 3);
+	CHECK_EQ(vm_remap(b, HUGE_PAGE_SIZE, 2 * HUGE_PAGE_SIZE, VM_REMAP_MAY_MOVE,
+			 3 * GIB + PAGE_SIZE, &b),
+		0);
+	CHECK(!is_huge(b)); /* lies otherwise now */
+	CHECK_EQ(load(b + PAGES(3)), 3);
+	unmap(b, 2 * HUGE_PAGE_SIZE);
+	unmap(a, 2 * HUGE_PAGE_SIZE);
+	CHECK_EQ(resident(), 0);
+}
+
+/* Small programs, programs that do not want it, and a machine that is nearly full get 4 KiB. */
+static void test_not_huge(void)
+{
+	uint64_t a = GIB, b = 2 * GIB;
+
+	CHECK_EQ(map(&a, 2 * HUGE_PAGE_SIZE, RW, VM_FIXED), 0);
+	store(a, 1);
+	CHECK_EQ(resident(), 1);
+	CHECK_EQ(vm_advise(a, HUGE_PAGE_SIZE, VM_HUGE, 0), 0);
+	store(a + PAGES(4), 1); /* some of it is there already */
+	CHECK_EQ(resident(), 2);
+	CHECK_EQ(vm_populate(a + HUGE_PAGE_SIZE, HUGE_PAGE_SIZE, true), 0);
+	CHECK_EQ(map(&b, 18 * MIB, RW, VM_FIXED), 0);
+	CHECK_EQ(vm_populate(b, 16 * MIB, true), 0); /* a quarter is left: no more of it */
+	CHECK_EQ(vm_advise(b, 18 * MIB, VM_HUGE, 0), 0);
+	store(b + 17 * MIB, 1);
+	CHECK(!is_huge(b + 17 * MIB));
+	unmap(a, 2 * HUGE_PAGE_SIZE);
+	unmap(b, 18 * MIB);
+}
+
 int main(void)
 {
 	setup_machine();
@@ -131,6 +243,10 @@ int main(void)
 	RUN(test_stack);
 	RUN(test_low);
 	RUN(test_remap_kinds);
+	RUN(test_huge);
+	RUN(test_huge_protect_and_unmap);
+	RUN(test_huge_moves);
+	RUN(test_not_huge);
 	run_test("test_program_image", test_program_image, true); /* last: it stays */
 	return 0;
 }
