@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "abi/linux/sysargs.h"
+#include "fs/data.h"
 #include "fs/file.h"
 #include "fs/fdtable.h"
 #include "fs/vfs.h"
@@ -165,11 +166,12 @@ static const struct call calls[] = {
 	{ SYS_munmap, { B, ~0ul }, -EINVAL, BOTH },
 	{ SYS_munmap, { B + 100 * P, P }, 0, BOTH }, /* nothing there */
 	{ SYS_munmap, { B, 64 * P }, 0, BOTH },
-	{ SYS_brk, { 0 }, 0, OURS },
+	{ SYS_brk, { 0 }, 0x402000, OURS },
 };
 /* clang-format on */
 
-const struct gosolo_image gosolo_image; /* no segments: brk is not tested here */
+const struct gosolo_image gosolo_image = { .segment_count = 1,
+	.segments = { { .vaddr = 0x400000, .mem_bytes = 0x1234 } } };
 
 /* ------------------------------------------------------------------ files */
 static int page_of_file(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn)
@@ -213,6 +215,12 @@ static int map_file(struct file *f, bool shared, bool write, struct vm_object **
 	get_object(&object);
 	*out = &object;
 	return 0;
+}
+
+bool data_is_write_sealed(const struct file *f)
+{
+	(void)f;
+	return false;
 }
 
 int vfs_make_shared_memory(uint64_t bytes, struct vm_object **out)
