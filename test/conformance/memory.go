@@ -15,12 +15,12 @@ var memoryChecks = slices.Concat(memoryMapChecks, memoryProtectChecks, memoryRem
 	memoryAdviceChecks, memoryLimitChecks, memoryFileChecks)
 
 const (
-	none        = syscall.PROT_NONE
-	ro          = syscall.PROT_READ
-	rw          = syscall.PROT_READ | syscall.PROT_WRITE
-	privateAnon = syscall.MAP_ANON | syscall.MAP_PRIVATE
-	sharedAnon  = syscall.MAP_ANON | syscall.MAP_SHARED
-	noFd        = ^uintptr(0)
+	none       = syscall.PROT_NONE
+	ro         = syscall.PROT_READ
+	rw         = syscall.PROT_READ | syscall.PROT_WRITE
+	private    = syscall.MAP_ANON | syscall.MAP_PRIVATE
+	sharedAnon = syscall.MAP_ANON | syscall.MAP_SHARED
+	noFd       = ^uintptr(0)
 
 	mapFixedNoReplace = 0x100000
 	mapNoReserve      = 0x4000
@@ -42,7 +42,7 @@ var nextPlace uintptr = 0x600000000000
 
 // mapPages maps memory of no file where nothing is, with room around it.
 func mapPages(t *T, pages uintptr, prot int) uintptr {
-	a, e := mmap(nextPlace, pages*page, uintptr(prot), privateAnon)
+	a, e := mmap(nextPlace, pages*page, uintptr(prot), private)
 	if e != 0 || a != nextPlace {
 		t.Fatalf("mmap of %d pages: %#x, %v", pages, a, e)
 	}
@@ -192,7 +192,7 @@ func freshMemoryIsZero(t *T) {
 }
 
 func lengthIsRoundedUp(t *T) {
-	a, e := mmap(0, 69648, rw, privateAnon) // Go 1.26 asks for that
+	a, e := mmap(0, 69648, rw, private) // Go 1.26 asks for that
 	t.Want("mmap", e, syscall.Errno(0))
 	*at(a + 17*page + page - 1) = 1
 	unmap(t, a, 18)
@@ -201,15 +201,15 @@ func lengthIsRoundedUp(t *T) {
 func freeHintIsHonoured(t *T) {
 	a := mapPages(t, 64, none)
 	unmap(t, a, 64)
-	b, e := mmap(a+page, 4*page, none, privateAnon)
+	b, e := mmap(a+page, 4*page, none, private)
 	t.Want("mmap", e, syscall.Errno(0))
 	t.Want("address", b, a+page)
-	c, _ := mmap(a+5*page+123, page, none, privateAnon)
+	c, _ := mmap(a+5*page+123, page, none, private)
 	t.Want("address of an odd hint", c, a+5*page)
 	unmap(t, a, 64)
 	for i := uintptr(0); i < 8; i++ { // aligned as those of Go 1.26
 		hint := 0x610004000000 + i<<38
-		b, e := mmap(hint, 64<<20, none, privateAnon)
+		b, e := mmap(hint, 64<<20, none, private)
 		t.Want("mmap", e, syscall.Errno(0))
 		t.Want("address", b, hint)
 		unmap(t, b, 64<<20/page)
@@ -220,7 +220,7 @@ func takenHintGivesAnother(t *T) {
 	a := mapPages(t, 4, rw)
 	defer unmap(t, a, 4)
 	*at(a + 2*page) = 7
-	b, e := mmap(a+page, 2*page, rw, privateAnon)
+	b, e := mmap(a+page, 2*page, rw, private)
 	t.Want("mmap", e, syscall.Errno(0))
 	if b < a+4*page && b+2*page > a {
 		t.Fatalf("placed over what was there")
@@ -232,7 +232,7 @@ func takenHintGivesAnother(t *T) {
 
 func hintInTheImage(t *T) {
 	const text, length = 0x400000, 64 << 20
-	a, e := mmap(text, length, none, privateAnon)
+	a, e := mmap(text, length, none, private)
 	t.Want("mmap", e, syscall.Errno(0))
 	if a < text+length && a+length > text {
 		t.Errorf("placed over the program: %#x", a)
@@ -245,13 +245,13 @@ func fixedReplaces(t *T) {
 	for i := uintptr(0); i < 5; i++ {
 		*at(a + i*page) = byte(i + 1)
 	}
-	b, e := mmap(a+page, 2*page, rw, privateAnon|syscall.MAP_FIXED)
+	b, e := mmap(a+page, 2*page, rw, private|syscall.MAP_FIXED)
 	t.Want("mmap", e, syscall.Errno(0))
 	t.Want("address", b, a+page)
 	for i, want := range []byte{1, 0, 0, 4, 5} {
 		t.Want(fmt.Sprint("page ", i), *at(a + uintptr(i)*page), want)
 	}
-	_, e = mmap(a+page, 2*page, none, privateAnon|syscall.MAP_FIXED)
+	_, e = mmap(a+page, 2*page, none, private|syscall.MAP_FIXED)
 	t.Want("mmap of PROT_NONE", e, syscall.Errno(0))
 	t.Want("load", loadFaults(a+2*page), true)
 	t.Want("the page behind", *at(a + 3*page), byte(4))
@@ -261,11 +261,11 @@ func fixedReplaces(t *T) {
 func fixedNoReplace(t *T) {
 	a := mapPages(t, 4, rw)
 	*at(a) = 9
-	_, e := mmap(a-page, 2*page, rw, privateAnon|mapFixedNoReplace)
+	_, e := mmap(a-page, 2*page, rw, private|mapFixedNoReplace)
 	t.Want("over a mapping", e, syscall.EEXIST)
 	t.Want("contents", *at(a), byte(9))
 	unmap(t, a+page, 2)
-	b, e := mmap(a+page, 2*page, rw, privateAnon|mapFixedNoReplace)
+	b, e := mmap(a+page, 2*page, rw, private|mapFixedNoReplace)
 	t.Want("into the hole", e, syscall.Errno(0))
 	t.Want("address", b, a+page)
 	unmap(t, a, 4)
@@ -279,14 +279,14 @@ func badMmap(t *T) {
 		addr, length, prot, flags, off uintptr
 		want                           syscall.Errno
 	}{
-		{"length 0", 0, 0, rw, privateAnon, 0, syscall.EINVAL},
+		{"length 0", 0, 0, rw, private, 0, syscall.EINVAL},
 		{"neither shared nor private", 0, page, rw, syscall.MAP_ANON, 0, syscall.EINVAL},
 		{"MAP_SHARED_VALIDATE without a file", 0, page, rw, syscall.MAP_ANON | mapSharedValidate, 0, syscall.EINVAL},
-		{"odd offset", 0, page, rw, privateAnon, 1, syscall.EINVAL},
-		{"odd fixed address", a + 1, page, rw, privateAnon | syscall.MAP_FIXED, 0, syscall.EINVAL},
-		{"beyond the address space", 1 << 47, page, rw, privateAnon | syscall.MAP_FIXED, 0, syscall.ENOMEM},
-		{"longer than the address space", 0, 1 << 47, none, privateAnon, 0, syscall.ENOMEM},
-		{"length that wraps", 0, ^uintptr(0) - 100, none, privateAnon, 0, syscall.ENOMEM},
+		{"odd offset", 0, page, rw, private, 1, syscall.EINVAL},
+		{"odd fixed address", a + 1, page, rw, private | syscall.MAP_FIXED, 0, syscall.EINVAL},
+		{"beyond the address space", 1 << 47, page, rw, private | syscall.MAP_FIXED, 0, syscall.ENOMEM},
+		{"longer than the address space", 0, 1 << 47, none, private, 0, syscall.ENOMEM},
+		{"length that wraps", 0, ^uintptr(0) - 100, none, private, 0, syscall.ENOMEM},
 	} {
 		_, e := call(syscall.SYS_MMAP, c.addr, c.length, c.prot, c.flags, noFd, c.off)
 		t.Want(c.what, e, c.want)
@@ -300,7 +300,7 @@ func neighboursBecomeOne(t *T) {
 	a := mapPages(t, 256, none)
 	defer unmap(t, a, 256)
 	for i := uintptr(0); i < 256; i++ {
-		if _, e := mmap(a+(i*7%256)*page, page, rw, privateAnon|syscall.MAP_FIXED); e != 0 {
+		if _, e := mmap(a+(i*7%256)*page, page, rw, private|syscall.MAP_FIXED); e != 0 {
 			t.Fatalf("mmap: %v", e)
 		}
 	}
@@ -314,7 +314,7 @@ func neighboursBecomeOne(t *T) {
 func below2GiB(t *T) {
 	var got []uintptr
 	for i := 0; i < 16; i++ {
-		a, e := mmap(0, 3*page, rw, privateAnon|map32Bit)
+		a, e := mmap(0, 3*page, rw, private|map32Bit)
 		t.Want("mmap", e, syscall.Errno(0))
 		if a+3*page > 1<<31 {
 			t.Fatalf("at %#x", a)
@@ -326,12 +326,12 @@ func below2GiB(t *T) {
 		t.Want("contents", *at(a), byte(i))
 		unmap(t, a, 3)
 	}
-	_, e := mmap(0, 2<<30, none, privateAnon|map32Bit)
+	_, e := mmap(0, 2<<30, none, private|map32Bit)
 	t.Want("too long for there", e, syscall.ENOMEM)
 }
 
 func populateFills(t *T) {
-	a, e := mmap(0, 20*page, rw, privateAnon|syscall.MAP_POPULATE)
+	a, e := mmap(0, 20*page, rw, private|syscall.MAP_POPULATE)
 	t.Want("mmap", e, syscall.Errno(0))
 	t.Want("resident", countResident(t, a, 20), 20)
 	unmap(t, a, 20)
@@ -349,14 +349,14 @@ func growsDown(t *T) {
 	const room = 600 // more than the gap that is kept below
 	hole := mapPages(t, room+4, none)
 	unmap(t, hole, room+4)
-	a, e := mmap(hole+room*page, 4*page, rw, privateAnon|mapGrowsDown|syscall.MAP_FIXED)
+	a, e := mmap(hole+room*page, 4*page, rw, private|mapGrowsDown|syscall.MAP_FIXED)
 	t.Want("mmap", e, syscall.Errno(0))
 	*at(a - 1) = 3
 	*at(a - 9*page) = 4
 	t.Want("just below", *at(a - 1), byte(3))
 	t.Want("what lies between", *at(a - 5*page), byte(0))
 	t.Want("mappings", mapsOf(t, a-9*page, a+page), 1)
-	_, e = mmap(hole, page, ro, privateAnon|syscall.MAP_FIXED)
+	_, e = mmap(hole, page, ro, private|syscall.MAP_FIXED)
 	t.Want("mmap below", e, syscall.Errno(0))
 	t.Want("too near to the next", loadFaults(hole+20*page), true)
 	unmap(t, hole, room+4)

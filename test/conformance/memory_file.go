@@ -16,8 +16,8 @@ var memoryFileChecks = []check{
 	{"rights-of-a-file", rightsOfAFile},
 }
 
-// mapFile makes a file of numbered pages and maps it; it is gone when the mapping is.
-func mapFile(t *T, pages int, prot, flags uintptr) (*os.File, uintptr) {
+// mapNumbered makes a file of numbered pages and maps it; it is gone when the mapping is.
+func mapNumbered(t *T, pages int, prot, flags uintptr) (*os.File, uintptr) {
 	f, err := os.CreateTemp("", "conformance-")
 	t.Must("create", err)
 	os.Remove(f.Name())
@@ -36,14 +36,14 @@ func mapFile(t *T, pages int, prot, flags uintptr) (*os.File, uintptr) {
 
 // The pages are in memory whether this mapping was touched or not; a hole is not.
 func mincoreOfAFile(t *T) {
-	f, a := mapFile(t, 4, ro, syscall.MAP_SHARED)
+	f, a := mapNumbered(t, 4, ro, syscall.MAP_SHARED)
 	defer f.Close()
 	t.Want("resident", countResident(t, a, 4), 4)
 	unmap(t, a, 4)
 }
 
 func dontneedOfAPrivateFile(t *T) {
-	f, a := mapFile(t, 3, rw, syscall.MAP_PRIVATE)
+	f, a := mapNumbered(t, 3, rw, syscall.MAP_PRIVATE)
 	defer f.Close()
 	*at(a + page) = 'X'
 	t.Want("copy", *at(a + page), byte('X'))
@@ -53,7 +53,7 @@ func dontneedOfAPrivateFile(t *T) {
 }
 
 func beyondTheEnd(t *T) {
-	f, a := mapFile(t, 3, rw, syscall.MAP_SHARED)
+	f, a := mapNumbered(t, 3, rw, syscall.MAP_SHARED)
 	defer f.Close()
 	t.Must("truncate", f.Truncate(page+10))
 	t.Want("behind the end, same page", *at(a + page + 20), byte(0))
@@ -65,7 +65,7 @@ func beyondTheEnd(t *T) {
 
 // Private copies go, too.
 func cutOffWhileMapped(t *T) {
-	f, a := mapFile(t, 3, rw, syscall.MAP_PRIVATE)
+	f, a := mapNumbered(t, 3, rw, syscall.MAP_PRIVATE)
 	defer f.Close()
 	*at(a + 2*page) = 'X'
 	t.Must("truncate", f.Truncate(2*page))
@@ -75,7 +75,7 @@ func cutOffWhileMapped(t *T) {
 }
 
 func remapOfAFile(t *T) {
-	f, whole := mapFile(t, 5, rw, syscall.MAP_SHARED)
+	f, whole := mapNumbered(t, 5, rw, syscall.MAP_SHARED)
 	defer f.Close()
 	defer unmap(t, whole, 5)
 	a, e := call(syscall.SYS_MMAP, 0, 2*page, rw, syscall.MAP_SHARED, f.Fd(), page)
@@ -95,7 +95,7 @@ func remapOfAFile(t *T) {
 }
 
 func rightsOfAFile(t *T) {
-	f, a := mapFile(t, 1, ro, syscall.MAP_SHARED)
+	f, a := mapNumbered(t, 1, ro, syscall.MAP_SHARED)
 	defer f.Close()
 	t.Want("mprotect to write", protect(a, page, rw), syscall.Errno(0))
 	*at(a) = 'Z'

@@ -22,7 +22,7 @@ func reservationsCostNothing(t *T) {
 	before := residentPages(t)
 	var all []uintptr
 	for i := 0; i < 64; i++ {
-		a, e := mmap(0, 64<<30, none, privateAnon)
+		a, e := mmap(0, 64<<30, none, private)
 		if e != 0 {
 			t.Fatalf("reservation %d: %v", i, e)
 		}
@@ -32,7 +32,7 @@ func reservationsCostNothing(t *T) {
 		t.Errorf("%d pages resident", got)
 	}
 	a := all[7] + 32<<30
-	_, e := mmap(a, page, rw, privateAnon|syscall.MAP_FIXED)
+	_, e := mmap(a, page, rw, private|syscall.MAP_FIXED)
 	t.Want("mmap in the middle", e, syscall.Errno(0))
 	*at(a) = 1
 	for _, a := range all {
@@ -43,12 +43,12 @@ func reservationsCostNothing(t *T) {
 // A mapping that RAM and swap could never fill is refused; one that is not counted is not.
 func moreThanThereCanBe(t *T) {
 	const tooMuch = 1 << 45
-	_, e := mmap(0, tooMuch, rw, privateAnon)
+	_, e := mmap(0, tooMuch, rw, private)
 	t.Want("mmap", e, syscall.ENOMEM)
-	a, e := mmap(0, tooMuch, rw, privateAnon|mapNoReserve)
+	a, e := mmap(0, tooMuch, rw, private|mapNoReserve)
 	t.Want("mmap with MAP_NORESERVE", e, syscall.Errno(0))
 	unmap(t, a, tooMuch/page)
-	a, e = mmap(0, tooMuch, none, privateAnon)
+	a, e = mmap(0, tooMuch, none, private)
 	t.Want("mmap of PROT_NONE", e, syscall.Errno(0))
 	t.Want("mprotect", protect(a, tooMuch, rw), syscall.ENOMEM)
 	t.Want("mprotect of a part", protect(a+1<<40, 1<<20, rw), syscall.Errno(0))

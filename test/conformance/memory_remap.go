@@ -53,7 +53,7 @@ func remapGrowsInPlace(t *T) {
 	wantNumbered(t, a, 4)
 	t.Want("new page", *at(a + 5*page), byte(0))
 	t.Want("mappings", mapsOf(t, a, a+6*page) <= 1, true)
-	if _, e = mmap(a+6*page, page, ro, privateAnon|syscall.MAP_FIXED); e != 0 {
+	if _, e = mmap(a+6*page, page, ro, private|syscall.MAP_FIXED); e != 0 {
 		t.Fatalf("mmap: %v", e)
 	}
 	_, e = remap(a, 6*page, 7*page, 0, 0)
@@ -63,7 +63,7 @@ func remapGrowsInPlace(t *T) {
 
 func remapMoves(t *T) {
 	a := mapWithRoom(t, 4, 1)
-	if _, e := mmap(a+4*page, page, ro, privateAnon|syscall.MAP_FIXED); e != 0 {
+	if _, e := mmap(a+4*page, page, ro, private|syscall.MAP_FIXED); e != 0 {
 		t.Fatalf("mmap: %v", e)
 	}
 	b, e := remap(a, 4*page, 900*page, mayMove, 0)
