@@ -73,6 +73,7 @@ void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *
 	g->source = in->source;
 	g->source_port = source_port;
 	g->local = in->dest;
+	g->arrived_ns = net_now_ns();
 	g->interface_index = netif_get_index(in->netif);
 	g->ttl = in->ttl;
 	g->tos = in->tos;
@@ -157,6 +158,9 @@ static void describe_options(const struct datagram_socket *d, const struct datag
 	netif = net_interface_locked(g->interface_index);
 	if (!v6 && netif != NULL && !net_is_local_locked(&g->local))
 		m->spec_ip = net_ip_of_v4(ip4_addr_get_u32(netif_ip4_addr(netif)));
+	m->has_timestamp = d->inet.base.want_timestamp;
+	m->timestamp_in_ns = d->inet.base.want_timestamp_ns;
+	m->arrived_ns = g->arrived_ns;
 	m->ttl = g->ttl;
 	m->tos = g->tos;
 	m->has_pktinfo = d->inet.base.want_pktinfo && !v6;
@@ -249,7 +253,7 @@ int datagram_shut_down(struct socket *s, enum socket_shutdown how)
 uint32_t datagram_poll_locked(struct socket *s)
 {
 	struct datagram_socket *d = datagram_of(s);
-	uint32_t events = EPOLLOUT | EPOLLWRNORM;
+	uint32_t events = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 
 	if (!TAILQ_EMPTY(&d->queue))
 		events |= EPOLLIN | EPOLLRDNORM;

@@ -14,6 +14,7 @@ struct datagram {
 	TAILQ_ENTRY(datagram) link;
 	struct pbuf *p; /* what is read; NULL: nothing came back with an error */
 	struct net_ip source, local;
+	uint64_t arrived_ns;
 	uint32_t interface_index;
 	uint16_t source_port;
 	uint8_t ttl, tos;

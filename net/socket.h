@@ -92,6 +92,9 @@ struct socket_message {
 	struct net_ip spec_ip; /* receive, IPv4: our address where local_ip is a group or all */
 	bool has_ttl, has_tos, has_hops6, has_class6;
 	uint8_t ttl, tos;
+	bool has_timestamp,
+		timestamp_in_ns; /* receive, when asked for; the form that it is told in */
+	uint64_t arrived_ns; /* monotonic */
 	bool has_error; /* receive: with SOCKET_MSG_ERROR */
 	struct socket_queued_error queued_error;
 };
@@ -143,6 +146,12 @@ enum socket_option {
 	SOCKET_OPT_MULTICAST_ALL6,
 	SOCKET_OPT_MULTICAST_IF6, /* get only: interface index */
 	SOCKET_OPT_PASSCRED,
+	SOCKET_OPT_SNDBUF_FORCE, /* set only: beyond the limit, for who may */
+	SOCKET_OPT_RCVBUF_FORCE,
+	SOCKET_OPT_TIMESTAMP, /* of datagrams, in microseconds */
+	SOCKET_OPT_TIMESTAMP_NS,
+	SOCKET_OPT_COOKIE, /* get only: a number that no other socket has or had */
+	SOCKET_OPT_SNDLOWAT, /* get only */
 	SOCKET_OPT_NETLINK_JOIN, /* set only: number of a group */
 	SOCKET_OPT_NETLINK_LEAVE,
 	SOCKET_OPT_NETLINK_CAP_ACK,

@@ -15,9 +15,20 @@
 /* Linux's SOCK_MIN_SNDBUF and about its SOCK_MIN_RCVBUF, halved. */
 #define BUFFER_MIN_BYTES 2304u
 
-static uint32_t clamp_buffer(int64_t bytes)
+/* Forced buffers: what one socket may then keep of the machine's memory. */
+#define BUFFER_FORCED_MAX_BYTES (64u * 1024 * 1024)
+
+static uint32_t clamp_buffer(int64_t bytes, uint32_t max_bytes)
 {
-	return (uint32_t)MIN(MAX(bytes, (int64_t)BUFFER_MIN_BYTES), (int64_t)SOCKET_BUFFER_MAX);
+	return (uint32_t)MIN(MAX(bytes, (int64_t)BUFFER_MIN_BYTES), (int64_t)max_bytes);
+}
+
+/* Of the two only one is on. */
+static int set_timestamp(struct socket *s, bool on, bool in_ns)
+{
+	s->want_timestamp = on;
+	s->want_timestamp_ns = on && in_ns;
+	return 0;
 }
 
 static int set_common(struct socket *s, enum socket_option o, int64_t value)
@@ -39,10 +50,19 @@ static int set_common(struct socket *s, enum socket_option o, int64_t value)
 		s->linger_s = value;
 		return 0;
 	case SOCKET_OPT_SNDBUF:
-		s->send_buffer_bytes = clamp_buffer(value);
+		s->send_buffer_bytes = clamp_buffer(value, SOCKET_BUFFER_MAX);
 		return 0;
+	case SOCKET_OPT_SNDBUF_FORCE:
+		s->send_buffer_bytes = clamp_buffer(value, BUFFER_FORCED_MAX_BYTES);
+		return 0;
+	case SOCKET_OPT_RCVBUF_FORCE:
+		s->receive_buffer_bytes = clamp_buffer(value, BUFFER_FORCED_MAX_BYTES);
+		return 0;
+	case SOCKET_OPT_TIMESTAMP:
+	case SOCKET_OPT_TIMESTAMP_NS:
+		return set_timestamp(s, value != 0, o == SOCKET_OPT_TIMESTAMP_NS);
 	case SOCKET_OPT_RCVBUF:
-		s->receive_buffer_bytes = clamp_buffer(value);
+		s->receive_buffer_bytes = clamp_buffer(value, SOCKET_BUFFER_MAX);
 		return 0;
 	case SOCKET_OPT_SNDTIMEO:
 		s->send_timeout_ns = (uint64_t)value;
@@ -99,6 +119,18 @@ static int get_common(struct socket *s, enum socket_option o, int64_t *value)
 		return 0;
 	case SOCKET_OPT_ACCEPTCONN:
 		*value = 0;
+		return 0;
+	case SOCKET_OPT_TIMESTAMP:
+		*value = s->want_timestamp && !s->want_timestamp_ns;
+		return 0;
+	case SOCKET_OPT_TIMESTAMP_NS:
+		*value = s->want_timestamp_ns;
+		return 0;
+	case SOCKET_OPT_COOKIE:
+		*value = (int64_t)s->inode;
+		return 0;
+	case SOCKET_OPT_SNDLOWAT:
+		*value = 1; /* as Linux, always */
 		return 0;
 	default:
 		return -ENOPROTOOPT;

@@ -59,7 +59,7 @@ struct socket {
 	struct socket *dead_next; /* [n] */
 	/* options [n] */
 	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl,
-		want_credentials;
+		want_credentials, want_timestamp, want_timestamp_ns;
 	uint8_t tos, ttl;
 	int64_t linger_s; /* -1: off */
 	uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */

@@ -48,12 +48,13 @@ static err_t half_open(uint8_t id, struct tcp_pcb_listen *listening, struct tcp_
 
 static const struct tcp_ext_arg_callbacks listener_callbacks = { NULL, half_open };
 
-/* Several listeners may share one port: connections go round. */
+/* Several listeners may share one port: one of those where the fewest wait, by chance. */
 static struct tcp_socket *choose_listener(struct tcp_socket *first)
 {
 	const struct port_binding *own = &first->inet.port;
 	struct port_binding *b = NULL;
-	struct tcp_socket *best = first, *other;
+	struct tcp_socket *best = NULL, *other;
+	uint32_t equals = 0;
 
 	if (!own->reuse_port)
 		return first;
@@ -61,10 +62,14 @@ static struct tcp_socket *choose_listener(struct tcp_socket *first)
 		if (!b->listening || !net_ip_is_equal(&b->local_ip, &own->local_ip))
 			continue;
 		other = tcp_of(&container_of(b, struct inet_socket, port)->base);
-		if (other->accept_count < best->accept_count)
+		if (best != NULL && other->accept_count > best->accept_count)
+			continue;
+		if (best == NULL || other->accept_count < best->accept_count)
+			equals = 0;
+		if (inet_random() % ++equals == 0)
 			best = other;
 	}
-	return best;
+	return best != NULL ? best : first;
 }
 
 static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)

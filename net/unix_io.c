@@ -158,6 +158,7 @@ static void deliver(struct unix_socket *u, struct unix_socket *to, struct socket
 	struct unix_message *message)
 {
 	message->from = u->name;
+	message->arrived_ns = net_now_ns();
 	message->credentials = choose_credentials(u, to, m);
 	message->files = m->files;
 	m->files = NULL;
@@ -333,6 +334,9 @@ static long receive_whole(struct unix_socket *u, struct socket_message *m, bool 
 	m->datagram_bytes = message->bytes;
 	m->truncated = message->bytes > m->data->left_bytes;
 	m->has_address = u->base.type == SOCKET_DATAGRAM && message->from.path_bytes != 0;
+	m->has_timestamp = u->base.want_timestamp;
+	m->timestamp_in_ns = u->base.want_timestamp_ns;
+	m->arrived_ns = message->arrived_ns;
 	m->address = message->from;
 	copied = copy_message(m, message, 0);
 	error = copied < 0 ? 0 : take_along(u, m, message, peek);

@@ -13,6 +13,7 @@ enum unix_phase { UNIX_FRESH, UNIX_LISTENING, UNIX_CONNECTED };
 struct unix_message {
 	STAILQ_ENTRY(unix_message) link;
 	uint32_t bytes, done_bytes; /* done: read (streams) */
+	uint64_t arrived_ns;
 	struct unix_socket *sender; /* with a reference: whose buffer it counts against */
 	struct socket_address from; /* datagrams */
 	struct socket_files *files; /* that travel along; NULL: none */

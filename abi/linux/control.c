@@ -24,6 +24,7 @@
 #include "kernel/cred.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/process.h"
+#include "kernel/time/clock.h"
 #include "lib/string.h"
 #include "net/socket.h"
 
@@ -36,6 +37,10 @@
 struct linux_cmsghdr {
 	uint64_t bytes;
 	int32_t level, type;
+};
+
+struct linux_time {
+	int64_t seconds, fraction; /* struct timeval or timespec */
 };
 
 struct linux_ucred {
@@ -245,12 +250,25 @@ static void put_files(struct control_out *o, struct socket_files *files, bool cl
 		advance(o, c.bytes);
 }
 
+static void put_timestamp(struct control_out *o, const struct socket_message *m)
+{
+	uint64_t real_ns = m->arrived_ns + (uint64_t)clock_real_offset_ns();
+	struct linux_time v = { (int64_t)(real_ns / NS_PER_S), (int64_t)(real_ns % NS_PER_S) };
+
+	if (!m->timestamp_in_ns)
+		v.fraction /= (int64_t)NS_PER_US;
+	linux_put_control(o, SOL_SOCKET,
+		m->timestamp_in_ns ? SO_TIMESTAMPNS_OLD : SO_TIMESTAMP_OLD, &v, sizeof(v));
+}
+
 bool linux_store_control(struct linux_msghdr *h, struct socket_message *m, bool close_on_exec)
 {
 	struct control_out o = { .at = h->control, .left = h->control_bytes };
 	struct linux_ucred credentials = { m->credentials.pid, m->credentials.uid,
 		m->credentials.gid };
 
+	if (m->has_timestamp)
+		put_timestamp(&o, m);
 	linux_put_ip_controls(&o, m);
 	if (m->has_credentials)
 		linux_put_control(&o, SOL_SOCKET, LINUX_SCM_CREDENTIALS, &credentials,

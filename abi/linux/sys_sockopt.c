@@ -10,6 +10,7 @@
  * Source:     Linux socket(7), tcp(7), ip(7), udp(7); net/core/sock.c for lengths.
  */
 #include <asm/socket.h>
+#include <linux/capability.h>
 #include <linux/in.h>
 #include <linux/netlink.h>
 #include <linux/in6.h>
@@ -20,15 +21,20 @@
 #include "base/units.h"
 #include "fs/fdtable.h"
 #include "fs/file.h"
+#include "kernel/cred.h"
 #include "lib/string.h"
 
 #define LINUX_SOL_NETLINK 270 /* include/linux/socket.h */
+
+#define TCP_CONGESTION_BYTES 16 /* Linux's TCP_CA_NAME_MAX */
+#define TCP_CONGESTION_ONLY "reno"
 
 enum form {
 	FORM_INT,
 	FORM_BYTE, /* an int, or one byte */
 	FORM_LINGER,
 	FORM_TIMEVAL,
+	FORM_U64,
 };
 
 struct option {
@@ -56,6 +62,12 @@ static const struct option options_known[] = {
 	{ LINUX_SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, FORM_INT, true, SOCKET_OPT_NETLINK_JOIN },
 	{ LINUX_SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, FORM_INT, true, SOCKET_OPT_NETLINK_LEAVE },
 	{ LINUX_SOL_NETLINK, NETLINK_CAP_ACK, FORM_INT, true, SOCKET_OPT_NETLINK_CAP_ACK },
+	{ SOL_SOCKET, SO_SNDBUFFORCE, FORM_INT, true, SOCKET_OPT_SNDBUF_FORCE },
+	{ SOL_SOCKET, SO_RCVBUFFORCE, FORM_INT, true, SOCKET_OPT_RCVBUF_FORCE },
+	{ SOL_SOCKET, SO_TIMESTAMP_OLD, FORM_INT, true, SOCKET_OPT_TIMESTAMP },
+	{ SOL_SOCKET, SO_TIMESTAMPNS_OLD, FORM_INT, true, SOCKET_OPT_TIMESTAMP_NS },
+	{ SOL_SOCKET, SO_COOKIE, FORM_U64, false, SOCKET_OPT_COOKIE },
+	{ SOL_SOCKET, SO_SNDLOWAT, FORM_INT, false, SOCKET_OPT_SNDLOWAT },
 	{ SOL_SOCKET, SO_PASSCRED, FORM_INT, true, SOCKET_OPT_PASSCRED },
 	{ IPPROTO_TCP, TCP_NODELAY, FORM_INT, true, SOCKET_OPT_NODELAY },
 	{ IPPROTO_TCP, TCP_CORK, FORM_INT, true, SOCKET_OPT_CORK },
@@ -180,9 +192,29 @@ static int load_value(const struct option *o, uaddr_t ua, uint32_t bytes, int64_
 	}
 }
 
+static bool socket_is_tcp(const struct file *f)
+{
+	return socket_family(f) != SOCKET_UNIX && socket_is_stream(f);
+}
+
+/* There is one: what lwIP does is Reno's (slow start, fast retransmit and recovery). */
+static int set_congestion(uaddr_t ua, uint32_t bytes)
+{
+	char name[TCP_CONGESTION_BYTES] = { 0 };
+	int error;
+
+	if (bytes == 0)
+		return -EINVAL;
+	error = user_copy_in(name, ua, MIN(bytes, sizeof(name) - 1));
+	if (error != 0)
+		return error;
+	return strcmp(name, TCP_CONGESTION_ONLY) == 0 ? 0 : -ENOENT;
+}
+
 static int set_option(struct file *f, const struct sysargs *a)
 {
-	const struct option *o = find(sysarg_int(a, 1), sysarg_int(a, 2));
+	int level = sysarg_int(a, 1), name = sysarg_int(a, 2);
+	const struct option *o = find(level, name);
 	int32_t bytes = sysarg_int(a, 4);
 	int64_t value;
 	int error;
@@ -191,11 +223,16 @@ static int set_option(struct file *f, const struct sysargs *a)
 		return -ENOTSOCK;
 	if (bytes < 0)
 		return -EINVAL;
-	error = linux_set_group(f, sysarg_int(a, 1), sysarg_int(a, 2), a->arg[3], (uint32_t)bytes);
+	error = linux_set_group(f, level, name, a->arg[3], (uint32_t)bytes);
 	if (error != -ENOPROTOOPT)
 		return error;
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket_is_tcp(f))
+		return set_congestion(a->arg[3], (uint32_t)bytes);
 	if (o == NULL || !o->settable)
 		return -ENOPROTOOPT;
+	if ((o->option == SOCKET_OPT_SNDBUF_FORCE || o->option == SOCKET_OPT_RCVBUF_FORCE) &&
+		!cred_can(CAP_NET_ADMIN))
+		return -EPERM;
 	error = load_value(o, a->arg[3], (uint32_t)bytes, &value);
 	return error != 0 ? error : socket_set_option(f, o->option, value);
 }
@@ -227,6 +264,9 @@ static uint32_t encode(const struct option *o, int64_t value, uint8_t *out)
 	case FORM_TIMEVAL:
 		memcpy(out, &tv, sizeof(tv));
 		return sizeof(tv);
+	case FORM_U64:
+		memcpy(out, &value, sizeof(value));
+		return sizeof(value);
 	default:
 		memcpy(out, &v, sizeof(v));
 		return sizeof(v);
@@ -286,6 +326,12 @@ static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32
 		if (error == 0)
 			*bytes = encode_tcp_info(&info, out);
 		return error;
+	}
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket_is_tcp(f)) {
+		*bytes = TCP_CONGESTION_BYTES;
+		memset(out, 0, *bytes);
+		memcpy(out, TCP_CONGESTION_ONLY, sizeof(TCP_CONGESTION_ONLY));
+		return 0;
 	}
 	if (level == SOL_SOCKET && name == SO_PEERCRED)
 		return get_credentials(f, out, bytes);

@@ -1,4 +1,571 @@
 package main
 
-// UDP: datagrams and the errors that come back.
-var udpChecks = []check{}
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// UDP: datagrams, the errors that come back, and calls for many at once.
+var udpChecks = []check{
+	{"refused-when-connected", udpRefused},
+	{"silence-when-not-connected", udpNotConnected},
+	{"empty-datagram", udpEmpty},
+	{"truncated", udpTruncated},
+	{"peek", udpPeek},
+	{"largest", udpLargest},
+	{"connect-chooses-the-source", udpSource},
+	{"connect-again-and-off", udpReconnect},
+	{"only-the-peer-is-heard", udpPeerOnly},
+	{"no-destination", udpNoDestination},
+	{"shutdown", udpShutdown},
+	{"poll-bits", udpPollBits},
+	{"fionread", udpQueued},
+	{"receive-buffer-bounds", udpBuffer},
+	{"broadcast-needs-permission", udpBroadcast},
+	{"packet-facts", udpPacketFacts},
+	{"tos-and-ttl-of-one-datagram", udpSendFacts},
+	{"control-hostile", udpControlHostile},
+	{"sendmmsg", udpSendMany},
+	{"recvmmsg", udpReceiveMany},
+	{"recvmmsg-waitforone", udpWaitForOne},
+	{"recvmmsg-timeout", udpManyTimeout},
+	{"header-edges", udpHeaderEdges},
+	{"ranges", udpRanges},
+	{"error-queue", udpErrorQueue},
+}
+
+// udpPair is two connected sockets of the loopback.
+func udpPair(t *T) (a, b int, done func()) { return optDatagrams(t, syscall.AF_INET) }
+
+// udpClosedPort is an address of the loopback where nobody is.
+func udpClosedPort(t *T) *syscall.SockaddrInet4 {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	t.Must("bind", syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	at, err := syscall.Getsockname(fd)
+	t.Must("getsockname", err)
+	done()
+	return at.(*syscall.SockaddrInet4)
+}
+
+// udpEventually repeats f until it is true.
+func udpEventually(t *T, what string, f func() bool) {
+	for i := 0; !f(); i++ {
+		if i > 5000 {
+			t.Fatalf("never: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func udpRefused(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	t.Must("connect", syscall.Connect(fd, udpClosedPort(t)))
+	unixWrite(t, fd, "x")
+	udpEventually(t, "POLLERR", func() bool { return unixPoll(t, fd)&pollErr != 0 })
+	_, err := syscall.Read(fd, make([]byte, 1))
+	t.Want("read", err, error(syscall.ECONNREFUSED))
+	unixNonblock(t, fd)
+	_, err = syscall.Read(fd, make([]byte, 1))
+	t.Want("read then", err, error(syscall.EAGAIN))
+	unixWrite(t, fd, "x")
+	udpEventually(t, "POLLERR", func() bool { return unixPoll(t, fd)&pollErr != 0 })
+	_, err = syscall.Write(fd, []byte("x"))
+	t.Want("write", err, error(syscall.ECONNREFUSED))
+	// As package net has it.
+	c, err := net.Dial("udp4", fmt.Sprintf("127.0.0.1:%d", udpClosedPort(t).Port))
+	t.Must("dial", err)
+	defer c.Close()
+	c.Write([]byte("x"))
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_, err = c.Read(make([]byte, 1))
+	if e, ok := err.(*net.OpError); !ok || e.Timeout() {
+		t.Errorf("package net: %v", err)
+	}
+}
+
+func udpNotConnected(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	for i := 0; i < 3; i++ {
+		t.Must("sendto", syscall.Sendto(fd, []byte("x"), 0, udpClosedPort(t)))
+	}
+	time.Sleep(20 * time.Millisecond)
+	unixNonblock(t, fd)
+	unixWantRead(t, "read", fd, 1, "", syscall.EAGAIN)
+	optWant(t, "SO_ERROR", fd, syscall.SOL_SOCKET, syscall.SO_ERROR, 0)
+}
+
+func udpEmpty(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	if _, e := call(syscall.SYS_SENDTO, uintptr(a), 0, 0, 0, 0, 0); e != 0 {
+		t.Errorf("send of nothing: %v", e)
+	}
+	unixWrite(t, a, "x")
+	udpEventually(t, "readable", func() bool { return unixPoll(t, b)&pollIn != 0 })
+	unixWantRead(t, "the empty one", b, 9, "", nil)
+	unixWantRead(t, "the other", b, 9, "x", nil)
+}
+
+func udpTruncated(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	unixWrite(t, a, "longer than the room")
+	unixWrite(t, a, "longer than the room")
+	buf := make([]byte, 6)
+	n, _, flags, _, err := syscall.Recvmsg(b, buf, nil, 0)
+	t.Must("recvmsg", err)
+	t.Want("length", n, 6)
+	t.Want("flags", flags, syscall.MSG_TRUNC)
+	n, _, err = syscall.Recvfrom(b, buf, syscall.MSG_TRUNC)
+	t.Must("recvfrom", err)
+	t.Want("whole length", n, 20)
+}
+
+func udpPeek(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	unixWrite(t, a, "one")
+	unixWrite(t, a, "two")
+	buf := make([]byte, 9)
+	for i := 0; i < 2; i++ {
+		n, _, err := syscall.Recvfrom(b, buf, syscall.MSG_PEEK)
+		t.Must("peek", err)
+		t.Want("peeked", string(buf[:n]), "one")
+	}
+	unixWantRead(t, "first", b, 9, "one", nil)
+	unixWantRead(t, "second", b, 9, "two", nil)
+}
+
+func udpLargest(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	_, err := syscall.Write(a, make([]byte, 65508))
+	t.Want("65508 bytes", err, error(syscall.EMSGSIZE))
+	data := make([]byte, 65507)
+	for i := range data {
+		data[i] = byte(i * i >> 8)
+	}
+	unixWrite(t, a, string(data))
+	unixWantRead(t, "65507 bytes", b, 70000, string(data), nil)
+}
+
+func udpSource(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	t.Must("connect", syscall.Connect(fd, &syscall.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}))
+	own, err := syscall.Getsockname(fd)
+	t.Must("getsockname", err)
+	t.Want("source", own.(*syscall.SockaddrInet4).Addr, [4]byte{127, 0, 0, 1})
+	t.Want("port chosen", own.(*syscall.SockaddrInet4).Port != 0, true)
+	peer, err := syscall.Getpeername(fd)
+	t.Must("getpeername", err)
+	t.Want("peer", peer.(*syscall.SockaddrInet4).Port, 9)
+}
+
+func udpReconnect(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	_, err := syscall.Getpeername(fd)
+	t.Want("getpeername at first", err, error(syscall.ENOTCONN))
+	for port := 7; port < 10; port++ {
+		t.Must("connect", syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}))
+	}
+	unspec := [16]byte{}
+	if _, e := call(syscall.SYS_CONNECT, uintptr(fd), ptr(&unspec), 16); e != 0 {
+		t.Errorf("connect to AF_UNSPEC: %v", e)
+	}
+	_, err = syscall.Getpeername(fd)
+	t.Want("getpeername at last", err, error(syscall.ENOTCONN))
+}
+
+func udpPeerOnly(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	other, doneOther := optSocket(t, syscall.SOCK_DGRAM)
+	defer doneOther()
+	at, err := syscall.Getsockname(b)
+	t.Must("getsockname", err)
+	t.Must("sendto", syscall.Sendto(other, []byte("stranger"), 0, at))
+	unixWrite(t, a, "peer")
+	unixWantRead(t, "read", b, 9, "peer", nil)
+	unixNonblock(t, b)
+	unixWantRead(t, "then", b, 9, "", syscall.EAGAIN)
+}
+
+func udpNoDestination(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	_, err := syscall.Write(fd, []byte("x"))
+	t.Want("write", err, error(syscall.EDESTADDRREQ))
+	t.Want("port 0", syscall.Sendto(fd, []byte("x"), 0, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), error(syscall.EINVAL))
+	t.Want("listen", syscall.Listen(fd, 1), error(syscall.EOPNOTSUPP))
+	_, _, err = syscall.Accept(fd)
+	t.Want("accept", err, error(syscall.EOPNOTSUPP))
+}
+
+func udpShutdown(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	t.Want("not connected", syscall.Shutdown(fd, syscall.SHUT_RD), error(syscall.ENOTCONN))
+	a, b, donePair := udpPair(t)
+	defer donePair()
+	t.Must("shutdown", syscall.Shutdown(a, syscall.SHUT_WR))
+	_, err := syscall.Write(a, []byte("x"))
+	t.Want("write", err, error(syscall.EPIPE))
+	t.Must("shutdown", syscall.Shutdown(b, syscall.SHUT_RD))
+	unixWantRead(t, "read", b, 9, "", nil)
+}
+
+func udpPollBits(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	t.Want("idle", unixPoll(t, b), int16(pollOut))
+	unixWrite(t, a, "x")
+	udpEventually(t, "readable", func() bool { return unixPoll(t, b) == pollIn|pollOut })
+	t.Must("shutdown", syscall.Shutdown(b, syscall.SHUT_RD))
+	t.Want("shut for reading", unixPoll(t, b), int16(pollIn|pollOut|pollRdhup))
+	t.Must("shutdown", syscall.Shutdown(b, syscall.SHUT_WR))
+	t.Want("shut", unixPoll(t, b), int16(pollIn|pollOut|pollRdhup|pollHup))
+}
+
+func udpQueued(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	unixWrite(t, a, "first")
+	unixWrite(t, a, "second one")
+	udpEventually(t, "readable", func() bool { return unixPoll(t, b)&pollIn != 0 })
+	n, err := unixIoctl(b, syscall.TIOCINQ)
+	t.Must("FIONREAD", err)
+	t.Want("FIONREAD: the first one's length", n, int32(5))
+}
+
+func udpBuffer(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	optSet(t, "SO_RCVBUF", b, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 10_000)
+	for i := 0; i < 200; i++ {
+		unixWrite(t, a, fmt.Sprintf("%-1000d", i))
+	}
+	time.Sleep(10 * time.Millisecond)
+	unixNonblock(t, b)
+	got := 0
+	for buf := make([]byte, 2000); ; got++ {
+		n, err := syscall.Read(b, buf)
+		if err != nil {
+			break
+		}
+		var i int
+		fmt.Sscan(string(buf[:n]), &i)
+		t.Want("order: the first ones stay", i, got)
+	}
+	if got == 0 || got > 100 {
+		t.Errorf("%d of 200 datagrams fit into 20000 bytes", got)
+	}
+}
+
+func udpBroadcast(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	all := &syscall.SockaddrInet4{Port: 9, Addr: [4]byte{255, 255, 255, 255}}
+	err := syscall.Sendto(fd, []byte("x"), 0, all)
+	if err != syscall.EACCES && err != syscall.ENETUNREACH {
+		t.Errorf("without SO_BROADCAST: %v", err)
+	}
+}
+
+// udpControl is what recvmsg gives beside one datagram: by level and type.
+func udpControl(t *T, fd int) map[[2]int32][]byte {
+	oob := make([]byte, 300)
+	_, n, flags, _, err := syscall.Recvmsg(fd, make([]byte, 99), oob, 0)
+	t.Must("recvmsg", err)
+	t.Want("flags", flags, 0)
+	list, err := syscall.ParseSocketControlMessage(oob[:n])
+	t.Must("parse", err)
+	all := map[[2]int32][]byte{}
+	for _, m := range list {
+		all[[2]int32{m.Header.Level, m.Header.Type}] = m.Data
+	}
+	return all
+}
+
+func udpPacketFacts(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	lo, err := net.InterfaceByName("lo")
+	t.Must("lo", err)
+	optSet(t, "IP_PKTINFO", b, syscall.IPPROTO_IP, syscall.IP_PKTINFO, 1)
+	optSet(t, "IP_RECVTTL", b, syscall.IPPROTO_IP, syscall.IP_RECVTTL, 1)
+	optSet(t, "IP_RECVTOS", b, syscall.IPPROTO_IP, syscall.IP_RECVTOS, 1)
+	optSet(t, "IP_TTL", a, syscall.IPPROTO_IP, syscall.IP_TTL, 33)
+	optSet(t, "IP_TOS", a, syscall.IPPROTO_IP, syscall.IP_TOS, 0x28)
+	unixWrite(t, a, "x")
+	all := udpControl(t, b)
+	t.Want("control messages", len(all), 3)
+	info := all[[2]int32{syscall.IPPROTO_IP, syscall.IP_PKTINFO}]
+	if len(info) != 12 {
+		t.Fatalf("IP_PKTINFO: %v", info)
+	}
+	t.Want("interface", *(*int32)(unsafe.Pointer(&info[0])), int32(lo.Index))
+	t.Want("to", string(info[8:]), "\x7f\x00\x00\x01")
+	t.Want("TTL", string(all[[2]int32{syscall.IPPROTO_IP, syscall.IP_TTL}]), "\x21\x00\x00\x00")
+	t.Want("TOS", string(all[[2]int32{syscall.IPPROTO_IP, syscall.IP_TOS}]), "\x28")
+}
+
+// udpCmsg is a control message.
+func udpCmsg(level, kind int32, data []byte) []byte {
+	raw := make([]byte, syscall.CmsgSpace(len(data)))
+	h := (*syscall.Cmsghdr)(unsafe.Pointer(&raw[0]))
+	h.Len, h.Level, h.Type = uint64(syscall.CmsgLen(len(data))), level, kind
+	copy(raw[syscall.CmsgLen(0):], data)
+	return raw
+}
+
+func udpSendFacts(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	optSet(t, "IP_RECVTTL", b, syscall.IPPROTO_IP, syscall.IP_RECVTTL, 1)
+	optSet(t, "IP_RECVTOS", b, syscall.IPPROTO_IP, syscall.IP_RECVTOS, 1)
+	oob := append(udpCmsg(0, syscall.IP_TTL, []byte{9, 0, 0, 0}), udpCmsg(0, syscall.IP_TOS, []byte{2})...)
+	t.Must("sendmsg", syscall.Sendmsg(a, []byte("x"), oob, nil, 0))
+	unixWrite(t, a, "x")
+	all := udpControl(t, b)
+	t.Want("TTL", string(all[[2]int32{0, syscall.IP_TTL}]), "\x09\x00\x00\x00")
+	t.Want("TOS", string(all[[2]int32{0, syscall.IP_TOS}]), "\x02")
+	all = udpControl(t, b)
+	t.Want("TTL of the next", string(all[[2]int32{0, syscall.IP_TTL}]), "\x40\x00\x00\x00")
+	t.Want("TOS of the next", string(all[[2]int32{0, syscall.IP_TOS}]), "\x00")
+}
+
+func udpControlHostile(t *T) {
+	a, _, done := udpPair(t)
+	defer done()
+	for what, c := range map[string]struct {
+		oob  []byte
+		want error
+	}{
+		"TTL 0":                {udpCmsg(0, syscall.IP_TTL, []byte{0, 0, 0, 0}), syscall.EINVAL},
+		"TTL of one byte":      {udpCmsg(0, syscall.IP_TTL, []byte{9}), syscall.EINVAL},
+		"TOS of two bytes":     {udpCmsg(0, syscall.IP_TOS, []byte{9, 0}), syscall.EINVAL},
+		"a short IP_PKTINFO":   {udpCmsg(0, syscall.IP_PKTINFO, make([]byte, 11)), syscall.EINVAL},
+		"an unknown one of IP": {udpCmsg(0, 99, make([]byte, 4)), syscall.EINVAL},
+		"an unknown level":     {udpCmsg(77, 99, make([]byte, 4)), nil},
+		"no interface":         {udpCmsg(0, syscall.IP_PKTINFO, append([]byte{0xff, 0xff, 0, 0}, make([]byte, 8)...)), syscall.ENODEV},
+	} {
+		if err := syscall.Sendmsg(a, []byte("x"), c.oob, nil, 0); err != c.want {
+			t.Errorf("%s: %v, want %v", what, err, c.want)
+		}
+	}
+}
+
+// mmsg is struct mmsghdr.
+type mmsg struct {
+	name       uintptr
+	nameLen, _ uint32
+	iov        *syscall.Iovec
+	iovLen     uint64
+	control    uintptr
+	controlLen uint64
+	flags      int32
+	_          uint32
+	bytes      uint32
+	_          uint32
+}
+
+const sysSendmmsg = 307
+
+func mmsgs(texts ...[]byte) []mmsg {
+	all := make([]mmsg, len(texts))
+	for i, text := range texts {
+		v := &syscall.Iovec{Len: uint64(len(text))}
+		if len(text) > 0 {
+			v.Base = &text[0]
+		}
+		all[i].iov, all[i].iovLen = v, 1
+	}
+	return all
+}
+
+func udpSendMany(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	all := mmsgs([]byte("one"), nil, []byte("three"))
+	n, e := call(sysSendmmsg, uintptr(a), ptr(&all[0]), 3, 0)
+	if n != 3 || e != 0 {
+		t.Fatalf("sendmmsg: %d, %v", n, e)
+	}
+	for i, want := range []string{"one", "", "three"} {
+		t.Want("bytes told", all[i].bytes, uint32(len(want)))
+		unixWantRead(t, "read", b, 9, want, nil)
+	}
+	all = mmsgs([]byte("good"), make([]byte, 65508), []byte("never"))
+	n, e = call(sysSendmmsg, uintptr(a), ptr(&all[0]), 3, 0)
+	if n != 1 || e != 0 {
+		t.Errorf("the second one too long: %d, %v", n, e)
+	}
+	n, e = call(sysSendmmsg, uintptr(a), ptr(&all[1]), 1, 0)
+	t.Want("the first one too long", e, syscall.EMSGSIZE)
+	n, e = call(sysSendmmsg, uintptr(a), badPointer, 1, 0)
+	t.Want("no headers", e, syscall.EFAULT)
+	n, e = call(sysSendmmsg, uintptr(a), badPointer, 0, 0)
+	if n != 0 || e != 0 {
+		t.Errorf("none: %d, %v", n, e)
+	}
+}
+
+func udpReceiveMany(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	unixWrite(t, a, "one")
+	unixWrite(t, a, "a long one")
+	udpSend0(t, a)
+	all := mmsgs(make([]byte, 5), make([]byte, 5), make([]byte, 5), make([]byte, 5))
+	var from [16]byte
+	all[0].name, all[0].nameLen = ptr(&from), 16
+	n, e := call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 4, syscall.MSG_DONTWAIT, 0)
+	if e != 0 || n != 3 {
+		t.Fatalf("recvmmsg: %d, %v", n, e)
+	}
+	t.Want("length of the first", all[0].bytes, uint32(3))
+	t.Want("length of its sender", all[0].nameLen, uint32(16))
+	t.Want("family of its sender", from[0], byte(syscall.AF_INET))
+	t.Want("length of the second", all[1].bytes, uint32(5))
+	t.Want("MSG_TRUNC of the second", all[1].flags, int32(syscall.MSG_TRUNC))
+	t.Want("length of the third", all[2].bytes, uint32(0))
+	_, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 4, syscall.MSG_DONTWAIT, 0)
+	t.Want("none left", e, syscall.EAGAIN)
+}
+
+// udpSend0 sends an empty datagram.
+func udpSend0(t *T, fd int) {
+	if _, e := call(syscall.SYS_SENDTO, uintptr(fd), 0, 0, 0, 0, 0); e != 0 {
+		t.Fatalf("send of nothing: %v", e)
+	}
+}
+
+func udpWaitForOne(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	go func() {
+		time.Sleep(10 * time.Millisecond)
+		syscall.Write(a, []byte("x"))
+	}()
+	all := mmsgs(make([]byte, 5), make([]byte, 5))
+	n, e := call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0x10000 /* MSG_WAITFORONE */, 0)
+	if n != 1 || e != 0 {
+		t.Errorf("recvmmsg: %d, %v", n, e)
+	}
+}
+
+// udpManyTimeout: looked at after each datagram only; what is left is stored.
+func udpManyTimeout(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	unixWrite(t, a, "x")
+	all := mmsgs(make([]byte, 5), make([]byte, 5))
+	none := syscall.Timespec{}
+	n, e := call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&none))
+	if n != 1 || e != 0 {
+		t.Errorf("a timeout of 0: %d, %v", n, e)
+	}
+	unixWrite(t, a, "x")
+	unixWrite(t, a, "y")
+	long := syscall.Timespec{Sec: 100}
+	n, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&long))
+	if n != 2 || e != 0 || long.Sec < 50 || long.Sec > 99 {
+		t.Errorf("a long timeout: %d, %v, %v left", n, e, long)
+	}
+	bad := syscall.Timespec{Nsec: 1_000_000_000}
+	_, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&bad))
+	t.Want("a bad timeout", e, syscall.EINVAL)
+}
+
+func udpHeaderEdges(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	text := []byte("x")
+	h := mmsgs(text)[0]
+	h.iovLen = 1025
+	_, e := call(syscall.SYS_SENDMSG, uintptr(a), ptr(&h), 0)
+	t.Want("1025 ranges", e, syscall.EMSGSIZE)
+	h.iovLen = 1
+	h.name, h.nameLen = badPointer, 16
+	_, e = call(syscall.SYS_SENDMSG, uintptr(a), ptr(&h), 0)
+	t.Want("a destination at a bad address", e, syscall.EFAULT)
+	h.nameLen = 1 << 31
+	_, e = call(syscall.SYS_SENDMSG, uintptr(a), ptr(&h), 0)
+	t.Want("a negative length", e, syscall.EINVAL)
+	h.name, h.nameLen = 0, 0
+	_, e = call(syscall.SYS_SENDMSG, uintptr(a), badPointer, 0)
+	t.Want("no header", e, syscall.EFAULT)
+	unixWrite(t, a, "x")
+	_, e = call(syscall.SYS_RECVMSG, uintptr(b), badPointer, 0)
+	t.Want("receive with no header", e, syscall.EFAULT)
+	unixWantRead(t, "it is still there", b, 9, "x", nil)
+	none := syscall.Msghdr{}
+	unixWrite(t, a, "gone")
+	n, e := call(syscall.SYS_RECVMSG, uintptr(b), ptr(&none), 0)
+	if n != 0 || e != 0 || none.Flags != syscall.MSG_TRUNC {
+		t.Errorf("no ranges: %d, %v, %#x", n, e, none.Flags)
+	}
+}
+
+func udpRanges(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	parts := []byte("abc")
+	iov := []syscall.Iovec{{Base: &parts[0], Len: 1}, {}, {Base: &parts[1], Len: 2}}
+	h := syscall.Msghdr{Iov: &iov[0], Iovlen: 3}
+	n, e := call(syscall.SYS_SENDMSG, uintptr(a), ptr(&h), 0)
+	if n != 3 || e != 0 {
+		t.Fatalf("sendmsg: %d, %v", n, e)
+	}
+	got := make([]byte, 3)
+	iov = []syscall.Iovec{{}, {Base: &got[2], Len: 1}, {Base: &got[0], Len: 2}}
+	h = syscall.Msghdr{Iov: &iov[0], Iovlen: 3}
+	n, e = call(syscall.SYS_RECVMSG, uintptr(b), ptr(&h), 0)
+	if n != 3 || e != 0 {
+		t.Fatalf("recvmsg: %d, %v", n, e)
+	}
+	t.Want("in the order of the ranges", string(got), "bca")
+	n, e = call(syscall.SYS_WRITEV, uintptr(a), ptr(&iov[0]), 3)
+	if n != 3 || e != 0 {
+		t.Errorf("writev: %d, %v", n, e)
+	}
+	unixWantRead(t, "one datagram", b, 9, "abc", nil)
+}
+
+// udpErrorQueue: who asked for all errors reads what was sent, and what became of it.
+func udpErrorQueue(t *T) {
+	fd, done := optSocket(t, syscall.SOCK_DGRAM)
+	defer done()
+	optSet(t, "IP_RECVERR", fd, syscall.IPPROTO_IP, syscall.IP_RECVERR, 1)
+	_, _, err := syscall.Recvfrom(fd, make([]byte, 9), syscall.MSG_ERRQUEUE)
+	t.Want("empty", err, error(syscall.EAGAIN))
+	to := udpClosedPort(t)
+	t.Must("sendto", syscall.Sendto(fd, []byte("to nobody"), 0, to))
+	udpEventually(t, "POLLERR", func() bool { return unixPoll(t, fd)&pollErr != 0 })
+	buf, oob := make([]byte, 99), make([]byte, 300)
+	n, oobn, flags, from, err := syscall.Recvmsg(fd, buf, oob, syscall.MSG_ERRQUEUE)
+	t.Must("recvmsg", err)
+	if !strings.HasPrefix("to nobody", string(buf[:n])) { // ICMP need not quote all of it
+		t.Errorf("what was sent: %q", buf[:n])
+	}
+	t.Want("flags", flags, syscall.MSG_ERRQUEUE)
+	if a, ok := from.(*syscall.SockaddrInet4); !ok || a.Port != to.Port || a.Addr != to.Addr {
+		t.Errorf("sent to %v, want %v", from, to)
+	}
+	list, err := syscall.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(list) != 1 || list[0].Header.Type != syscall.IP_RECVERR || len(list[0].Data) < 32 {
+		t.Fatalf("control: %+v, %v", list, err)
+	}
+	d := list[0].Data
+	t.Want("errno", *(*uint32)(unsafe.Pointer(&d[0])), uint32(syscall.ECONNREFUSED))
+	t.Want("origin, type, code", [3]byte{d[4], d[5], d[6]}, [3]byte{2 /* ICMP */, 3, 3})
+	t.Want("offender", string(d[16+4:16+8]), "\x7f\x00\x00\x01")
+}
