@@ -22,7 +22,8 @@ now=${SOAK_NOW:-$limit} # of them in this run
 commit=$(git rev-parse --short HEAD)
 rounds=10 # of the sizes below
 sizes='futex:100000 memory:60 pages:60 threads:10000 channels:500 timers:60 sleepers:200
-	pollers:200 affinity:200 signals:200 shares:200 storm:3000'
+	pollers:200 affinity:200 signals:200 shares:200 storm:3000 http:3000'
+sizes=${SOAK_SIZES:-$sizes} # such as http:20000: one program only
 
 mkdir -p "$work" && touch "$steps" || exit 1
 gosolo=$work/gosolo # a copy: a build meanwhile changes nothing
