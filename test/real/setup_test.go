@@ -42,6 +42,11 @@ var archives = []archive{{
 	"9573bb2233aab0f9ea7647d5cca9726113cc1768de61d66b17267f4db84488f6", "package/bin/esbuild",
 }}
 
+// examples are programs of this repository, built by `go build` in their folder each time.
+var examples = map[string]string{
+	"repl": "repl", "proxy": "proxy", "files": "files", "metrics": "metrics", "sshd": "sshd", "sshclient": "sshd/client",
+}
+
 func setting(name, otherwise string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
@@ -72,6 +77,9 @@ func program(t *testing.T, name string) string {
 			return fetchArchive(t, a)
 		}
 	}
+	if folder, ok := examples[name]; ok {
+		return buildExample(t, name, folder)
+	}
 	t.Fatalf("no program %s in the tables", name)
 	return ""
 }
@@ -94,6 +102,18 @@ func buildModule(t *testing.T, m module) string {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
+	}
+	return binary
+}
+
+func buildExample(t *testing.T, name, folder string) string {
+	t.Helper()
+	binary := filepath.Join(outFolder(), "real", "example-"+name)
+	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
+	cmd.Dir = filepath.Join("../../examples", folder)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("examples/%s: %v\n%s", folder, err, out)
 	}
 	return binary
 }

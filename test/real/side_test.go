@@ -25,6 +25,8 @@ type side struct {
 	cpus      string
 	dir       string            // on the host; in the machine it is /work
 	ports     map[string]string // guest's port to the host's
+	env       []string          // NAME=value, for the program
+	input     string            // its standard input
 }
 
 // bothSides holds a conversation with a program on Linux and in the machine. f returns how the
@@ -45,7 +47,7 @@ func bothSides(t *testing.T, f func(t *testing.T, s *side) string) {
 }
 
 func newSide(t *testing.T, isMachine bool, cpus string) *side {
-	return &side{isMachine, cpus, t.TempDir(), map[string]string{}}
+	return &side{isMachine: isMachine, cpus: cpus, dir: t.TempDir(), ports: map[string]string{}}
 }
 
 // file stores a file that the program finds under the path returned.
@@ -130,12 +132,18 @@ func (s *side) start(t *testing.T, name string, args ...string) *process {
 		for guest, host := range s.ports {
 			all = append(all, "-p", "127.0.0.1:"+host+":"+guest)
 		}
+		for _, e := range s.env {
+			all = append(all, "-e", e)
+		}
 		all = append(append(all, strings.Fields(os.Getenv("REAL_FLAGS"))...), binary)
 		p.cmd = exec.Command(gosolo(), append(all, args...)...)
 	} else {
 		p.cmd = exec.Command(binary, args...)
 		p.cmd.Dir = s.dir
-		p.cmd.Env = []string{"HOME=" + s.dir}
+		p.cmd.Env = append([]string{"HOME=" + s.dir}, s.env...)
+	}
+	if s.input != "" {
+		p.cmd.Stdin = strings.NewReader(s.input)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.WaitDelay = 5 * time.Second
