@@ -257,8 +257,8 @@ static void put_timestamp(struct control_out *o, const struct socket_message *m)
 
 	if (!m->timestamp_in_ns)
 		v.fraction /= (int64_t)NS_PER_US;
-	linux_put_control(o, SOL_SOCKET,
-		m->timestamp_in_ns ? SO_TIMESTAMPNS_OLD : SO_TIMESTAMP_OLD, &v, sizeof(v));
+	linux_put_control(o, SOL_SOCKET, m->timestamp_in_ns ? SO_TIMESTAMPNS_OLD : SO_TIMESTAMP_OLD,
+		&v, sizeof(v));
 }
 
 bool linux_store_control(struct linux_msghdr *h, struct socket_message *m, bool close_on_exec)
