@@ -118,10 +118,13 @@ static bool has_name(const struct netif *netif, const struct rtattr *a)
 {
 	uint32_t bytes = a->rta_len - (uint32_t)sizeof(*a);
 	char name[NAME_BYTES];
+	const char *text;
 
 	name_of(netif, name);
-	return bytes != 0 && strnlen((const char *)RTA_DATA(a), bytes) == strlen(name) &&
-		memcmp(RTA_DATA(a), name, strlen(name)) == 0;
+	/* RTA_DATA would lose the const. */
+	text = (const char *)a + RTA_LENGTH(0);
+	return bytes != 0 && strnlen(text, bytes) == strlen(name) &&
+		memcmp(text, name, strlen(name)) == 0;
 }
 
 /* By index, else by name. */
