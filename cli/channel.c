@@ -29,6 +29,7 @@
 #include "cli/logring.h"
 #include "cli/pump.h"
 #include "cli/qmp.h"
+#include "cli/terminal.h"
 
 enum {
 	VMM_TEXT_MAX = 16 * 1024,
@@ -139,7 +140,9 @@ static void send_window_size(void)
 static void stop_both(void)
 {
 	kill(channel.ends->pid, SIGSTOP);
+	terminal_leave();
 	raise(SIGSTOP);
+	terminal_enter();
 	kill(channel.ends->pid, SIGCONT);
 }
 
@@ -416,6 +419,8 @@ static void end_machine(void)
 
 static void start(const struct channel_ends *ends, struct klog *log, uint64_t timeout_ns)
 {
+	struct gosolo_terminal terminal = { 0 };
+
 	channel.ends = ends;
 	channel.log = log;
 	channel.deadline_ns = timeout_ns ? now_ns() + timeout_ns : 0;
@@ -431,6 +436,8 @@ static void start(const struct channel_ends *ends, struct klog *log, uint64_t ti
 	want(VMM, ends->vmm_fd, true, false);
 	want(SIGNALS, channel.signal_fd, true, false);
 	want(PROCESS, channel.process_fd, true, false);
+	if (terminal_begin(&terminal))
+		control_send(&channel.control, GOSOLO_MSG_TERMINAL, &terminal, sizeof(terminal));
 	send_window_size();
 }
 
@@ -452,6 +459,7 @@ void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t tim
 		judge();
 	}
 	end_machine();
+	terminal_leave();
 	result->has_hello = channel.control.has_hello;
 	result->has_exit = channel.control.has_exit;
 	result->exit = channel.control.exit;

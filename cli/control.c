@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/terminal.h"
+
 void control_init(struct control *control, int fd, struct klog *log)
 {
 	memset(control, 0, sizeof(*control));
@@ -72,6 +74,7 @@ static const char *take_message(struct control *control, const struct gosolo_msg
 	const uint8_t *payload)
 {
 	uint32_t bytes = header->payload_bytes, level;
+	struct gosolo_terminal terminal;
 
 	if (!control->has_hello && header->type != GOSOLO_MSG_HELLO)
 		return "a message before its hello";
@@ -90,6 +93,12 @@ static const char *take_message(struct control *control, const struct gosolo_msg
 		return NULL;
 	case GOSOLO_MSG_STATS:
 		bytebuf_add(&control->stats, payload, bytes);
+		return NULL;
+	case GOSOLO_MSG_SET_TERMINAL:
+		if (bytes < sizeof(terminal))
+			return "a malformed terminal setting";
+		memcpy(&terminal, payload, sizeof(terminal));
+		terminal_set(&terminal);
 		return NULL;
 	case GOSOLO_MSG_EXIT:
 		if (bytes < sizeof(control->exit))

@@ -4,9 +4,10 @@
  * What:       reads and writes go to kernel/dev/hostchan.h. A stream that is a terminal on the
  *             host answers the terminal calls; one that is not answers ENOTTY, as a pipe does.
  * Invariants: (1) options.tty says what a stream is; it never changes.
- * Locking:    console.lock, LOCK_PIPE: terminal settings. Read and write sleep in the channel.
+ * Locking:    none of its own. Read, write and settings sleep in the channel.
  * Failure:    -ENOTTY, -EIO never; what the channel says.
- * Source:     tty_ioctl(4); hostchan.h. The host's terminal does echo and line editing itself.
+ * Source:     tty_ioctl(4); hostchan.h. The host's terminal does echo and line editing itself, or
+ *             not, as the program sets it.
  */
 #include "fs/console.h"
 
@@ -26,29 +27,13 @@
 #include "lib/string.h"
 
 #define TTY_RDEV 0x8800u /* 136:0, /dev/pts/0 */
-/* CAVEAT: what the host's terminal does and cannot be told to change: no raw mode. */
-#define HOST_FLAGS ((tcflag_t)(ICANON | ECHO | ISIG))
+STATIC_ASSERT(sizeof(((struct termios *)0)->c_cc) == GOSOLO_TERMINAL_CHARS, "Linux's");
 
 struct stream {
 	unsigned number;
 };
 
 static const struct stream streams[HOSTCHAN_STREAMS] = { { 0 }, { 1 }, { 2 } };
-
-/* What Linux gives a fresh terminal (its tty_std_termios). */
-static struct {
-	struct spinlock lock;
-	struct termios termios; /* [lock] */
-} console = {
-	SPINLOCK_INIT(LOCK_PIPE),
-	{
-		.c_iflag = ICRNL | IXON,
-		.c_oflag = OPOST | ONLCR,
-		.c_cflag = B38400 | CS8 | CREAD | HUPCL,
-		.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-		.c_cc = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22 },
-	},
-};
 
 static const struct file_ops console_ops;
 
@@ -118,30 +103,37 @@ static long copy_to_program(uaddr_t arg, const void *from, size_t bytes)
 
 static long get_termios(uaddr_t arg)
 {
-	struct termios t;
+	struct gosolo_terminal now;
+	struct termios t = { 0 };
 
-	spin_lock(&console.lock);
-	t = console.termios;
-	spin_unlock(&console.lock);
+	hostchan_get_terminal(&now);
+	t.c_iflag = now.input;
+	t.c_oflag = now.output;
+	t.c_cflag = now.control;
+	t.c_lflag = now.local;
+	memcpy(t.c_cc, now.chars, sizeof(t.c_cc));
 	return copy_to_program(arg, &t, sizeof(t));
 }
 
-static long set_termios(uaddr_t arg)
+/* wait: after what was written before has gone out. */
+static long set_termios(uaddr_t arg, bool wait)
 {
 	struct uio_range range = { .base = arg, .bytes = sizeof(struct termios) };
+	struct gosolo_terminal wanted = { 0 };
 	struct termios t;
 	struct uio u;
-	bool same;
 
 	uio_init_range(&u, &range);
 	if (uio_copy_from(&u, &t, sizeof(t)) != (long)sizeof(t))
 		return -EFAULT;
-	spin_lock(&console.lock);
-	same = !((t.c_lflag ^ console.termios.c_lflag) & HOST_FLAGS);
-	if (same)
-		console.termios = t;
-	spin_unlock(&console.lock);
-	return same ? 0 : -EINVAL; /* POSIX: an attribute's value is not supported */
+	wanted.input = t.c_iflag;
+	wanted.output = t.c_oflag;
+	wanted.control = t.c_cflag;
+	wanted.local = t.c_lflag;
+	memcpy(wanted.chars, t.c_cc, sizeof(t.c_cc));
+	if (wait)
+		hostchan_drain();
+	return hostchan_set_terminal(&wanted);
 }
 
 static long console_ioctl(struct file *f, uint32_t command, uaddr_t arg)
@@ -156,8 +148,8 @@ static long console_ioctl(struct file *f, uint32_t command, uaddr_t arg)
 		return get_termios(arg);
 	case TCSETS:
 	case TCSETSW:
-	case TCSETSF:
-		return set_termios(arg);
+	case TCSETSF: /* CAVEAT: what was typed and not read yet stays */
+		return set_termios(arg, command != TCSETS);
 	case TIOCGWINSZ:
 		hostchan_window_size(&size.ws_row, &size.ws_col);
 		return copy_to_program(arg, &size, sizeof(size));

@@ -175,11 +175,21 @@ enum gosolo_msg_type {
 	GOSOLO_MSG_EXIT = 3, /* struct gosolo_exit; always last */
 	GOSOLO_MSG_STATS = 4, /* text, "name value unit\n" lines; may repeat */
 	GOSOLO_MSG_TIME_QUERY = 5, /* empty: the host answers with TIME at once */
+	GOSOLO_MSG_SET_TERMINAL = 6, /* struct gosolo_terminal: what the program wants it to be */
 	/* host -> guest */
 	GOSOLO_MSG_TIME = 16, /* i64: the host's CLOCK_REALTIME in ns; answers HELLO, TIME_QUERY */
 	GOSOLO_MSG_SIGNAL = 17, /* u32: a Linux signal number for the program */
 	GOSOLO_MSG_EOF = 18, /* u64: standard input ended after that many bytes in all */
 	GOSOLO_MSG_WINSIZE = 19, /* u16 rows, u16 columns: window size of the host's terminal */
+	GOSOLO_MSG_TERMINAL = 20, /* struct gosolo_terminal: what the host's terminal is set to */
+};
+
+/* Flags and characters of Linux's struct termios on x86-64, in its order. */
+#define GOSOLO_TERMINAL_CHARS 19u
+struct gosolo_terminal {
+	uint32_t input, output, control, local; /* c_iflag, c_oflag, c_cflag, c_lflag */
+	uint8_t chars[GOSOLO_TERMINAL_CHARS]; /* c_cc */
+	uint8_t reserved;
 };
 
 struct gosolo_hello {
@@ -228,3 +238,4 @@ _Static_assert(sizeof(struct gosolo_archive_node) == 48, "archive layout");
 _Static_assert(sizeof(struct gosolo_msg) == 8, "control protocol");
 _Static_assert(sizeof(struct gosolo_hello) == 40, "control protocol");
 _Static_assert(sizeof(struct gosolo_exit) == 256, "control protocol");
+_Static_assert(sizeof(struct gosolo_terminal) == 36, "control protocol");

@@ -13,6 +13,7 @@
  */
 #include "kernel/dev/hostchan.h"
 
+#include <asm/termbits.h>
 #include <asm/signal.h>
 #include <linux/eventpoll.h>
 #include <stdatomic.h>
@@ -41,6 +42,21 @@ static struct {
 	_Atomic uint32_t window; /* [a] rows << 16 | columns */
 	uint32_t lines_lost; /* LOCK_LOG */
 } hostchan;
+
+/* Until the host has told: what Linux gives a fresh terminal (its tty_std_termios). */
+static struct {
+	struct spinlock lock; /* LOCK_POLLQ: taken when the driver's lock is held */
+	struct gosolo_terminal now; /* [lock] */
+} terminal = {
+	SPINLOCK_INIT(LOCK_POLLQ),
+	{
+		.input = ICRNL | IXON,
+		.output = OPOST | ONLCR,
+		.control = B38400 | CS8 | CREAD | HUPCL,
+		.local = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+		.chars = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22 },
+	},
+};
 
 static const struct hostchan_ops *get_ops(void)
 {
@@ -206,6 +222,26 @@ static void set_window(const void *payload)
 	send_signal(SIGWINCH);
 }
 
+static void keep_terminal(const struct gosolo_terminal *t)
+{
+	spin_lock(&terminal.lock);
+	terminal.now = *t;
+	spin_unlock(&terminal.lock);
+}
+
+void hostchan_get_terminal(struct gosolo_terminal *out)
+{
+	spin_lock(&terminal.lock);
+	*out = terminal.now;
+	spin_unlock(&terminal.lock);
+}
+
+int hostchan_set_terminal(const struct gosolo_terminal *t)
+{
+	keep_terminal(t);
+	return hostchan_send(GOSOLO_MSG_SET_TERMINAL, t, sizeof(*t));
+}
+
 void hostchan_received(uint16_t type, const void *payload, uint32_t bytes)
 {
 	uint32_t signo;
@@ -218,6 +254,8 @@ void hostchan_received(uint16_t type, const void *payload, uint32_t bytes)
 	} else if (type == GOSOLO_MSG_SIGNAL && bytes == sizeof(signo)) {
 		memcpy(&signo, payload, sizeof(signo));
 		send_signal(signo);
+	} else if (type == GOSOLO_MSG_TERMINAL && bytes == sizeof(struct gosolo_terminal)) {
+		keep_terminal(payload);
 	} else if (type == GOSOLO_MSG_WINSIZE && bytes == 2 * sizeof(uint16_t)) {
 		set_window(payload);
 	} else {

@@ -43,8 +43,11 @@ void hostchan_drain(void);
 void hostchan_go_alone(void);
 void hostchan_await_log_room(void); /* for those who log much and must not lose a line */
 void hostchan_window_size(uint16_t *rows, uint16_t *columns); /* 0, 0: unknown */
-/* Driver: a control message arrived (interrupt context): SIGNAL, TIME, WINSIZE are acted on
- * here. */
+/* What the host's terminal is set to. */
+void hostchan_get_terminal(struct gosolo_terminal *out);
+int hostchan_set_terminal(const struct gosolo_terminal *t) must_check; /* -EIO; sleeps */
+/* Driver: a control message arrived (interrupt context): SIGNAL, TIME, WINSIZE, TERMINAL are acted
+ * on here. */
 void hostchan_received(uint16_t type, const void *payload, uint32_t bytes);
 void hostchan_init(void);
 /* Last words: statistics if asked, exit record, drain. Returns; the caller resets the machine. */

@@ -36,6 +36,7 @@ static bool has(unsigned port, const char *text)
 /* ------------------------------------------------------------------ cases */
 static void test_conversation(void)
 {
+	struct gosolo_terminal terminal = { .local = 5, .chars = { 1, 2 } }, told;
 	uint64_t total = 5;
 	int64_t real = 1234567890123;
 	uint32_t signo = 15;
@@ -68,6 +69,9 @@ static void test_conversation(void)
 	CHECK_EQ(host_console.real_ns, real);
 	host_console_send(GOSOLO_MSG_SIGNAL, &signo, sizeof(signo));
 	CHECK_EQ(host_console.last_signal, 15);
+	host_console_send(GOSOLO_MSG_TERMINAL, &terminal, sizeof(terminal));
+	hostchan_get_terminal(&told);
+	CHECK(memcmp(&told, &terminal, sizeof(told)) == 0);
 	host_console_send(GOSOLO_MSG_WINSIZE, window, sizeof(window));
 	hostchan_window_size(&rows, &columns);
 	CHECK(rows == 25 && columns == 80 && host_console.last_signal == 28);

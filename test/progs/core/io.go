@@ -5,9 +5,12 @@ import (
 	"io"
 	"log"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
+	"unsafe"
 
 	"gosolo/progs/prog"
 )
@@ -85,4 +88,42 @@ func identityMain([]string) {
 	fmt.Println("hostname", name != "", err)
 	_, err = os.Getwd()
 	fmt.Println("cwd", err)
+}
+
+// terminalMain sets the terminal to raw mode, shows the bytes that then come, and puts it back; then
+// it waits for another window size.
+func terminalMain([]string) {
+	termios := func(request uintptr, t *syscall.Termios) {
+		_, _, e := syscall.Syscall(syscall.SYS_IOCTL, 0, request, uintptr(unsafe.Pointer(t)))
+		if e != 0 {
+			fmt.Println("termios:", e)
+			os.Exit(1)
+		}
+	}
+	const setAfterOutput = syscall.TCSETS + 1
+	var before, raw, now syscall.Termios
+	termios(syscall.TCGETS, &before)
+	raw = before
+	raw.Iflag &^= syscall.BRKINT | syscall.ICRNL | syscall.INPCK | syscall.ISTRIP | syscall.IXON
+	raw.Oflag &^= syscall.OPOST
+	raw.Lflag &^= syscall.ECHO | syscall.ICANON | syscall.IEXTEN | syscall.ISIG
+	raw.Cc[syscall.VMIN], raw.Cc[syscall.VTIME] = 1, 0
+	termios(setAfterOutput, &raw)
+	termios(syscall.TCGETS, &now)
+	fmt.Print("raw: ", now == raw, "\r\n")
+	b := make([]byte, 4)
+	for i := range b {
+		if _, err := os.Stdin.Read(b[i : i+1]); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Print(b, "\r\n")
+	termios(setAfterOutput, &before)
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	fmt.Println("back:", now != before)
+	<-resized
+	var size [4]uint16
+	syscall.Syscall(syscall.SYS_IOCTL, 1, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+	fmt.Println("window:", size[0], size[1])
 }

@@ -9,7 +9,7 @@ func main() {
 		// io.go
 		"args": argsMain, "env": envMain, "cat": catMain, "output": outputMain,
 		"exit-defer": exitDeferMain, "log": logMain, "nothing": func([]string) {},
-		"cpus": cpusMain, "identity": identityMain,
+		"cpus": cpusMain, "identity": identityMain, "terminal": terminalMain,
 		// fail.go
 		"panic": panicMain, "panic-error": panicErrorMain, "panic-goroutine": panicGoroutineMain,
 		"panic-again": panicAgainMain, "nil": nilMain, "recover": recoverMain,

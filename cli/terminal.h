@@ -1,0 +1,14 @@
+/*
+ * terminal.h: the terminal that the command was started from, as far as the program sets it.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "include/gosolo_abi.h"
+
+/* Remembers what it is set to; false: no standard file is a terminal. */
+bool terminal_begin(struct gosolo_terminal *now);
+void terminal_set(const struct gosolo_terminal *wanted); /* what the program asks for */
+void terminal_leave(void); /* as it was; before we stop or end */
+void terminal_enter(void); /* what the program asked for last; we go on */
