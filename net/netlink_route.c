@@ -349,7 +349,7 @@ static int load_dest(const uint8_t *raw, uint32_t bytes, struct net_ip *out)
 	if (to == NULL || to->rta_len < RTA_LENGTH(v4 ? 4 : 16))
 		return -EINVAL;
 	*out = v4 ? net_ip_of_v4(0) : NET_IP_ANY6;
-	memcpy(v4 ? &out->word[3] : out->word, RTA_DATA(to), v4 ? 4 : 16);
+	memcpy(v4 ? &out->word[3] : out->word, (const char *)to + RTA_LENGTH(0), v4 ? 4 : 16);
 	return 0;
 }
 
