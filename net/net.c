@@ -204,4 +204,5 @@ void net_init(void)
 	loopback_init_locked();
 	device_init_locked();
 	net_unlock();
+	net_proc_init();
 }

@@ -86,3 +86,6 @@ uint64_t ip_guard_next_ns_locked(void);
 void ip_guard_tick_locked(uint64_t now_ns);
 int ip_guard_input_locked(struct pbuf *p); /* 1: dropped and freed */
 int ip_guard_input6_locked(struct pbuf *p);
+
+/* ------------------------------------------------------------------ net/proc.c */
+void net_proc_init(void); /* boot, without the lock */

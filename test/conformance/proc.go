@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -40,6 +41,7 @@ var procChecks = []check{
 	{"version-and-names", procVersionAndNames},
 	{"numbers", procNumbers},
 	{"random", procRandom},
+	{"sockets", procSockets},
 	{"reading-in-pieces", procReadingInPieces},
 }
 
@@ -369,7 +371,7 @@ func procListing(t *T) {
 	for _, n := range names {
 		seen[n.Name()] = true
 	}
-	for _, name := range []string{itoa(os.Getpid()), "self", "meminfo", "cpuinfo", "stat", "sys"} {
+	for _, name := range []string{itoa(os.Getpid()), "self", "meminfo", "cpuinfo", "stat", "sys", "net"} {
 		t.Want(name, seen[name], true)
 	}
 	link, _ := os.Readlink("/proc/self")
@@ -500,4 +502,48 @@ func procReadingInPieces(t *T) {
 	syscall.Seek(fd, 0, 0)
 	n, _ = syscall.Read(fd, b)
 	t.Want("again", string(b[:n]), whole[:n])
+}
+
+// procSockets: the program's sockets are in the tables, by their addresses and inodes.
+func procSockets(t *T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	t.Must("listen", err)
+	defer l.Close()
+	c, err := net.Dial("tcp4", l.Addr().String())
+	t.Must("dial", err)
+	defer c.Close()
+	u, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	t.Must("listen", err)
+	defer u.Close()
+	local := func(a net.Addr) string {
+		_, port, _ := net.SplitHostPort(a.String())
+		n, _ := strconv.Atoi(port)
+		return fmt.Sprintf("0100007F:%04X", n)
+	}
+	find := func(path, address, peer string) string {
+		for _, l := range lines(t, path) {
+			if f := strings.Fields(l); len(f) > 9 && f[1] == address && (peer == "" || f[2] == peer) {
+				return f[3] + " " + f[9]
+			}
+		}
+		return ""
+	}
+	listener := find("/proc/net/tcp", local(l.Addr()), "00000000:0000")
+	t.Want("listener", strings.HasPrefix(listener, "0A "), true)
+	t.Want("connection", strings.HasPrefix(find("/proc/net/tcp", local(c.LocalAddr()), local(l.Addr())), "01 "), true)
+	t.Want("datagrams", strings.HasPrefix(find("/proc/net/udp", local(u.LocalAddr()), ""), "07 "), true)
+	t.Want("columns of dev", strings.Contains(contents(t, "/proc/net/dev"), "|bytes    packets errs drop fifo frame"), true)
+	names, _ := os.ReadDir("/proc/self/fd")
+	found := false
+	for _, n := range names {
+		link, _ := os.Readlink("/proc/self/fd/" + n.Name())
+		found = found || len(listener) > 3 && link == "socket:["+listener[3:]+"]"
+	}
+	t.Want("the inode is that of a descriptor", found, true)
+	s := tempDir(t)
+	defer os.RemoveAll(s)
+	x, err := net.Listen("unix", s+"/socket")
+	t.Must("listen", err)
+	defer x.Close()
+	t.Want("a name in the file system", strings.Contains(contents(t, "/proc/net/unix"), " "+s+"/socket\n"), true)
 }
