@@ -100,6 +100,7 @@ static void receive(struct netdev *dev, struct netdev_rx *rx)
 	} else {
 		d->netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
 		d->netif.chksum_flags &= (uint16_t)~trusted;
+		packet_see_frame_locked(&d->netif, p, false);
 		if (d->netif.input(p, &d->netif) != ERR_OK)
 			pbuf_free(p);
 	}
@@ -153,7 +154,9 @@ static void request_checksum(struct netdev_tx *tx, struct pbuf *p)
 	uint16_t ip_bytes, sum;
 
 	if (eth->type == PP_HTONS(ETHTYPE_IP) && p->len >= SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN &&
-		IPH_PROTO(ip) == IP_PROTO_TCP) {
+		IPH_PROTO(ip) == IP_PROTO_TCP &&
+		(IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)) == 0 &&
+		p->len >= SIZEOF_ETH_HDR + IPH_HL_BYTES(ip) + TCP_HLEN) {
 		ip_bytes = IPH_HL_BYTES(ip);
 		sum = pseudo_sum(&ip->src, 4, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - ip_bytes));
 	} else if (eth->type == PP_HTONS(ETHTYPE_IPV6) &&
@@ -182,6 +185,7 @@ static err_t transmit(struct net_device *d, struct pbuf *p)
 		segs[tx.seg_count].data = q->payload;
 		segs[tx.seg_count++].bytes = q->len;
 	}
+	packet_see_frame_locked(&d->netif, p, true);
 	if ((d->dev->caps & NETDEV_CAP_TX_CSUM) != 0)
 		request_checksum(&tx, p);
 	if (d->dev->ops->transmit(d->dev, &tx) != 0) {

@@ -69,12 +69,13 @@ static bool is_question(const struct ip_packet *in)
 raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 {
 	struct ip_packet in = { .p = p, .netif = inp };
-	bool taken = false;
+	bool taken = false, shown;
 
 	if (ip_current_is_v6())
 		describe6(&in);
 	else
 		describe4(&in);
+	shown = raw_input_locked(&in);
 	switch (in.protocol) {
 	case IP_PROTO_TCP:
 		taken = ip_guard_tcp_locked(&in);
@@ -100,7 +101,9 @@ raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 	default:
 		break;
 	}
-	return taken ? RAW_INPUT_EATEN : RAW_INPUT_NONE;
+	if (taken)
+		return RAW_INPUT_EATEN;
+	return shown ? RAW_INPUT_DELIVERED : RAW_INPUT_NONE;
 }
 
 /* Nothing here is bound to lwIP's idea of an address. */

@@ -42,6 +42,8 @@ void ip_note_path_mtu_locked(const struct net_ip *dest, uint32_t mtu);
 /* Each: true when it took the packet, and p is no longer the caller's. */
 bool ip_guard_tcp_locked(struct ip_packet *in);
 bool udp_input_locked(struct ip_packet *in);
+/* Raw sockets get copies. True: one of them took an interest. */
+bool raw_input_locked(const struct ip_packet *in);
 bool nd_guard_locked(struct ip_packet *in); /* ICMPv6 */
 /* ICMP's and ICMPv6's errors, told to the sockets that they are about. */
 void icmp_error_input_locked(const struct ip_packet *in);

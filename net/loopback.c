@@ -49,6 +49,7 @@ err_t loopback_queue_locked(struct netif *as, struct pbuf *p)
 		return ERR_MEM;
 	pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
 	copy->if_idx = netif_get_index(as);
+	packet_see_looped_locked(copy, true);
 	if (loopback.tail == NULL)
 		loopback.head = copy;
 	else
@@ -119,6 +120,7 @@ static void deliver(struct pbuf *p)
 {
 	struct netif *netif = net_interface_locked(p->if_idx);
 
+	packet_see_looped_locked(p, false);
 	if (netif == &loopback.netif && (*(const uint8_t *)p->payload >> 4) == 4)
 		deliver4(p);
 	else
@@ -168,8 +170,9 @@ void loopback_init_locked(void)
 	IP4_ADDR(&mask, 255, 0, 0, 0);
 	ip4_addr_set_zero(&gateway);
 	netif_add(&loopback.netif, &address, &mask, &gateway, NULL, set_up, ip4_input);
-	/* What never crosses a wire needs no checksum. */
-	NETIF_SET_CHECKSUM_CTRL(&loopback.netif, 0);
+	/* What never crosses a wire needs no checksum; but raw sockets look at ICMP's. */
+	NETIF_SET_CHECKSUM_CTRL(&loopback.netif,
+		NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6);
 	ip6_addr_set_loopback(&own6);
 	ip_addr_copy_from_ip6(loopback.netif.ip6_addr[0], own6);
 	netif_ip6_addr_set_state(&loopback.netif, 0, IP6_ADDR_PREFERRED);

@@ -305,9 +305,10 @@ static int new_inet(unsigned family, unsigned type, unsigned protocol, struct so
 	if (type == SOCKET_STREAM)
 		return protocol == 0 || protocol == 6 ? tcp_socket_new(family, out)
 						      : -EPROTONOSUPPORT;
-	if (type == SOCKET_DATAGRAM)
-		return protocol == 0 || protocol == 17 ? udp_socket_new(family, out)
-						       : -EPROTONOSUPPORT;
+	if (type == SOCKET_DATAGRAM && (protocol == 0 || protocol == 17))
+		return udp_socket_new(family, out);
+	if (type == SOCKET_DATAGRAM || type == SOCKET_RAW)
+		return raw_socket_new(family, type, protocol, out);
 	return -ESOCKTNOSUPPORT;
 }
 
@@ -319,6 +320,8 @@ static int new_socket(unsigned family, unsigned type, unsigned protocol, struct 
 		return new_inet(family, type, protocol, out);
 	case SOCKET_UNIX:
 		return protocol <= 1 ? unix_socket_new(type, out) : -EPROTONOSUPPORT;
+	case SOCKET_PACKET:
+		return packet_socket_new(type, protocol, out);
 	case SOCKET_NETLINK:
 		return netlink_socket_new(type, protocol, out);
 	default:

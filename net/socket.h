@@ -19,6 +19,7 @@ enum socket_family {
 	SOCKET_INET = 2,
 	SOCKET_INET6 = 10,
 	SOCKET_NETLINK = 16,
+	SOCKET_PACKET = 17,
 };
 enum socket_type {
 	SOCKET_STREAM = 1,
@@ -29,12 +30,23 @@ enum socket_type {
 enum socket_shutdown { SOCKET_SHUT_READ, SOCKET_SHUT_WRITE, SOCKET_SHUT_BOTH };
 
 #define SOCKET_PATH_MAX 108u
+
+/* PACKET: an interface and an address there. */
+struct socket_link {
+	uint32_t interface_index; /* 0: any */
+	uint16_t protocol; /* EtherType, network byte order */
+	uint16_t hardware; /* ARPHRD_* */
+	uint8_t kind; /* receive: PACKET_HOST … PACKET_OUTGOING */
+	uint8_t address_bytes;
+	uint8_t address[8];
+};
 #define SOCKET_FILES_MAX 253u /* in one message */
 
 struct socket_address {
 	uint16_t family; /* enum socket_family */
 	uint16_t port; /* INET and INET6, host byte order */
 	struct net_ip ip; /* INET and INET6; scope: sin6_scope_id */
+	struct socket_link link; /* PACKET */
 	uint32_t flow; /* INET6: sin6_flowinfo, network byte order */
 	uint32_t netlink_pid, netlink_groups; /* NETLINK */
 	uint32_t path_bytes; /* UNIX: 0 is unnamed; path[0] == 0: abstract */
@@ -132,6 +144,8 @@ enum socket_option {
 	SOCKET_OPT_MULTICAST_LOOP,
 	SOCKET_OPT_MULTICAST_ALL,
 	SOCKET_OPT_MULTICAST_IF, /* get only: IPv4 address, network byte order */
+	SOCKET_OPT_HDRINCL,
+	SOCKET_OPT_ICMP_FILTER, /* bit n set: ICMP type n is not wanted */
 	SOCKET_OPT_V6ONLY,
 	SOCKET_OPT_UNICAST_HOPS6,
 	SOCKET_OPT_TCLASS6,
@@ -198,6 +212,8 @@ int socket_get_option(struct file *f, enum socket_option option, int64_t *value)
 /* Joins or leaves, or says by which interface to send. -EINVAL no group, -ENODEV, -EADDRINUSE,
  * -EADDRNOTAVAIL, -ENOBUFS, -EPROTO on streams. */
 int socket_change_group(struct file *f, const struct socket_group *g) must_check;
+/* Bit n set: ICMPv6 type n is not wanted. -ENOPROTOOPT: not such a raw socket. */
+int socket_set_icmp6_filter(struct file *f, const uint32_t filter[8]) must_check;
 int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out) must_check;
 /* Who the peer was when it connected or listened; pid 0 and all bits: nobody. */
 int socket_get_peer_credentials(struct file *f, struct socket_credentials *out) must_check;

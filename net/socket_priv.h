@@ -118,6 +118,10 @@ int inet_get_option(const struct inet_socket *i, enum socket_option o, int64_t *
 
 int tcp_socket_new(unsigned family, struct socket **out) must_check;
 int udp_socket_new(unsigned family, struct socket **out) must_check;
+/* protocol: of IP; for packets an EtherType, network byte order. */
+int raw_socket_new(unsigned family, unsigned type, unsigned protocol,
+	struct socket **out) must_check;
+int packet_socket_new(unsigned type, unsigned protocol, struct socket **out) must_check;
 int unix_socket_new(unsigned type, struct socket **out) must_check;
 int unix_socket_pair(unsigned type, struct socket *out[2]) must_check;
 int netlink_socket_new(unsigned type, unsigned protocol, struct socket **out) must_check;

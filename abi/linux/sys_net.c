@@ -13,6 +13,7 @@
 
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/un.h>
 
@@ -33,6 +34,7 @@ STATIC_ASSERT(sizeof(struct sockaddr_in) == 16, "Linux");
 STATIC_ASSERT(sizeof(struct sockaddr_in6) == 28, "Linux");
 STATIC_ASSERT(sizeof(struct sockaddr_un) == 2 + SOCKET_PATH_MAX, "Linux");
 STATIC_ASSERT(sizeof(struct sockaddr_nl) == 12, "Linux");
+STATIC_ASSERT(sizeof(struct sockaddr_ll) == 20, "Linux");
 
 /* ------------------------------------------------------------------ addresses */
 static uint16_t swap16(uint16_t v)
@@ -91,6 +93,34 @@ static int decode_netlink(const uint8_t *raw, uint64_t bytes, struct socket_addr
 	return 0;
 }
 
+static int decode_link(const uint8_t *raw, uint64_t bytes, struct socket_address *out)
+{
+	struct sockaddr_ll ll;
+
+	if (bytes < sizeof(ll))
+		return -EINVAL;
+	memcpy(&ll, raw, sizeof(ll));
+	out->link.interface_index = (uint32_t)ll.sll_ifindex;
+	out->link.protocol = ll.sll_protocol;
+	out->link.address_bytes = MIN(ll.sll_halen, (unsigned char)sizeof(out->link.address));
+	memcpy(out->link.address, ll.sll_addr, sizeof(out->link.address));
+	return 0;
+}
+
+static uint32_t encode_link(uint8_t *out, const struct socket_address *a)
+{
+	struct sockaddr_ll ll = { .sll_family = a->family,
+		.sll_protocol = a->link.protocol,
+		.sll_ifindex = (int)a->link.interface_index,
+		.sll_hatype = a->link.hardware,
+		.sll_pkttype = a->link.kind,
+		.sll_halen = a->link.address_bytes };
+
+	memcpy(ll.sll_addr, a->link.address, sizeof(ll.sll_addr));
+	memcpy(out, &ll, sizeof(ll));
+	return sizeof(ll);
+}
+
 int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out)
 {
 	uint8_t raw[LINUX_SOCKADDR_MAX];
@@ -110,6 +140,8 @@ int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out)
 		return decode_inet6(raw, (uint64_t)bytes, out);
 	case SOCKET_UNIX:
 		return decode_unix(raw, (uint64_t)bytes, out);
+	case SOCKET_PACKET:
+		return decode_link(raw, (uint64_t)bytes, out);
 	case SOCKET_NETLINK:
 		return decode_netlink(raw, (uint64_t)bytes, out);
 	default:
@@ -150,6 +182,8 @@ uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct soc
 		nl.nl_groups = a->netlink_groups;
 		memcpy(out, &nl, sizeof(nl));
 		return sizeof(nl);
+	case SOCKET_PACKET:
+		return encode_link(out, a);
 	case SOCKET_UNIX:
 		return encode_unix(out, a);
 	default:

@@ -1,7 +1,7 @@
 /*
- * sys_sockopt_group.c: the options of setsockopt that join and leave multicast groups.
+ * sys_sockopt_group.c: multicast groups, and ICMPv6's filter: what setsockopt takes as structures.
  *
- * What:       decodes the five forms in which Linux takes a group and an interface.
+ * What:       decodes the five forms in which Linux takes a group and an interface; a filter.
  * Invariants: none.
  * Locking:    none.
  * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT, and what net/socket.h says of groups. Source-specific
@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "lib/string.h"
 
+#define ICMPV6_FILTER 1
 #define GROUP_REQ_BYTES 136u /* struct group_req: index, padding, struct sockaddr_storage */
 #define GROUP_REQ_ADDRESS 8u
 
@@ -114,11 +115,22 @@ static int load6_option(int name, uaddr_t ua, uint32_t bytes, struct socket_grou
 	}
 }
 
+/* struct icmp6_filter. */
+static int set_filter(struct file *f, uaddr_t ua, uint32_t bytes)
+{
+	uint32_t filter[8];
+	int error = bytes < sizeof(filter) ? -EINVAL : user_copy_in(filter, ua, sizeof(filter));
+
+	return error != 0 ? error : socket_set_icmp6_filter(f, filter);
+}
+
 int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes)
 {
 	struct socket_group g = { .change = SOCKET_GROUP_JOIN, .interface_ip = net_ip_of_v4(0) };
 	int error;
 
+	if (level == IPPROTO_ICMPV6 && name == ICMPV6_FILTER)
+		return set_filter(f, ua, bytes);
 	if (level != IPPROTO_IP && level != IPPROTO_IPV6)
 		return -ENOPROTOOPT;
 	if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP) {
