@@ -33,6 +33,7 @@
 #include "kernel/sync/futex.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/follow.h"
+#include "kernel/trace.h"
 #include "net/net.h"
 #include "platform/platform.h"
 
@@ -101,6 +102,7 @@ void boot_main(enum boot_protocol protocol, paddr_t address)
 	entropy_init();
 	vm_init();
 	boot_mark("kernel");
+	trace_init_cpu(0);
 	hostchan_init();
 	syscalls_init();
 	hostchan_set_report(syscalls_report);

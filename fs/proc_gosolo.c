@@ -2,7 +2,8 @@
  * proc_gosolo.c: /proc/gosolo: what the kernel knows of itself, for the program to read.
  *
  * What:       stats and memory ("NAME VALUE" per line), boot (time of each step), log (the last
- *             lines), version, locks (longest holds; debug kernels). abi adds calls.
+ *             lines), version, locks (longest holds; debug kernels), trace (what each CPU did
+ *             last). abi adds calls.
  * Invariants: none.
  * Locking:    none; the numbers are a moment's view.
  * Failure:    none beyond proc.c's.
@@ -19,6 +20,7 @@
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/time/clock.h"
+#include "kernel/trace.h"
 
 static void make_stats(struct proc_text *t)
 {
@@ -62,6 +64,11 @@ static void make_log(struct proc_text *t)
 	kmem_free(text);
 }
 
+static void make_trace(struct proc_text *t)
+{
+	trace_report(add_line, t, TRACE_LINES_MAX);
+}
+
 static void make_version(struct proc_text *t)
 {
 	char id[32];
@@ -83,6 +90,7 @@ void proc_add_gosolo(void)
 		{ "gosolo/log", make_log },
 		{ "gosolo/version", make_version },
 		{ "gosolo/locks", make_locks },
+		{ "gosolo/trace", make_trace },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -22,6 +22,7 @@
 #include "kernel/log.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/time/clock.h"
+#include "kernel/trace.h"
 #include "platform/platform.h"
 
 enum { VECTOR_FIRST = 0x30, SLOTS = 32 };
@@ -109,6 +110,7 @@ void kernel_handle_irq(uint32_t vector)
 	struct cpu *self = this_cpu();
 
 	stat_inc(STAT_interrupts);
+	trace(TRACE_irq, vector, 0);
 	if (i < irq.count) {
 		struct slot *s = &irq.slots[i];
 

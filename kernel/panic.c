@@ -21,10 +21,11 @@
 #include "kernel/report.h"
 #include "kernel/sched/thread.h"
 #include "kernel/time/clock.h"
+#include "kernel/trace.h"
 #include "lib/fmt.h"
 #include "platform/platform.h"
 
-enum { THREADS_REPORTED = 4, CHECK_IN_NS = 100000000 };
+enum { THREADS_REPORTED = 4, TRACES_REPORTED = 32, CHECK_IN_NS = 100000000 };
 
 static bool panicking;
 
@@ -41,6 +42,11 @@ static bool report_some(struct thread *t, void *arg)
 		return false;
 	report_program(t);
 	return --*left == 0;
+}
+
+static void report_trace(const char *text, void *arg unused_arg)
+{
+	report_line("  %s", text);
 }
 
 static void report_head(const char *what)
@@ -80,6 +86,8 @@ static noreturn_fn void report(const struct trapframe *tf, const char *what)
 		report_program(t);
 	else
 		thread_find(report_some, &threads_left);
+	report_line("trace, the newest last:");
+	trace_report(report_trace, NULL, TRACES_REPORTED);
 	hostchan_finish(GOSOLO_EXIT_KERNEL_FAULT, 0, what);
 	platform_reset();
 }
@@ -124,6 +132,8 @@ void kernel_handle_nmi(struct trapframe *tf)
 	panicking = true;
 	report_head("report: asked for by an NMI");
 	report_threads(frames);
+	report_line("trace, the newest last:");
+	trace_report(report_trace, NULL, TRACES_REPORTED);
 	hostchan_finish(GOSOLO_EXIT_REPORTED, 0, "");
 	platform_reset();
 }

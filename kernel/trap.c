@@ -18,6 +18,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
+#include "kernel/trace.h"
 
 /* Linux values (asm-generic/siginfo.h, asm/signal.h). */
 enum {
@@ -63,6 +64,7 @@ bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_prog
 
 	oom_check();
 	stat_inc(STAT_page_faults);
+	trace(TRACE_fault, addr, tf->rip);
 	began = from_program ? cputime_enter(t) : 0;
 	fault = vm_fault(addr, access);
 	cputime_leave(t, began);
@@ -105,6 +107,7 @@ static int float_code(uint32_t exceptions)
 void kernel_handle_exception(struct trapframe *tf)
 {
 	stat_inc(STAT_exceptions);
+	trace(TRACE_exception, tf->vector, tf->rip);
 	switch (tf->vector) {
 	case 0:
 		send_fault(SIGFPE, FPE_INTDIV, tf->rip);

@@ -32,6 +32,7 @@
 #include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
+#include "kernel/trace.h"
 
 struct cpu cpus[CPUS_MAX];
 uint32_t cpu_count = 1;
@@ -123,6 +124,7 @@ void sched_switch_locked(struct cpu *c, uint64_t now_ns)
 	else if (to == c->idle)
 		arch_set_idle(true);
 	stat_inc(STAT_context_switches);
+	trace(TRACE_switch, (uint64_t)from->tid, (uint64_t)to->tid);
 	arch_switch(&from->arch, &to->arch, (uint64_t)to->kstack + ARCH_KSTACK_BYTES);
 	finish_switch();
 }

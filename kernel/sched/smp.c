@@ -19,6 +19,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/selftest.h"
 #include "kernel/time/clock.h"
+#include "kernel/trace.h"
 #include "platform/platform.h"
 
 enum { IDLE_STACK_ORDER = 2 };
@@ -40,6 +41,7 @@ static bool start_one(struct cpu *c, uint32_t id, uint32_t apic_id)
 	c->arch.tsc_offset = selftest_tsc_offset(options.selftest);
 	c->arch.tables = kmem_zalloc(arch_cpu_tables_bytes());
 	c->idle = kmem_zalloc(sizeof(*c->idle));
+	trace_init_cpu(id);
 	if (stack != PFN_NONE && c->arch.tables && c->idle &&
 		arch_start_cpu(&c->arch, apic_id,
 			(char *)pfn_to_virt(stack) + (PAGE_SIZE << IDLE_STACK_ORDER),

@@ -29,6 +29,7 @@
 #include "kernel/signal/queue_priv.h"
 #include "kernel/signal/watch.h"
 #include "kernel/stats.h"
+#include "kernel/trace.h"
 
 enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1, CODE_KERNEL = 0x80 };
 
@@ -451,6 +452,7 @@ void signal_deliver(struct trapframe *tf)
 		return;
 	}
 	stat_inc(STAT_signals_delivered);
+	trace(TRACE_signal, (uint64_t)d.info.signo, (uint64_t)t->tid);
 	if (d.action.handler == HANDLER_DEFAULT)
 		process_exit_signal(d.info.signo);
 	linux_fix_restart(tf, &d.action);

@@ -21,6 +21,7 @@
 #include "kernel/dev/pagereport.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/time/clock.h"
+#include "kernel/trace.h"
 
 RB_HEAD(timer_tree, timer);
 
@@ -194,6 +195,7 @@ void kernel_handle_timer(void)
 	struct timer_queue *q = &queues[c->arch.id];
 
 	stat_inc(STAT_timer_interrupts);
+	trace(TRACE_irq, VECTOR_TIMER, 0);
 	q->armed_ns = TIME_NEVER_NS;
 	run_due(q);
 	pagereport_poll();

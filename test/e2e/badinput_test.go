@@ -357,7 +357,7 @@ func TestKernelFault(t *testing.T) {
 	}
 	report := string(r.stderr) + r.log
 	for _, part := range []string{"core", "go1.", "rip", "rsp", "build ", "kernel stack:", " fault_now+0x",
-		" kernel_handle_timer+0x", "Go stack:", " runtime."} {
+		" kernel_handle_timer+0x", "Go stack:", " runtime.", "cpu 0 interrupt, vector 240", "switch from thread"} {
 		if !contains(report, part) {
 			t.Errorf("the report does not say %q: %s", part, r.report())
 		}

@@ -235,7 +235,7 @@ func TestStats(t *testing.T) {
 // TestProcGosolo: the program can read what the kernel knows of itself.
 func TestProcGosolo(t *testing.T) {
 	c := firstConfig(t)
-	names := []string{"stats", "memory", "boot", "log", "version", "calls"}
+	names := []string{"stats", "memory", "boot", "log", "version", "calls", "trace"}
 	args := []string{"run", program(c.release, "core"), "show"}
 	for _, name := range names {
 		args = append(args, "/proc/gosolo/"+name)
@@ -244,7 +244,7 @@ func TestProcGosolo(t *testing.T) {
 	lines := strings.Split(string(r.stdout), "\n")
 	for i, want := range []string{`syscalls [1-9]\d*\\n.*uptime_ns \d+`, `total_bytes \d+\\n.*peak_bytes \d+`,
 		`boot\.network \d+ ns`, `net: address `, `gosolo \d.*\\nbuild [0-9a-f]{16}\\nprogram core\\ngo go1\.`,
-		`call\.openat \d+ calls`} {
+		`call\.openat \d+ calls`, `\d\.\d{6} cpu 0 page fault at 0x.*cpu 0 switch from thread \d+ to \d`} {
 		if r.code != 0 || i >= len(lines) || !regexp.MustCompile(`^/proc/gosolo/`+names[i]+` ".*`+want).MatchString(lines[i]) {
 			t.Errorf("%s: want %q: %s", names[i], want, r.report())
 		}

@@ -20,6 +20,7 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/stats.h"
+#include "kernel/trace.h"
 #include "lib/string.h"
 
 #define weak __attribute__((weak)) /* a test may link the real one */
@@ -236,4 +237,8 @@ uint64_t host_random(uint64_t *state)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
 	return z ^ (z >> 31);
+}
+
+weak void trace(enum trace_event event unused_arg, uint64_t a unused_arg, uint64_t b unused_arg)
+{
 }
