@@ -22,4 +22,5 @@ uint32_t platform_find_cpus(uint32_t *apic_ids, uint32_t max);
 int64_t platform_rtc_seconds(void); /* UTC since 1970; 0: no clock */
 /* Paravirtual clock: rate of the TSC in Hz when the hypervisor tells it; 0: it does not. */
 uint64_t platform_tsc_hz(void);
-noreturn_fn void platform_reset(void); /* ends the machine under -no-reboot */
+noreturn_fn void platform_reset(
+	void); /* by a reset: the VMM sees it and ends, or holds, the machine */

@@ -161,8 +161,9 @@ static uint32_t from_mp_table(uint32_t *ids, uint32_t max)
 		for (paddr_t pa = places[i].start; pa < places[i].end; pa += 16) {
 			const struct mp_floating *f = phys_to_virt(pa);
 
-			if (memcmp(f->signature, "_MP_", 4) || !sum_is_zero(f, sizeof(*f)) ||
-				!f->table_pa || f->table_pa >= LOW_END - sizeof(struct mp_table))
+			if (*(const uint32_t *)f != 0x5f504d5f /* "_MP_" */ ||
+				!sum_is_zero(f, sizeof(*f)) || !f->table_pa ||
+				f->table_pa >= LOW_END - sizeof(struct mp_table))
 				continue;
 			return read_mp_table(phys_to_virt(f->table_pa), LOW_END - f->table_pa, ids,
 				max);

@@ -71,8 +71,8 @@ void platform_reset(void)
 		uint64_t base;
 	} __attribute__((packed)) none = { 0, 0 };
 
-	/* A breakpoint without an interrupt table is a triple fault: the machine resets, and with
-	 * -no-reboot the VMM ends. The keyboard controller's way does not exist on microvm. */
+	/* A breakpoint without an interrupt table is a triple fault: the machine resets, which the
+	 * command takes for its end. The keyboard controller's way does not exist on microvm. */
 	__asm__ volatile("lidt %0\n\tint3" : : "m"(none));
 	arch_halt_forever();
 }

@@ -1,5 +1,6 @@
-/* sources: abi/linux/sys_message.c abi/linux/sys_net.c abi/linux/control.c abi/linux/time.c
- * kernel/uio.c test/unit/shim/host.c test/fuzz/fuzz_memory.c */
+/* sources: abi/linux/sys_message.c abi/linux/sys_net.c abi/linux/control.c
+ * abi/linux/control_ip.c abi/linux/time.c kernel/uio.c test/unit/shim/host.c
+ * test/fuzz/fuzz_memory.c */
 /*
  * message_fuzz.c: any arguments and memory for the calls with addresses, ranges, headers and times.
  *
