@@ -33,7 +33,8 @@ compile() {
 	[[ ${list[0]} == cli/* ]] || more+=(-fwrapv)
 	[[ ${list[0]} == net/* ]] &&
 		more+=(-Inet/lwip_port -isystem "$build/kernel/lwip/src/include" -isystem "$bearssl/inc")
-	clang "${flags[@]}" "${more[@]}" "test/fuzz/$name.c" "${list[@]}" -o "$out/$name/$name"
+	clang "${flags[@]}" "${more[@]}" "test/fuzz/$name.c" "${list[@]}" -o "$out/$name/$name" &&
+		git rev-parse --short HEAD >"$out/$name/built"
 }
 
 # $2 seconds of target $1.
@@ -52,7 +53,7 @@ fuzz() {
 	echo $(($(value "$name" seconds) + SECONDS - begin)) >"$dir/seconds"
 	echo $(($(value "$name" runs) + $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$dir/log"))) >"$dir/runs"
 	sed -n 's/^#.*DONE *cov: \([0-9]*\).*/\1/p' "$dir/log" >"$dir/cov"
-	{ date -u +%Y-%m-%d; git rev-parse --short HEAD; } | paste -sd' ' >"$dir/when"
+	echo "$(date -u +%Y-%m-%d) $(value "$name" built)" >"$dir/when"
 }
 
 count_files() { find "$1" -type f 2>/dev/null | wc -l; }

@@ -1,4 +1,5 @@
-/* sources: kernel/options.c test/unit/shim/host.c test/fuzz/fuzz_memory.c */
+/* sources: kernel/options.c lib/ip_text.c lib/fmt.c test/unit/shim/host.c
+ * test/fuzz/fuzz_memory.c */
 /*
  * options_fuzz.c: any text as the kernel's command line.
  *
