@@ -16,7 +16,7 @@
 	X(reported_bytes) X(net_lock_holds) X(net_lock_hold_ns) X(net_lock_hold_max_ns) \
 	X(reschedule_ipis) X(preemptions) X(steals) X(idle_polls) X(idle_poll_hits) \
 	X(tlb_shootdowns) X(tlb_ipis) X(tlb_spared) X(tlb_wait_ns) X(tlb_full) X(tlb_ranges) \
-	X(read_calls) X(read_bytes) X(write_calls) X(write_bytes)
+	X(read_calls) X(read_bytes) X(write_calls) X(write_bytes) X(tcp_retransmits)
 
 enum stat {
 #define X(name) STAT_##name,

@@ -177,9 +177,13 @@ static void tell_sockets(const struct inner *in, const struct ip_error *e)
 	if (in->protocol == IP_PROTO_UDP) {
 		udp_error_locked(&in->source, from, &in->dest, to, e, in->transport + PORTS_BYTES,
 			in->bytes - PORTS_BYTES);
-	} else if (in->protocol == IP_PROTO_TCP && e->error != -EMSGSIZE) {
+	} else if (in->protocol == IP_PROTO_TCP) {
 		memcpy(&seq, in->transport + 4, sizeof(seq));
-		tcp_unreachable_locked(&in->source, from, &in->dest, to, lwip_ntohl(seq), e->error);
+		seq = lwip_ntohl(seq);
+		if (e->error == -EMSGSIZE)
+			tcp_path_mtu_locked(&in->source, from, &in->dest, to, seq, e->info);
+		else
+			tcp_unreachable_locked(&in->source, from, &in->dest, to, seq, e->error);
 	}
 }
 

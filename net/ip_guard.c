@@ -22,6 +22,7 @@
 #include "kernel/stats.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
+#include "net/tcp_recovery.h"
 #include "net/tcp_table.h"
 
 #define REASSEMBLY_TICK_NS (IP_TMR_INTERVAL * NS_PER_MS)
@@ -131,6 +132,7 @@ bool ip_guard_tcp_locked(struct ip_packet *in)
 			(flags & TCP_SYN) != 0) ||
 		((flags & TCP_SYN) != 0 && (flags & (TCP_FIN | TCP_RST)) != 0))
 		return drop(in->p);
+	tcp_recovery_see_options_locked((const uint8_t *)(tcp + 1), tcp_bytes - TCP_HLEN);
 	tcp_table_select_locked(&in->dest, lwip_ntohs(tcp->dest), &in->source,
 		lwip_ntohs(tcp->src));
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)

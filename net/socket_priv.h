@@ -131,3 +131,6 @@ int tcp_socket_info(struct socket *s, struct socket_tcp_info *out) must_check;
 /* From ICMP: no such port, host or net. Ports in host byte order. */
 void tcp_unreachable_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq, int error);
+/* … and a packet of TCP was too large for a path of mtu bytes. */
+void tcp_path_mtu_locked(const struct net_ip *local_ip, uint16_t local_port,
+	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq, uint32_t mtu);

@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "net/address.h"
 #include "net/net_priv.h"
+#include "net/tcp_recovery.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
 
@@ -143,8 +144,9 @@ static err_t connected(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 {
 	struct tcp_socket *t = arg;
 
-	(void)pcb;
 	(void)lwip_error; /* always ERR_OK */
+	tcp_mtu_attach_locked(pcb);
+	tcp_recovery_start_locked(pcb);
 	t->phase = TCP_CONNECTED;
 	socket_notify_locked(&t->inet.base, EPOLLOUT);
 	return ERR_OK;
@@ -153,12 +155,11 @@ static err_t connected(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 void tcp_unreachable_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq, int error)
 {
-	struct tcp_pcb *pcb = tcp_table_find_opening_locked(local_ip, local_port, remote_ip,
-		remote_port);
+	struct tcp_pcb *pcb = tcp_table_find_locked(local_ip, local_port, remote_ip, remote_port);
 	struct tcp_socket *t;
 
 	/* Only of the SYN itself: anything else may be forged, and may pass. */
-	if (pcb == NULL || seq != pcb->lastack)
+	if (pcb == NULL || pcb->state != SYN_SENT || seq != pcb->lastack)
 		return;
 	t = pcb->callback_arg;
 	t->aborting = true;
@@ -389,6 +390,7 @@ void tcp_stop_locked(struct tcp_socket *t)
 		return;
 	}
 	tcp_select_locked(t);
+	t->pcb->tmr = tcp_ticks; /* or a connection that was idle would not wait for its last ACK */
 	if (t->pcb->state != TIME_WAIT && (unread || t->inet.base.linger_s == 0))
 		tcp_abort(t->pcb);
 	else

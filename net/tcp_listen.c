@@ -14,6 +14,7 @@
 #include "base/errno.h"
 #include "net/address.h"
 #include "net/net_priv.h"
+#include "net/tcp_recovery.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
 
@@ -86,6 +87,8 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	half_open_gone(0, arg);
 	tcp_option_inherit_locked(t, listener);
 	tcp_attach_locked(t, pcb);
+	tcp_mtu_attach_locked(pcb);
+	tcp_recovery_start_locked(pcb);
 	t->phase = TCP_CONNECTED;
 	t->connect_told = true;
 	port = &t->inet.port;

@@ -9,6 +9,7 @@
 #include "net/socket_priv.h"
 
 #define TCP_FIRST_RTO_TICKS (1000 / TCP_SLOW_INTERVAL) /* lwIP's own is 3 s */
+#define TCP_RTO_MIN_TICKS 3 /* 200 to 300 ms: the first tick may be cut short */
 
 enum tcp_phase {
 	TCP_FRESH, /* neither listens nor connects; may be bound */
@@ -86,6 +87,9 @@ long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock) must
 bool tcp_has_space_locked(const struct tcp_socket *t); /* a third of the buffer: EPOLLOUT */
 void tcp_drop_received_locked(struct tcp_socket *t);
 void tcp_drop_unsent_locked(struct tcp_socket *t);
+
+/* tcp_mtu.c */
+void tcp_mtu_attach_locked(struct tcp_pcb *pcb); /* a new connection: what is known of its path */
 
 /* tcp_option.c */
 void tcp_option_defaults(struct tcp_socket *t);

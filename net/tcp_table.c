@@ -144,15 +144,14 @@ void tcp_table_reuse_time_wait_locked(const struct net_ip *local_ip, uint16_t lo
 	}
 }
 
-struct tcp_pcb *tcp_table_find_opening_locked(const struct net_ip *local_ip, uint16_t local_port,
+struct tcp_pcb *tcp_table_find_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port)
 {
 	struct tcp_pcb *pcb;
 
 	tcp_table_select_locked(local_ip, local_port, remote_ip, remote_port);
 	for (pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
-		if (pcb->state == SYN_SENT &&
-			is_tuple(pcb, local_ip, local_port, remote_ip, remote_port))
+		if (is_tuple(pcb, local_ip, local_port, remote_ip, remote_port))
 			return pcb;
 	return NULL;
 }
@@ -264,6 +263,7 @@ void tcp_table_init_locked(uint64_t now_ns)
 
 	entropy_fill(&table.key, sizeof(table.key));
 	table.base_ns = now_ns;
+	table.slow_now = 1; /* lwIP takes 0 for "not measured" */
 	table.wake_slow = SLOW_NEVER;
 	for (i = 0; i < BUCKETS; i++)
 		table.buckets[i].wake_slow = SLOW_NEVER;
@@ -279,7 +279,8 @@ static void forgive_jump(uint64_t now_ns)
 			return;
 		due = (uint64_t)table.wake_slow * 2;
 	}
-	due_ns = table.base_ns + due * TICK_NS;
+	/* What was late already when we last looked does not make the time since then a jump. */
+	due_ns = MAX(table.base_ns + due * TICK_NS, table.now_ns);
 	if (now_ns > due_ns + JUMP_NS)
 		table.base_ns += ROUND_DOWN((now_ns - due_ns) / TICK_NS, 2) * TICK_NS;
 }

@@ -23,8 +23,8 @@ void tcp_table_reuse_time_wait_locked(const struct net_ip *local_ip, uint16_t lo
 	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq);
 /* A listener goes: no half-open connection may refer to it. */
 void tcp_table_forget_listener_locked(const struct tcp_pcb_listen *listener);
-/* The connection with this four-tuple that is being opened; NULL: none. Selects its bucket. */
-struct tcp_pcb *tcp_table_find_opening_locked(const struct net_ip *local_ip, uint16_t local_port,
+/* The connection with this four-tuple, TIME_WAIT aside; NULL: none. Selects its bucket. */
+struct tcp_pcb *tcp_table_find_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port);
 
 /* ---- time */

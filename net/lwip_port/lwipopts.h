@@ -130,7 +130,7 @@ void net_lwip_free(void *p);
 #define TCP_LISTEN_BACKLOG 0 /* ours is not limited to 255: net/tcp.c */
 #define LWIP_CALLBACK_API 1
 #define TCP_TMR_INTERVAL 50
-#define TCP_MAXRTX 12 /* gives up after 230 s or more: longer than any short outage */
+#define TCP_MAXRTX 16 /* with doubling up to 120 s: gives up after 924 to 993 s; Linux: 924 s */
 #define TCP_SYNMAXRTX \
 	7 /* with doubling from 1 s (net/tcp_table.c): gives up after 127 s, as Linux */
 #define TCP_MSL 30000ul /* TIME_WAIT lasts 60 s */
@@ -143,3 +143,4 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_ND6_GET_GW net_lwip_gateway6
 #define LWIP_HOOK_IP4_INPUT net_lwip_ip4_input
 #define LWIP_HOOK_IP6_INPUT net_lwip_ip6_input
+#define LWIP_HOOK_TCP_ACK net_lwip_tcp_ack

@@ -1,15 +1,16 @@
 /* sources: net/net.c net/lwip_port.c net/loopback.c net/device.c net/config.c net/ip_guard.c
- * net/tcp_table.c net/port.c net/inet.c net/address.c net/ip_input.c net/ip_output.c
- * net/icmp_error.c net/datagram.c net/datagram_send.c net/datagram_option.c net/multicast.c
- * net/config6.c net/nd_guard.c lib/ip_text.c net/rawsocket.c net/packet.c
- * net/socket.c net/socket_option.c net/tcp.c net/tcp_listen.c net/tcp_io.c net/tcp_option.c
- * net/udp.c net/unix.c net/unix_name.c net/unix_rights.c net/unix_io.c net/netlink.c
- * net/netlink_route.c lib/fmt.c kernel/uio.c kernel/sync/pollq.c test/unit/shim/host.c
- * test/unit/shim/host_kmem.c test/unit/shim/host_net.c test/unit/shim/host_lwip.c */
+ * net/tcp_table.c net/tcp_mtu.c net/tcp_recovery.c net/port.c net/inet.c net/address.c
+ * net/ip_input.c net/ip_output.c net/icmp_error.c net/datagram.c net/datagram_send.c
+ * net/datagram_option.c net/multicast.c net/config6.c net/nd_guard.c lib/ip_text.c
+ * net/rawsocket.c net/packet.c net/socket.c net/socket_option.c net/tcp.c net/tcp_listen.c
+ * net/tcp_io.c net/tcp_option.c net/udp.c net/unix.c net/unix_name.c net/unix_rights.c
+ * net/unix_io.c net/netlink.c net/netlink_route.c lib/fmt.c kernel/uio.c kernel/sync/pollq.c
+ * test/unit/shim/host.c test/unit/shim/host_kmem.c test/unit/shim/host_net.c
+ * test/unit/shim/host_lwip.c test/unit/shim/host_net_pair.c */
 /*
- * net_wire_test.c: the network core over a wire that loses, doubles and reorders frames.
+ * net_wire_test.c: the network core over a wire that fails.
  *
- * What:       bulk transfer under loss with every byte checked, an outage of 60 s, give-up,
+ * What:       an outage of 60 s, give-up,
  *             keepalive, no answer at all, many idle connections without a wake-up, hostile
  *             frames.
  * Invariants: (1) bytes arrive once and in order, whatever happens to frames. (2) idle costs
@@ -24,108 +25,16 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "host.h"
-#include "host_net.h"
+#include "host_net_pair.h"
 
 static uint64_t seed = 1;
 static bool outage;
-
-static enum host_net_fate lossy(const uint8_t *frame, uint32_t bytes)
-{
-	uint64_t r = host_random(&seed) % 100;
-
-	(void)frame;
-	(void)bytes;
-	return r < 5     ? HOST_NET_LOSE
-		: r < 7  ? HOST_NET_TWICE
-		: r < 12 ? HOST_NET_LATE
-			 : HOST_NET_DELIVER;
-}
 
 static enum host_net_fate while_up(const uint8_t *frame, uint32_t bytes)
 {
 	(void)frame;
 	(void)bytes;
 	return outage ? HOST_NET_LOSE : HOST_NET_DELIVER;
-}
-
-struct pair {
-	struct file *client, *server;
-};
-
-static struct file *listen_on(uint16_t port)
-{
-	struct file *l = host_net_socket(SOCKET_STREAM, true);
-
-	CHECK_EQ(socket_set_option(l, SOCKET_OPT_REUSEADDR, 1), 0);
-	CHECK_EQ(host_net_bind(l, 0, port), 0);
-	CHECK_EQ(socket_listen(l, 4096), 0);
-	return l;
-}
-
-static struct pair connected_pair(struct file *l, unsigned patience_s)
-{
-	struct pair p = { host_net_socket(SOCKET_STREAM, true), NULL };
-	int r = host_net_connect(p.client, HOST_NET_PEER, host_net_port(l));
-
-	CHECK_EQ(r, -EINPROGRESS);
-	while (host_net_accept(l, &p.server) != 0 && patience_s-- != 0)
-		host_net_advance(NS_PER_S);
-	CHECK(p.server != NULL);
-	CHECK_EQ(host_net_error(p.client), 0);
-	CHECK((host_net_poll(p.client) & EPOLLOUT) != 0);
-	return p;
-}
-
-static void close_pair(struct pair p)
-{
-	file_put(p.client);
-	file_put(p.server);
-}
-
-static char pattern_at(uint64_t i)
-{
-	return (char)(i * 7 + i / 251 + i / 65521);
-}
-
-static void move_bytes(struct pair p, uint64_t total)
-{
-	static char out[30000], in[30000];
-	uint64_t sent = 0, got = 0, i, rounds = 0;
-	long n;
-
-	while (got < total) {
-		n = (long)MIN(sizeof(out), total - sent);
-		for (i = 0; i < (uint64_t)n; i++)
-			out[i] = pattern_at(sent + i);
-		n = n == 0 ? 0 : host_net_send(p.client, out, (uint64_t)n);
-		CHECK(n >= 0 || n == -EAGAIN);
-		sent += n > 0 ? (uint64_t)n : 0;
-		host_net_advance(NS_PER_MS);
-		n = host_net_receive(p.server, in, sizeof(in), 0);
-		CHECK(n > 0 || n == -EAGAIN);
-		for (i = 0; n > 0 && i < (uint64_t)n; i++)
-			CHECK(in[i] == pattern_at(got + i)); /* (1) */
-		got += n > 0 ? (uint64_t)n : 0;
-		CHECK(++rounds < 3000000);
-	}
-}
-
-static void test_loss(void)
-{
-	struct file *l = listen_on(80);
-	struct pair p;
-	uint64_t start_ns;
-
-	host_net_fate = lossy;
-	p = connected_pair(l, 60);
-	start_ns = host_net_now_ns();
-	move_bytes(p, 4 * MIB);
-	printf("4 MiB at 5 %% loss, 2 ms round trip: %.1f s\n",
-		(double)(host_net_now_ns() - start_ns) / 1e9);
-	close_pair(p);
-	file_put(l);
-	host_net_fate = NULL;
-	host_net_advance(200 * NS_PER_S);
 }
 
 /* The 60 s outage of a switch; then a peer that never comes back. */
@@ -150,7 +59,10 @@ static void test_outage(void)
 	CHECK_EQ(host_net_send(p.client, "hello", 5), 5);
 	while ((host_net_poll(p.client) & EPOLLERR) == 0)
 		host_net_advance(NS_PER_S);
-	CHECK((host_net_now_ns() - start_ns) / NS_PER_S > 100);
+	printf("given up after %.0f s\n", (double)(host_net_now_ns() - start_ns) / 1e9);
+	/* Linux: 924 s (tcp_retries2 = 15). */
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S >= 900);
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S <= 1000);
 	CHECK_EQ(host_net_receive(p.client, in, 8, 0), -ETIMEDOUT);
 	outage = false;
 	close_pair(p);
@@ -177,7 +89,7 @@ static void test_no_answer(void)
 	file_put(f);
 	f = host_net_socket(SOCKET_STREAM, true);
 	CHECK_EQ(host_net_connect(f, HOST_NET_PEER, 81), -EINPROGRESS);
-	host_net_advance(NS_PER_S);
+	host_net_advance(3 * NS_PER_S); /* the neighbour was forgotten */
 	CHECK_EQ(host_net_error(f), -ECONNREFUSED);
 	file_put(f);
 	host_net_fate = NULL;
@@ -308,7 +220,6 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	host_net_init(true);
 	objects = host_kmem_objects();
-	test_loss();
 	test_outage();
 	test_no_answer();
 	test_keepalive();
