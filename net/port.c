@@ -3,7 +3,7 @@
  *
  * What:       a hash table of bindings by port. Two bindings of one port conflict when their
  *             addresses overlap ("::" overlaps IPv4's unless v6only), unless both allow reuse of
- *             the address and neither listens, or both allow reuse of the port.
+ *             the address and the older does not listen, or both allow reuse of the port.
  * Invariants: (1) a binding is in the bucket of its port from bind to release. (2) Connections
  *             that linger after close keep theirs, so TIME_WAIT counts as in use.
  * Locking:    the caller's.
@@ -58,11 +58,13 @@ static bool overlaps(const struct port_binding *other, const struct port_binding
 		(net_ip_is_any(local_ip) && any_covers(local_ip, b->v6only, &other->local_ip));
 }
 
-static bool conflicts(const struct port_binding *a, const struct port_binding *b)
+/* Whether b may not come beside other: a listener may come beside what lingers of its predecessor's
+ * connections. */
+static bool conflicts(const struct port_binding *b, const struct port_binding *other)
 {
-	if (a->reuse_port && b->reuse_port)
+	if (b->reuse_port && other->reuse_port)
 		return false;
-	return !a->reuse_addr || !b->reuse_addr || a->listening || b->listening;
+	return !b->reuse_addr || !other->reuse_addr || other->listening;
 }
 
 static bool is_free(const struct port_table *t, const struct port_binding *b,

@@ -8,7 +8,7 @@
  * Invariants: (1) t->pcb is valid or NULL: pcb_gone, called by lwIP for every pcb's end, clears
  *             it. (2) a pcb holds one reference to its socket. (3) the bucket of a pcb is selected
  *             before lwIP may change its lists.
- * Locking:    LOCK_NET. May sleep: connect.
+ * Locking:    LOCK_NET. May sleep: connect; close, with SO_LINGER.
  * Failure:    Linux's errors for each phase.
  * Source:     RFC 9293; Linux net/ipv4/{tcp,af_inet,inet_connection_sock}.c; lwIP 2.1.3 tcp.c.
  */
@@ -16,7 +16,9 @@
 
 #include "base/assert.h"
 #include "base/errno.h"
+#include "base/units.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/process.h"
 #include "lib/string.h"
 #include "net/address.h"
 #include "net/net_priv.h"
@@ -398,7 +400,35 @@ void tcp_stop_locked(struct tcp_socket *t)
 	t->aborting = t->pcb == NULL;
 }
 
-/* CAVEAT: SO_LINGER with a time does not wait: bytes and FIN go in the background. */
+/* Are bytes or the FIN still to be acknowledged? */
+static bool is_lingering(const struct tcp_socket *t)
+{
+	return t->pcb != NULL &&
+		(t->pcb->state == FIN_WAIT_1 || t->pcb->state == CLOSING ||
+			t->pcb->state == LAST_ACK || t->pcb->unsent != NULL ||
+			t->pcb->unacked != NULL);
+}
+
+/* SO_LINGER with a time: until all is acknowledged. A signal or the time's end leaves the rest to
+ * the background, as without the option. */
+static void linger(struct tcp_socket *t)
+{
+	struct socket *s = &t->inet.base;
+	uint64_t deadline_ns = net_now_ns() + (uint64_t)s->linger_s * NS_PER_S;
+
+	while (is_lingering(t) && !process_is_ending())
+		if (socket_wait_locked(s, deadline_ns) != 0)
+			return;
+}
+
+void tcp_acked_after_close_locked(struct tcp_pcb *pcb)
+{
+	struct tcp_socket *t = pcb->callback_arg;
+
+	if (t != NULL && t->pcb == pcb && t->closed)
+		socket_notify_locked(&t->inet.base, 0);
+}
+
 static void tcp_close_file(struct socket *s)
 {
 	struct tcp_socket *t = tcp_of(s);
@@ -409,6 +439,8 @@ static void tcp_close_file(struct socket *s)
 		tcp_stop_listening_locked(t);
 	else
 		tcp_stop_locked(t);
+	if (s->linger_s > 0)
+		linger(t);
 	socket_put_locked(s);
 	net_unlock();
 }

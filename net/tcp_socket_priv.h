@@ -72,6 +72,7 @@ struct port_table *tcp_ports(void); /* LOCK_NET */
 void tcp_attach_locked(struct tcp_socket *t, struct tcp_pcb *pcb); /* it takes a reference */
 void tcp_stop_locked(struct tcp_socket *t); /* nobody will use its connection any more */
 void tcp_select_locked(const struct tcp_socket *t); /* its connection's bucket; pcb is not NULL */
+void tcp_acked_after_close_locked(struct tcp_pcb *pcb); /* wakes who lingers */
 bool tcp_can_send_locked(const struct tcp_socket *t);
 
 /* tcp_listen.c */

@@ -71,6 +71,40 @@ static void test_outage(void)
 	host_net_advance(400 * NS_PER_S);
 }
 
+/* SO_LINGER with a time: close waits for the last acknowledgement, and no longer than that. */
+static void test_linger(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p = connected_pair(l, 5);
+	uint64_t start_ns = host_net_now_ns();
+	char in[8];
+
+	host_net_fate = while_up;
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_LINGER, 3), 0);
+	CHECK_EQ(host_net_send(p.client, "hello", 5), 5);
+	file_put(p.client);
+	CHECK(host_net_now_ns() > start_ns && host_net_now_ns() - start_ns < NS_PER_S);
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), 5);
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), 0);
+	file_put(p.server);
+	p = connected_pair(l, 5);
+	outage = true;
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_LINGER, 3), 0);
+	CHECK_EQ(host_net_send(p.client, "hello", 5), 5);
+	start_ns = host_net_now_ns();
+	file_put(p.client);
+	CHECK(host_net_now_ns() - start_ns >= 3 * NS_PER_S);
+	CHECK(host_net_now_ns() - start_ns < 4 * NS_PER_S);
+	outage = false;
+	host_net_advance(10 * NS_PER_S); /* the rest went on in the background */
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), 5);
+	CHECK_EQ(host_net_receive(p.server, in, 8, 0), 0);
+	file_put(p.server);
+	file_put(l);
+	host_net_fate = NULL;
+	host_net_advance(200 * NS_PER_S);
+}
+
 static void test_no_answer(void)
 {
 	struct file *f = host_net_socket(SOCKET_STREAM, true);
@@ -221,6 +255,7 @@ int main(void)
 	host_net_init(true);
 	objects = host_kmem_objects();
 	test_outage();
+	test_linger();
 	test_no_answer();
 	test_keepalive();
 	test_idle();

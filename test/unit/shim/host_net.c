@@ -164,6 +164,11 @@ void host_net_advance(uint64_t ns)
 	test_net.now_ns = until_ns;
 }
 
+bool process_is_ending(void)
+{
+	return false;
+}
+
 void host_net_stand_still(uint64_t ns)
 {
 	test_net.now_ns += ns;
