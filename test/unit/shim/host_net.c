@@ -169,6 +169,11 @@ bool process_is_ending(void)
 	return false;
 }
 
+void net_proc_init(void);
+void net_proc_init(void)
+{
+}
+
 void host_net_stand_still(uint64_t ns)
 {
 	test_net.now_ns += ns;
