@@ -30,9 +30,9 @@ function emit(address, name,    shared, most) {
 	base = address
 	last = name
 }
-$2 !~ /^[tT]$/ { next }
+ended || $2 !~ /^[tT]$/ { next } # to the end of the list: nm must not find its pipe closed
 { sub(/\.(isra|constprop|part|cold)(\.[0-9]+)*$/, "", $3) }
 $3 == "kernel_text_start" { base = $1 + 0; inside = 1; next }
-$3 == "kernel_text_end" { emit($1 + 0, ""); ended = 1; exit }
+$3 == "kernel_text_end" { emit($1 + 0, ""); ended = 1; next }
 inside && !seen[$1]++ { emit($1 + 0, substr($3, 1, 63)) }
 END { if (!ended) { print "kernel-symbols: no kernel_text_end" >"/dev/stderr"; exit 1 } }'
