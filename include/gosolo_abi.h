@@ -135,7 +135,7 @@ struct gosolo_log_record {
  *   log=LEVEL                error, warn, info (default), debug
  *   strace  strace=NAMES     trace system calls into the log (NAMES: comma-separated filter)
  *   stats                    send statistics before the exit record
- *   selftest=fault|hang|reset     fail on purpose, for tests of the reports
+ *   selftest=NAME           fail on purpose, for tests of the reports (kernel/selftest.h)
  *   torture=SEED            debug kernels: a scheduler driven mad by this seed
  *   tsc_khz=N                rate of the time stamp counter, when the host knows it
  *   ram=zero                 RAM reads as zero where neither loader nor firmware has written above

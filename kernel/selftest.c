@@ -1,8 +1,8 @@
 /*
  * selftest.c: failures on purpose, so that tests can see the reports.
  *
- * What:       a machine that hangs, a kernel that faults in an interrupt, a reset without last
- *             words, a CPU that never starts.
+ * What:       a machine that hangs, a kernel that faults in an interrupt or stores to what is
+ *             read-only, a reset without last words, a CPU that never starts.
  * Invariants: none.
  * Locking:    none.
  * Failure:    that is its work.
@@ -11,6 +11,7 @@
 #include "kernel/selftest.h"
 
 #include "arch/arch.h"
+#include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
@@ -22,11 +23,14 @@
 enum { FAULT_DELAY_NS = 100000000, NO_APIC_ID = 250 };
 
 static struct timer timer;
+static const char constant[] = "the kernel's constants";
+
+static uint64_t fault_va;
 
 static void fault_now(struct timer *t unused_arg)
 {
-	/* One below the direct map: never mapped. */
-	*(volatile char *)(ARCH_DIRECT_MAP - 1) = 0;
+	*(volatile char *)fault_va = 0;
+	log_error("selftest: %#lx could be written", fault_va);
 }
 
 static void drop_line(enum gosolo_log_level level unused_arg, const char *line unused_arg,
@@ -50,11 +54,25 @@ void selftest_early(const char *name)
 
 void selftest_late(const char *name)
 {
-	bool is_fault = name && !strcmp(name, "fault"), is_reset = name && !strcmp(name, "reset");
+	/* Where a store must fault: below the direct map, where nothing ever is, and in what the
+	 * direct map shows of pages that are read-only where they are used. */
+	const struct {
+		const char *name;
+		uint64_t va;
+	} faults[] = {
+		{ "fault", ARCH_DIRECT_MAP - 1 },
+		{ "alias-text", ARCH_DIRECT_MAP + gosolo_image.text_va },
+		{ "alias-kernel", ARCH_DIRECT_MAP + (uint64_t)fault_now },
+		{ "alias-constants", ARCH_DIRECT_MAP + (uint64_t)constant },
+	};
+	bool is_reset = name && !strcmp(name, "reset");
 
-	if (!is_fault && !is_reset)
+	for (unsigned i = 0; name && i < ARRAY_LEN(faults); i++)
+		if (!strcmp(name, faults[i].name))
+			fault_va = faults[i].va;
+	if (!fault_va && !is_reset)
 		return;
-	timer_init(&timer, is_fault ? fault_now : reset_now);
+	timer_init(&timer, fault_va ? fault_now : reset_now);
 	timer_arm(&timer, clock_now_ns() + FAULT_DELAY_NS);
 }
 

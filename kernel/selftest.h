@@ -8,8 +8,10 @@
 
 /* name NULL or unknown: nothing. "hang": never returns, before the host has heard of us. */
 void selftest_early(const char *name);
-/* "fault": a fault in the kernel 100 ms from now, while the program runs; "reset": a reset then,
- * with a line that is only in the log's memory. */
+/* 100 ms from now, while the program runs. "fault": a fault in the kernel; "alias-text",
+ * "alias-kernel", "alias-constants": a store to what the direct map shows of the program's text,
+ * the kernel's, its constants, which must fault as well; "reset": a reset, with a line that is
+ * only in the log's memory. */
 void selftest_late(const char *name);
 /* "absent-cpu": puts one that is not there before the others; returns how many there are now. */
 uint32_t selftest_add_cpu(const char *name, uint32_t *apic_ids, uint32_t count, uint32_t max);

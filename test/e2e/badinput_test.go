@@ -364,6 +364,22 @@ func TestKernelFault(t *testing.T) {
 	}
 }
 
+// TestReadOnlyEverywhere: text and constants cannot be written through the direct map either.
+func TestReadOnlyEverywhere(t *testing.T) {
+	c := firstConfig(t)
+	for _, what := range []string{"alias-text", "alias-kernel", "alias-constants"} {
+		t.Run(what, func(t *testing.T) {
+			j := core("wait")
+			j.flags = []string{"--kernel-arg", "selftest=" + what}
+			r := startMachine(t, c, j).wait()
+			report := string(r.stderr) + r.log
+			if r.code != 125 || r.trouble != "" || !contains(report, " fault_now+0x") || contains(report, "could be written") {
+				t.Error(r.report())
+			}
+		})
+	}
+}
+
 // TestVMMThatFails: QEMU's own error is told, in one line.
 func TestVMMThatFails(t *testing.T) {
 	c := firstConfig(t)
