@@ -6,7 +6,6 @@ import (
 	"math/rand"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -114,10 +113,6 @@ func TestChannelStreams(t *testing.T) {
 // of the same kind kills a machine that does not listen.
 func TestChannelSignals(t *testing.T) {
 	useFakeVMM(t)
-	// Under nohup SIGHUP is ignored, and what we start would ignore it, too.
-	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, syscall.SIGHUP)
-	defer signal.Stop(caught)
 	p := fakeRun(t, "signals", nil)
 	for _, s := range []struct {
 		signal syscall.Signal

@@ -15,9 +15,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -45,6 +47,14 @@ var (
 	gosolo  = fromRoot(setting("GOSOLO", filepath.Join(outDir, "gosolo")))
 	machine = os.Getenv("GOSOLO_MACHINE")
 )
+
+// TestMain undoes nohup: a signal that we ignore, all that we start would ignore.
+func TestMain(m *testing.M) {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+	os.Exit(m.Run())
+}
 
 // config is one combination that programs are tested with.
 type config struct {
