@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -63,19 +65,36 @@ func sharesMain(args []string) {
 	fmt.Println("sleeps", n, "spinners", spinners/runtime.NumCPU(), "a CPU")
 }
 
-// sleepMain sleeps for N milliseconds.
-func sleepMain(args []string) {
-	n := prog.Int(args, 0, 1000)
-	time.Sleep(time.Duration(n) * time.Millisecond)
-	fmt.Println("slept", n)
+// timerInterrupts is how many there were so far, as the kernel counts them; in the machine only.
+func timerInterrupts() (n int) {
+	counters, err := os.ReadFile("/proc/gosolo/stats")
+	prog.Check(err == nil, "%v", err)
+	_, after, found := strings.Cut(string(counters), "\ntimer_interrupts ")
+	prog.Check(found, "no timer_interrupts in /proc/gosolo/stats")
+	fmt.Sscan(after, &n)
+	return n
 }
 
-// computeMain computes for N milliseconds in one thread.
+// sleepMain tells how many timer interrupts N milliseconds of sleep take, once the program is calm.
+func sleepMain(args []string) {
+	n := prog.Int(args, 0, 1000)
+	time.Sleep(time.Second)
+	before := timerInterrupts()
+	time.Sleep(time.Duration(n) * time.Millisecond)
+	fmt.Println("timer interrupts", timerInterrupts()-before)
+}
+
+// computeMain is the same for one thread that computes.
 func computeMain(args []string) {
 	n := prog.Int(args, 0, 1000)
 	runtime.GOMAXPROCS(1)
-	for start := time.Now(); time.Since(start) < time.Duration(n)*time.Millisecond; {
-		spend(20_000)
+	compute := func(duration time.Duration) {
+		for start := time.Now(); time.Since(start) < duration; {
+			spend(20_000)
+		}
 	}
-	fmt.Println("computed", n)
+	compute(time.Second)
+	before := timerInterrupts()
+	compute(time.Duration(n) * time.Millisecond)
+	fmt.Println("timer interrupts", timerInterrupts()-before)
 }
