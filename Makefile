@@ -208,7 +208,7 @@ check-analysis: $(K)/third-party.ok
 	@V=$(V) tools/check-analysis.sh $(KFLAGS) -- $(CLI_FLAGS)
 
 bench bench-quick fuzz nightly soak: all ## measurements; the long jobs
-	@$(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly soak,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
+	@tools/install-deps.sh build run $(filter bench fuzz,$@) && $(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly soak,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
 gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
 	@tools/install-deps.sh gdb && $(go) exec env OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
 size: kernel; @size $(ROOM_OBJS) $(K)/kernel.elf ## what is how big

@@ -27,6 +27,7 @@ check    clang            cmd:clang                              the second comp
 check    clang-format     cmd:clang-format                       the format check
 check    clang-tidy       cmd:clang-tidy                         analysis
 check    cppcheck         cmd:cppcheck                           analysis
+bench    wrk              cmd:wrk                                HTTP requests to measure with
 fuzz     clang            cmd:clang                              fuzzing
 fuzz     libclang-rt-14-dev  glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a  libFuzzer and the sanitizers
 check    spin             cmd:spin                               models of hand-offs between CPUs
