@@ -323,17 +323,37 @@ func clockTimes(t *T) {
 	t.Want("times", e, syscall.Errno(0))
 	time.Sleep(30 * time.Millisecond)
 	second, _ := call(syscall.SYS_TIMES, 0)
-	if second < first+3 {
+	if second < first+2 { // the third may be cut off: Linux counts them from its own, coarser ticks
 		t.Errorf("%d ticks in 30 ms", second-first)
+	}
+}
+
+// sleep is nanosleep or clock_nanosleep, for all of d: a signal of the runtime's own may end one
+// early, which then says what is left.
+func sleep(d time.Duration, number uintptr, args ...uintptr) syscall.Errno {
+	left := spec(d)
+	for {
+		if _, e := call(number, append(args, ptr(left), ptr(left))...); e != syscall.EINTR {
+			return e
+		}
+	}
+}
+
+// sleepUntil is the same for a moment.
+func sleepUntil(id uintptr, until *timespec) syscall.Errno {
+	for {
+		if _, e := call(syscall.SYS_CLOCK_NANOSLEEP, id, 1, ptr(until), 0); e != syscall.EINTR {
+			return e
+		}
 	}
 }
 
 func clockSleepNeverEarly(t *T) {
 	for _, d := range []time.Duration{0, 1, 999, 20 * time.Microsecond, 150 * time.Microsecond, time.Millisecond, 4 * time.Millisecond} {
 		for i := 0; i < 5; i++ {
-			notEarly(t, "nanosleep", d, func() { call(syscall.SYS_NANOSLEEP, ptr(spec(d)), 0) })
+			notEarly(t, "nanosleep", d, func() { sleep(d, syscall.SYS_NANOSLEEP) })
 			for _, id := range []uintptr{clkReal, clkMonotonic, clkBoottime} {
-				notEarly(t, "clock_nanosleep", d, func() { call(syscall.SYS_CLOCK_NANOSLEEP, id, 0, ptr(spec(d)), 0) })
+				notEarly(t, "clock_nanosleep", d, func() { sleep(d, syscall.SYS_CLOCK_NANOSLEEP, id, 0) })
 			}
 		}
 	}
@@ -342,13 +362,11 @@ func clockSleepNeverEarly(t *T) {
 func clockSleepUntil(t *T) {
 	for _, id := range []uintptr{clkReal, clkMonotonic, clkBoottime, clkTAI} {
 		until := now(t, id).add(3 * time.Millisecond)
-		_, e := call(syscall.SYS_CLOCK_NANOSLEEP, id, 1, ptr(until), 0)
-		t.Want("clock_nanosleep", e, syscall.Errno(0))
+		t.Want("clock_nanosleep", sleepUntil(id, until), syscall.Errno(0))
 		if n := now(t, id); n.ns() < until.ns() {
 			t.Errorf("clock %d: awake at %v, wanted %v", id, n, until)
 		}
-		_, e = call(syscall.SYS_CLOCK_NANOSLEEP, id, 1, ptr(&timespec{sec: 1}), 0)
-		t.Want("until long ago", e, syscall.Errno(0))
+		t.Want("until long ago", sleepUntil(id, &timespec{sec: 1}), syscall.Errno(0))
 	}
 }
 
@@ -380,7 +398,7 @@ func clockSleepOnCPUTime(t *T) {
 		}
 	}()
 	before := now(t, clkProcess)
-	_, e := call(syscall.SYS_CLOCK_NANOSLEEP, clkProcess, 0, ptr(spec(5*time.Millisecond)), 0)
+	e := sleep(5*time.Millisecond, syscall.SYS_CLOCK_NANOSLEEP, clkProcess, 0)
 	t.Want("clock_nanosleep", e, syscall.Errno(0))
 	if spent := now(t, clkProcess).ns() - before.ns(); spent < 5e6 {
 		t.Errorf("awake after %d ns of the process's time", spent)
