@@ -222,14 +222,10 @@ static int make_one(struct inode *dir, const char *name, size_t len)
 	return make_from_archive(dir, index, &e);
 }
 
-/* (2) */
-static int make_all_locked(struct inode *dir)
+static int fill_from_archive(struct inode *dir)
 {
 	struct archive_entry self, e;
 
-	tree_assert_locked();
-	if (!dir->dir.in_archive)
-		return 0;
 	if (archive_get(dir->dir.archive_index, &self) < 0)
 		self.child_count = 0;
 	for (uint32_t n = 0; n < self.child_count; n++) {
@@ -243,6 +239,21 @@ static int make_all_locked(struct inode *dir)
 	}
 	dir->dir.in_archive = false;
 	return 0;
+}
+
+/* (2) */
+static int make_all_locked(struct inode *dir)
+{
+	int r = 0;
+
+	tree_assert_locked();
+	if (dir->dir.in_archive)
+		r = fill_from_archive(dir);
+	if (r < 0 || dir->dir.is_filled || !dir->ops || !dir->ops->fill)
+		return r;
+	r = dir->ops->fill(dir);
+	dir->dir.is_filled = r == 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------ look-up and listing */
@@ -265,9 +276,9 @@ int dir_find_locked(struct inode *dir, const char *name, size_t len, struct inod
 		*out = e->inode;
 		return 0;
 	}
-	if (dir->ops && dir->ops->lookup)
-		return dir->ops->lookup(dir, name, len, out);
-	return -ENOENT;
+	if (!dir->ops || !dir->ops->lookup || dir->dir.is_filled)
+		return -ENOENT;
+	return dir->ops->lookup(dir, name, len, out);
 }
 
 int dir_entry_locked(struct inode *dir, const char *name, size_t len, struct dir_entry **out)

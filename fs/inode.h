@@ -39,6 +39,9 @@ struct inode_ops {
 	 * the first item with order > after, without a lock; -ENOENT: no more. */
 	int (*lookup)(struct inode *dir, const char *name, size_t len, struct inode **out);
 	int (*list)(struct inode *dir, uint64_t after, struct dir_item *out);
+	/* lookup adds what it finds to dir; this adds all that is left, before names are listed.
+	 * Under the tree's lock. Once, unless -ENOMEM. */
+	int (*fill)(struct inode *dir);
 	/* Symbolic links whose target is made up. Length. Under the tree's lock. */
 	long (*readlink)(struct inode *i, char *buf, size_t size);
 	/* Links that lead somewhere without a path: *to with a reference, or *file with one. Under
@@ -68,6 +71,7 @@ struct inode_dir {
 	uint64_t count; /* [t] entries made */
 	uint32_t archive_index; /* [I] node of the archive, when in_archive */
 	bool in_archive; /* [t] some of the archive's entries are not made yet */
+	bool is_filled; /* [t] by ops->fill: lookup is not asked any more */
 };
 
 /* Which frames mappings get for pages that are in the archive. A file's own frame would cost

@@ -22,7 +22,6 @@
 #include "lib/fmt.h"
 #include "lib/string.h"
 
-#define PATH_BYTES 256u
 #define FIRST_ROOM 512u
 
 static bool make_room(struct proc_text *t, size_t more)
@@ -147,7 +146,6 @@ static int open_text(struct proc_text *t, uint32_t flags, struct file **out)
 
 static int generated_open(struct inode *i, uint32_t flags, struct file **out)
 {
-	/* The node's private is the generator: see proc_register_at. */
 	proc_generator *generate = (proc_generator *)(uintptr_t)i->private;
 	struct proc_text *t = kmem_zalloc(sizeof(*t));
 
@@ -157,7 +155,7 @@ static int generated_open(struct inode *i, uint32_t flags, struct file **out)
 	return open_text(t, flags, out);
 }
 
-static const struct inode_ops generated_ops = { .open = generated_open };
+const struct inode_ops proc_generated_ops = { .open = generated_open };
 
 /* ------------------------------------------------------------------ nodes that come and go */
 
@@ -226,55 +224,10 @@ long proc_copy_link(char *buf, size_t size, const char *text)
 	return (long)n;
 }
 
-/* ------------------------------------------------------------------ registering */
-
-int proc_make_node(const char *path, uint32_t mode, const struct inode_ops *ops, void *private)
-{
-	const char *last = strrchr(path, '/');
-	char dir[PATH_BYTES];
-	struct inode *i;
-	int r = vfs_make_special(path, mode, 0, ops, private, &i);
-
-	if (r != -ENOENT)
-		return r;
-	/* The first one in its directory. */
-	ASSERT(last && (size_t)(last - path) < sizeof(dir));
-	memcpy(dir, path, (size_t)(last - path));
-	dir[last - path] = 0;
-	r = vfs_make_dirs(dir, 0555);
-	return r ? r : vfs_make_special(path, mode, 0, ops, private, &i);
-}
-
-int proc_register_at(const char *path, proc_generator *generate)
-{
-	return proc_make_node(path, S_IFREG | 0444, &generated_ops, (void *)(uintptr_t)generate);
-}
-
-int proc_register(const char *path, proc_generator *generate)
-{
-	char full[PATH_BYTES];
-
-	if ((size_t)fmt_snprintf(full, sizeof(full), "/proc/%s", path) >= sizeof(full))
-		return -ENAMETOOLONG;
-	return proc_register_at(full, generate);
-}
-
-/* Nodes made below it get its device, and are refused when boot is over. */
-static void mark_generated(const char *path)
-{
-	struct vfs_at at = { .path = path };
-	struct inode *dir;
-
-	if (vfs_resolve(&at, VFS_FOLLOW, &dir) < 0)
-		return;
-	dir->device = VFS_DEVICE_PROC;
-	inode_put(dir);
-}
-
 void proc_init(void)
 {
-	mark_generated("/proc");
-	mark_generated("/sys");
+	proc_tree_init("/proc", "");
+	proc_tree_init("/sys", "/sys/");
 	proc_add_self();
 	proc_add_system();
 	proc_add_gosolo();

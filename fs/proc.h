@@ -1,7 +1,7 @@
 /*
  * proc.h: generated files: /proc and the few of /sys, whose contents are made when they are opened.
  *
- * Other rooms add their own with proc_register, at boot.
+ * Other rooms add tables of their own with proc_add, at boot.
  */
 #pragma once
 
@@ -27,7 +27,20 @@ typedef void proc_generator(struct proc_text *t);
 void proc_init(void);
 /* Contents of /proc/self/auxv, copied; when the program is started. -ENOMEM. */
 int proc_set_auxv(const void *auxv, size_t bytes) must_check;
-/* path below /proc, such as "net/igmp"; its directories are made. Boot only. -EEXIST, -ENOMEM. */
-int proc_register(const char *path, proc_generator *generate) must_check;
-/* The same for an absolute path (/sys/...). */
-int proc_register_at(const char *path, proc_generator *generate) must_check;
+
+/* One node. Its directories are implied, and made with it: when somebody asks for them. */
+struct proc_file {
+	const char *path; /* below /proc, such as "net/igmp"; or absolute, below /sys */
+	proc_generator *generate; /* a file that everybody may read; NULL: what follows says */
+	uint32_t mode; /* type and permissions */
+	const struct inode_ops *ops;
+	const char *target; /* of a symbolic link without ops */
+};
+struct proc_table {
+	const struct proc_file *files;
+	size_t count;
+	struct proc_table *next; /* fs/proc_tree.c's */
+};
+/* Boot only, before anybody lists /proc; the table stays. Of two nodes of one path the one that was
+ * added last counts. */
+void proc_add(struct proc_table *table);

@@ -78,25 +78,19 @@ static void make_version(struct proc_text *t)
 		gosolo_image.program, gosolo_image.go_version);
 }
 
+static const struct proc_file files[] = {
+	{ .path = "gosolo/stats", .generate = make_stats },
+	{ .path = "gosolo/memory", .generate = make_memory },
+	{ .path = "gosolo/boot", .generate = make_boot },
+	{ .path = "gosolo/log", .generate = make_log },
+	{ .path = "gosolo/version", .generate = make_version },
+	{ .path = "gosolo/locks", .generate = make_locks },
+	{ .path = "gosolo/trace", .generate = make_trace },
+};
+
 void proc_add_gosolo(void)
 {
-	static const struct {
-		const char *path;
-		proc_generator *generate;
-	} files[] = {
-		{ "gosolo/stats", make_stats },
-		{ "gosolo/memory", make_memory },
-		{ "gosolo/boot", make_boot },
-		{ "gosolo/log", make_log },
-		{ "gosolo/version", make_version },
-		{ "gosolo/locks", make_locks },
-		{ "gosolo/trace", make_trace },
-	};
+	static struct proc_table table = { files, ARRAY_LEN(files), NULL };
 
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		int r = proc_register(files[i].path, files[i].generate);
-
-		if (r < 0)
-			log_warn("files: %s: error %d", files[i].path, -r);
-	}
+	proc_add(&table);
 }

@@ -7,9 +7,9 @@
 #include "fs/inode.h"
 #include "fs/proc.h"
 
-/* A node of any kind, directories above it made. */
-int proc_make_node(const char *path, uint32_t mode, const struct inode_ops *ops,
-	void *private) must_check;
+extern const struct inode_ops proc_generated_ops; /* private is the generator */
+/* path is "/proc" or "/sys"; prefix is what the paths of its nodes begin with. */
+void proc_tree_init(const char *path, const char *prefix);
 /* Makes the text of a file that exists only while somebody has it; as proc_generator. */
 typedef void proc_numbered_generator(struct proc_text *t, uint64_t number);
 /* Such a node, with a reference. -ENOMEM. */

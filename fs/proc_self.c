@@ -245,68 +245,40 @@ static long thread_self_readlink(struct inode *i, char *buf, size_t size)
 static const struct inode_ops thread_self_ops = { .readlink = thread_self_readlink };
 static const struct inode_ops root_ops = { .readlink = root_readlink };
 
-/* ------------------------------------------------------------------ putting it there */
+/* ------------------------------------------------------------------ the table */
 
-static void add(const char *path, uint32_t mode, const struct inode_ops *ops)
-{
-	int r = proc_make_node(path, mode, ops, NULL);
-
-	if (r < 0)
-		log_warn("files: %s: error %d", path, -r);
-}
-
-static void add_files(void)
-{
-	static const struct {
-		const char *path;
-		proc_generator *generate;
-	} files[] = {
-		{ "1/auxv", make_auxv },
-		{ "1/cmdline", make_cmdline },
-		{ "1/environ", make_environ },
-		{ "1/comm", proc_make_comm },
-		{ "1/maps", proc_make_maps },
-		{ "1/smaps", proc_make_smaps },
-		{ "1/statm", make_statm },
-		{ "1/stat", proc_make_stat },
-		{ "1/status", make_status },
-		{ "1/limits", make_limits },
-		{ "1/cgroup", make_cgroup },
-		{ "1/mountinfo", make_mountinfo },
-		{ "1/mounts", make_mounts },
-		{ "1/io", make_io },
-		{ "1/oom_score_adj", make_oom_score },
-		{ "1/oom_score", make_oom_score },
-		{ "1/loginuid", make_loginuid },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		int r = proc_register(files[i].path, files[i].generate);
-
-		if (r < 0)
-			log_warn("files: /proc/%s: error %d", files[i].path, -r);
-	}
-}
-
-static void add_link(const char *target, const char *path)
-{
-	struct vfs_at at = { .path = path, .by_kernel = true };
-	int r = vfs_symlink(target, &at);
-
-	if (r < 0)
-		log_warn("files: %s: error %d", path, -r);
-}
+static const struct proc_file files[] = {
+	{ .path = "1/auxv", .generate = make_auxv },
+	{ .path = "1/cmdline", .generate = make_cmdline },
+	{ .path = "1/environ", .generate = make_environ },
+	{ .path = "1/comm", .generate = proc_make_comm },
+	{ .path = "1/maps", .generate = proc_make_maps },
+	{ .path = "1/smaps", .generate = proc_make_smaps },
+	{ .path = "1/statm", .generate = make_statm },
+	{ .path = "1/stat", .generate = proc_make_stat },
+	{ .path = "1/status", .generate = make_status },
+	{ .path = "1/limits", .generate = make_limits },
+	{ .path = "1/cgroup", .generate = make_cgroup },
+	{ .path = "1/mountinfo", .generate = make_mountinfo },
+	{ .path = "1/mounts", .generate = make_mounts },
+	{ .path = "1/io", .generate = make_io },
+	{ .path = "1/oom_score_adj", .generate = make_oom_score },
+	{ .path = "1/oom_score", .generate = make_oom_score },
+	{ .path = "1/loginuid", .generate = make_loginuid },
+	{ .path = "1/exe", .mode = S_IFLNK | 0777, .ops = &exe_ops },
+	{ .path = "1/cwd", .mode = S_IFLNK | 0777, .ops = &cwd_ops },
+	{ .path = "1/root", .mode = S_IFLNK | 0777, .ops = &root_ops },
+	{ .path = "1/fd", .mode = S_IFDIR | 0500, .ops = &proc_fd_ops },
+	{ .path = "1/fdinfo", .mode = S_IFDIR | 0500, .ops = &proc_fdinfo_ops },
+	{ .path = "1/task", .mode = S_IFDIR | 0555, .ops = &proc_task_ops },
+	{ .path = "thread-self", .mode = S_IFLNK | 0777, .ops = &thread_self_ops },
+	{ .path = "self", .mode = S_IFLNK | 0777, .target = "1" },
+	{ .path = "mounts", .mode = S_IFLNK | 0777, .target = "self/mounts" },
+};
 
 void proc_add_self(void)
 {
-	add_files();
-	add("/proc/1/exe", S_IFLNK | 0777, &exe_ops);
-	add("/proc/1/cwd", S_IFLNK | 0777, &cwd_ops);
-	add("/proc/1/root", S_IFLNK | 0777, &root_ops);
-	add("/proc/1/fd", S_IFDIR | 0500, &proc_fd_ops);
-	add("/proc/1/fdinfo", S_IFDIR | 0500, &proc_fdinfo_ops);
-	add("/proc/1/task", S_IFDIR | 0555, &proc_task_ops);
-	add("/proc/thread-self", S_IFLNK | 0777, &thread_self_ops);
-	add_link("1", "/proc/self");
-	add_link("self/mounts", "/proc/mounts");
+	static struct proc_table table = { files, ARRAY_LEN(files), NULL };
+
+	proc_add(&table);
 }

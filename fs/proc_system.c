@@ -3,7 +3,7 @@
  *
  * What:       generators, one per file, with the fields that Go and common libraries parse.
  * Invariants: none.
- * Locking:    none; the numbers are a moment's view.
+ * Locking:    none but for the boot id; the numbers are a moment's view.
  * Failure:    none beyond proc.c's.
  * Source:     proc(5); prometheus/procfs and gopsutil for which fields are read.
  */
@@ -16,7 +16,6 @@
 #include "fs/vfs.h"
 #include "kernel/entropy.h"
 #include "kernel/irq.h"
-#include "kernel/log.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/options.h"
 #include "kernel/process.h"
@@ -25,14 +24,18 @@
 #include "kernel/sched/thread.h"
 #include "kernel/sched/thread_info.h"
 #include "kernel/stats.h"
+#include "kernel/sync/spinlock.h"
 #include "kernel/time/clock.h"
+#include "lib/string.h"
 
 #define SECOND_NS 1000000000ul
 #define TICK_NS (SECOND_NS / 100) /* USER_HZ is 100 */
 
 static struct {
-	uint8_t boot_id[16]; /* [I] */
-} proc_system;
+	struct spinlock lock;
+	bool has_boot_id; /* [lock] */
+	uint8_t boot_id[16]; /* [lock] made when it is first asked for, as Linux's */
+} proc_system = { .lock = SPINLOCK_INIT(LOCK_FS) };
 
 static unsigned long pages_to_kib(uint64_t pages)
 {
@@ -176,13 +179,18 @@ static void print_uuid(struct proc_text *t, const uint8_t *b)
 }
 
 /* RFC 4122, version 4. */
+static void choose_uuid(uint8_t *b)
+{
+	entropy_fill(b, 16);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+}
+
 static void make_uuid(struct proc_text *t)
 {
 	uint8_t b[16];
 
-	entropy_fill(b, sizeof(b));
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	choose_uuid(b);
 	print_uuid(t, b);
 }
 
@@ -199,7 +207,16 @@ static void make_swaps(struct proc_text *t)
 
 static void make_boot_id(struct proc_text *t)
 {
-	print_uuid(t, proc_system.boot_id);
+	uint8_t b[16];
+
+	choose_uuid(b);
+	spin_lock(&proc_system.lock);
+	if (!proc_system.has_boot_id)
+		memcpy(proc_system.boot_id, b, sizeof(b));
+	proc_system.has_boot_id = true;
+	memcpy(b, proc_system.boot_id, sizeof(b));
+	spin_unlock(&proc_system.lock);
+	print_uuid(t, b);
 }
 
 static void make_vmstat(struct proc_text *t)
@@ -225,58 +242,47 @@ static void make_interrupts(struct proc_text *t)
 	}
 }
 
+static const struct proc_file files[] = {
+	{ .path = "meminfo", .generate = make_meminfo },
+	{ .path = "cpuinfo", .generate = make_cpuinfo },
+	{ .path = "stat", .generate = make_stat },
+	{ .path = "uptime", .generate = make_uptime },
+	{ .path = "loadavg", .generate = make_loadavg },
+	{ .path = "version", .generate = make_version },
+	{ .path = "filesystems", .generate = make_filesystems },
+	{ .path = "sys/net/core/somaxconn", .generate = make_somaxconn },
+	{ .path = "sys/net/ipv4/ip_local_port_range", .generate = make_port_range },
+	{ .path = "sys/kernel/hostname", .generate = make_hostname },
+	{ .path = "sys/kernel/osrelease", .generate = make_osrelease },
+	{ .path = "sys/kernel/ostype", .generate = make_ostype },
+	{ .path = "sys/kernel/pid_max", .generate = make_pid_max },
+	{ .path = "sys/kernel/threads-max", .generate = make_threads_max },
+	{ .path = "sys/vm/overcommit_memory", .generate = make_overcommit },
+	{ .path = "sys/vm/max_map_count", .generate = make_max_map_count },
+	{ .path = "sys/fs/nr_open", .generate = make_nr_open },
+	{ .path = "sys/fs/inotify/max_queued_events", .generate = make_inotify_events },
+	{ .path = "sys/fs/inotify/max_user_watches", .generate = make_inotify_watches },
+	{ .path = "sys/fs/inotify/max_user_instances", .generate = make_inotify_watches },
+	{ .path = "sys/fs/file-max", .generate = make_file_max },
+	{ .path = "sys/fs/file-nr", .generate = make_file_nr },
+	{ .path = "sys/kernel/cap_last_cap", .generate = make_cap_last_cap },
+	{ .path = "sys/kernel/random/boot_id", .generate = make_boot_id },
+	{ .path = "sys/kernel/random/uuid", .generate = make_uuid },
+	{ .path = "sys/kernel/random/entropy_avail", .generate = make_entropy_bits },
+	{ .path = "sys/kernel/random/poolsize", .generate = make_entropy_bits },
+	{ .path = "sys/vm/swappiness", .generate = make_swappiness },
+	{ .path = "vmstat", .generate = make_vmstat },
+	{ .path = "interrupts", .generate = make_interrupts },
+	{ .path = "diskstats", .generate = make_empty },
+	{ .path = "swaps", .generate = make_swaps },
+	{ .path = "/sys/devices/system/cpu/online", .generate = make_cpu_list },
+	{ .path = "/sys/devices/system/cpu/possible", .generate = make_cpu_list },
+	{ .path = "/sys/devices/system/cpu/present", .generate = make_cpu_list },
+};
+
 void proc_add_system(void)
 {
-	static const struct {
-		const char *path;
-		proc_generator *generate;
-	} files[] = {
-		{ "meminfo", make_meminfo },
-		{ "cpuinfo", make_cpuinfo },
-		{ "stat", make_stat },
-		{ "uptime", make_uptime },
-		{ "loadavg", make_loadavg },
-		{ "version", make_version },
-		{ "filesystems", make_filesystems },
-		{ "sys/net/core/somaxconn", make_somaxconn },
-		{ "sys/net/ipv4/ip_local_port_range", make_port_range },
-		{ "sys/kernel/hostname", make_hostname },
-		{ "sys/kernel/osrelease", make_osrelease },
-		{ "sys/kernel/ostype", make_ostype },
-		{ "sys/kernel/pid_max", make_pid_max },
-		{ "sys/kernel/threads-max", make_threads_max },
-		{ "sys/vm/overcommit_memory", make_overcommit },
-		{ "sys/vm/max_map_count", make_max_map_count },
-		{ "sys/fs/nr_open", make_nr_open },
-		{ "sys/fs/inotify/max_queued_events", make_inotify_events },
-		{ "sys/fs/inotify/max_user_watches", make_inotify_watches },
-		{ "sys/fs/inotify/max_user_instances", make_inotify_watches },
-		{ "sys/fs/file-max", make_file_max },
-		{ "sys/fs/file-nr", make_file_nr },
-		{ "sys/kernel/cap_last_cap", make_cap_last_cap },
-		{ "sys/kernel/random/boot_id", make_boot_id },
-		{ "sys/kernel/random/uuid", make_uuid },
-		{ "sys/kernel/random/entropy_avail", make_entropy_bits },
-		{ "sys/kernel/random/poolsize", make_entropy_bits },
-		{ "sys/vm/swappiness", make_swappiness },
-		{ "vmstat", make_vmstat },
-		{ "interrupts", make_interrupts },
-		{ "diskstats", make_empty },
-		{ "swaps", make_swaps },
-		{ "/sys/devices/system/cpu/online", make_cpu_list },
-		{ "/sys/devices/system/cpu/possible", make_cpu_list },
-		{ "/sys/devices/system/cpu/present", make_cpu_list },
-	};
+	static struct proc_table table = { files, ARRAY_LEN(files), NULL };
 
-	entropy_fill(proc_system.boot_id, sizeof(proc_system.boot_id));
-	proc_system.boot_id[6] = (uint8_t)((proc_system.boot_id[6] & 0x0f) | 0x40);
-	proc_system.boot_id[8] = (uint8_t)((proc_system.boot_id[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		bool absolute = files[i].path[0] == '/';
-		int r = absolute ? proc_register_at(files[i].path, files[i].generate)
-				 : proc_register(files[i].path, files[i].generate);
-
-		if (r < 0)
-			log_warn("files: %s: error %d", files[i].path, -r);
-	}
+	proc_add(&table);
 }

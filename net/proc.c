@@ -155,24 +155,18 @@ static void make_unix(struct proc_text *t)
 	}
 }
 
+static const struct proc_file files[] = {
+	{ .path = "net/dev", .generate = make_dev },
+	{ .path = "net/tcp", .generate = make_tcp },
+	{ .path = "net/tcp6", .generate = make_tcp6 },
+	{ .path = "net/udp", .generate = make_udp },
+	{ .path = "net/udp6", .generate = make_udp6 },
+	{ .path = "net/unix", .generate = make_unix },
+};
+
 void net_proc_init(void)
 {
-	static const struct {
-		const char *path;
-		proc_generator *generate;
-	} files[] = {
-		{ "net/dev", make_dev },
-		{ "net/tcp", make_tcp },
-		{ "net/tcp6", make_tcp6 },
-		{ "net/udp", make_udp },
-		{ "net/udp6", make_udp6 },
-		{ "net/unix", make_unix },
-	};
+	static struct proc_table table = { files, ARRAY_LEN(files), NULL };
 
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		int r = proc_register(files[i].path, files[i].generate);
-
-		if (r < 0)
-			log_warn("net: /proc/%s: error %d", files[i].path, -r);
-	}
+	proc_add(&table);
 }

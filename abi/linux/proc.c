@@ -26,9 +26,9 @@ int linux_proc_init(void)
 {
 	size_t bytes;
 	const void *auxv = linux_auxv(&bytes);
-	int err = proc_set_auxv(auxv, bytes);
+	static const struct proc_file calls = { .path = "gosolo/calls", .generate = make_calls };
+	static struct proc_table table = { &calls, 1, NULL };
 
-	if (!err)
-		err = proc_register("gosolo/calls", make_calls);
-	return err;
+	proc_add(&table);
+	return proc_set_auxv(auxv, bytes);
 }

@@ -35,6 +35,7 @@ var procChecks = []check{
 	{"cgroup", procCgroup},
 	{"io", procIO},
 	{"listing", procListing},
+	{"names-before-and-after-listing", procNames},
 	{"cpu", procCPU},
 	{"memory", procMemory},
 	{"uptime-and-load", procUptimeAndLoad},
@@ -380,6 +381,42 @@ func procListing(t *T) {
 	t.Want("no such process", errnoOf(err), syscall.ENOENT)
 	t.Want("new file", openError("/proc/new", syscall.O_CREAT|syscall.O_RDWR), syscall.ENOENT)
 	t.Want("unlink", errnoOf(syscall.Unlink("/proc/meminfo")) != 0, true)
+}
+
+// procNames: what was looked up before its directory was listed is what is listed, once; and what is
+// listed is there.
+func procNames(t *T) {
+	for _, path := range []string{"/proc/self/status", "/proc/sys/kernel/ostype",
+		"/proc/sys/kernel/random/boot_id", "/sys/devices/system/cpu/online"} {
+		f, err := os.Open(path)
+		t.Must("open", err)
+		defer f.Close()
+		opened, err := f.Stat()
+		t.Must("fstat", err)
+		dir, base := filepath.Split(path)
+		for i := 0; i < 2; i++ {
+			t.Want(path, listedOnce(t, dir)[base], true)
+			again, err := os.Stat(path)
+			t.Must("stat", err)
+			t.Want(path+" is one file", os.SameFile(opened, again), true)
+		}
+		_, err = os.Lstat(dir + "no-such-name")
+		t.Want(dir, errnoOf(err), syscall.ENOENT)
+	}
+}
+
+func listedOnce(t *T, dir string) map[string]bool {
+	names, err := os.ReadDir(dir)
+	t.Must("ReadDir", err)
+	seen := map[string]bool{}
+	for _, n := range names {
+		t.Want(dir+n.Name()+" is listed twice", seen[n.Name()], false)
+		seen[n.Name()] = true
+		info, err := os.Lstat(dir + n.Name())
+		t.Must("lstat", err)
+		t.Want(dir+n.Name(), info.Mode().Type(), n.Type())
+	}
+	return seen
 }
 
 func procCPU(t *T) {
