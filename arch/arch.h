@@ -195,8 +195,10 @@ void paging_activate(void); /* loads the root on this CPU */
 int paging_map(uint64_t va, paddr_t pa, unsigned flags) must_check;
 /* The same for consecutive pages and frames. On -ENOMEM a part may be mapped: the caller unmaps. */
 int paging_map_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags) must_check;
+/* The same by pages of 2 MiB that are never split. */
+int paging_map_huge_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags) must_check;
 /* 2 MiB; va and pa aligned; nothing may be mapped in the range. -ENOMEM, and nothing has changed.
- * *table: what a later paging_split takes, the caller's to keep; NULL: it will never be split. */
+ * *table: what a later paging_split takes, the caller's to keep. */
 int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags, paddr_t *table) must_check;
 /* Looks one address up. Returns false when not present. size: 4096 or 2 MiB. */
 bool paging_lookup(uint64_t va, paddr_t *pa, unsigned *flags, uint64_t *size_bytes);
@@ -210,6 +212,7 @@ void paging_split(uint64_t va, paddr_t table);
 int paging_swap(uint64_t a, uint64_t b) must_check;
 /* New flags for a present entry; no-op when absent. PAGING_READ missing means no access. */
 void paging_protect(uint64_t va, unsigned flags);
+void paging_protect_range(uint64_t va, uint64_t bytes, unsigned flags); /* of 4 KiB pages */
 /* Next present page at or above va and below end: its address, or end. Skips empty tables. */
 uint64_t paging_next_present(uint64_t va, uint64_t end);
 /* Takes out tables that became empty in [start, end), after their pages were flushed; they are
@@ -232,7 +235,10 @@ static inline paddr_t virt_to_phys(const void *va)
 void *arch_map_device(paddr_t pa, size_t bytes);
 
 /* ------------------------------------------------------------------ local interrupt controller */
-int lapic_init(void) must_check; /* of this CPU; the boot CPU's also maps the registers: -ENOMEM */
+/* Of this CPU. The boot CPU's comes before there are page tables of our own; when there are, and
+ * before boot/entry.S's go, lapic_map: -ENOMEM. */
+void lapic_init(void);
+int lapic_map(void) must_check;
 uint32_t lapic_id(void);
 void lapic_eoi(void);
 /* One-shot timer on this CPU: fires once, delay_ns from now (rounded up); 0 is at once. */

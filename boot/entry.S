@@ -7,11 +7,14 @@
  *   entry_any         e_entry: at CPL 3 a Linux process begins: go on to Go's own entry with every
  *                     register as it was; at CPL 0 the 64-bit boot protocol, RSI = boot_params
  * All give boot_main(protocol, address) an identity map of the first 4 GiB, and the same again at
- * ARCH_DIRECT_MAP.
+ * ARCH_DIRECT_MAP; where the local APIC is it is not cached.
  *
  * Source: Xen docs/misc/pvh; Multiboot2 3.2; Linux Documentation/x86/boot 1.14.
  */
 #include "arch/x86_64/regs.h"
+
+#define PAGE_DEVICE 0x18 /* PCD, PWT */
+#define LAPIC_PD_ENTRY (0xfee00000 >> 21)
 
 #define __ASSEMBLY__
 #include <xen/elfnote.h>
@@ -34,17 +37,9 @@ entry_any:
 	jmp *gosolo_image + 24(%rip) /* .go_entry */
 1:	cli
 	cld
-	movl $4, %edi /* BOOT_LINUX64 */
-	movq %rdi, %r8
-	leaq kernel_bss_start(%rip), %rdi
-	leaq kernel_bss_end(%rip), %rcx
-	subq %rdi, %rcx
-	shrq $3, %rcx
-	xorl %eax, %eax
-	rep stosq
 	leaq boot_stack_end(%rip), %rsp
 	call build_tables_64
-	movq %r8, %rdi
+	movl $4, %edi /* BOOT_LINUX64 */
 	jmp enter_c
 
 	.code32
@@ -58,16 +53,12 @@ entry_multiboot2:
 from_32:
 	cli
 	cld
-	/* No loader is trusted to have zeroed anything. */
-	movl $kernel_bss_start, %edi
-	movl $kernel_bss_end, %ecx
-	subl %edi, %ecx
-	shrl $2, %ecx
-	xorl %eax, %eax
-	rep stosl
 	movl $boot_stack_end, %esp
+	movl $boot_pml4, %edi
+	movl $(boot_pd - boot_pml4) / 4, %ecx
+	xorl %eax, %eax
+	rep stosl /* up to boot_pd */
 	/* 4 GiB by 2 MiB pages: 2048 entries in four consecutive tables. */
-	movl $boot_pd, %edi
 	movl $0x83, %eax
 	movl $2048, %ecx
 1:	movl %eax, (%edi)
@@ -76,6 +67,7 @@ from_32:
 	addl $8, %edi
 	decl %ecx
 	jnz 1b
+	orl $PAGE_DEVICE, boot_pd + LAPIC_PD_ENTRY * 8
 	movl $boot_pdpt, %edi
 	movl $boot_pd + 3, %eax
 	movl $4, %ecx
@@ -112,6 +104,15 @@ from_32:
 	movl %esi, %edi
 	movl %ebx, %esi
 enter_c:
+	/* No loader is trusted to have zeroed anything. */
+	movq %rdi, %rdx
+	leaq kernel_bss_start(%rip), %rdi
+	leaq kernel_bss_end(%rip), %rcx
+	subq %rdi, %rcx
+	shrq $3, %rcx
+	xorl %eax, %eax
+	rep stosq
+	movq %rdx, %rdi
 	leaq boot_stack_end(%rip), %rsp
 	xorl %ebp, %ebp
 	call boot_main
@@ -119,7 +120,10 @@ enter_c:
 
 /* The 64-bit protocol brings tables of the loader's; ours replace them. */
 build_tables_64:
-	leaq boot_pd(%rip), %rdi
+	leaq boot_pml4(%rip), %rdi
+	movl $(boot_pd - boot_pml4) / 8, %ecx
+	xorl %eax, %eax
+	rep stosq /* up to boot_pd */
 	movl $0x83, %eax
 	movl $2048, %ecx
 1:	movq %rax, (%rdi)
@@ -127,6 +131,7 @@ build_tables_64:
 	addq $8, %rdi
 	decl %ecx
 	jnz 1b
+	orl $PAGE_DEVICE, boot_pd + LAPIC_PD_ENTRY * 8(%rip)
 	leaq boot_pdpt(%rip), %rdi
 	leaq boot_pd + 3(%rip), %rax
 	movl $4, %ecx
@@ -150,9 +155,10 @@ boot_gdtr:
 	.word . - boot_gdt - 1
 	.long boot_gdt
 
-	.bss
+	/* Before kernel_bss_start: what is in it is written here, or needs no value. */
+	.section .bss.boot, "aw", @nobits
 	.balign 4096
-boot_pml4:
+boot_pml4: /* these three in a row */
 	.skip 4096
 boot_pdpt:
 	.skip 4096

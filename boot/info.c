@@ -192,7 +192,11 @@ bool boot_info_read(enum boot_protocol protocol, paddr_t address, struct boot_in
 {
 	bool ok = false;
 
+	/* Not *out = { … }: the command line has 64 KiB. */
 	out->protocol = protocol;
+	out->ram_count = out->module_count = out->cmdline_bytes = 0;
+	out->rsdp_pa = 0;
+	out->cmdline[0] = 0;
 	switch (protocol) {
 	case BOOT_PVH:
 		ok = read_pvh(address, out);

@@ -39,10 +39,8 @@
 
 void boot_main(enum boot_protocol protocol, paddr_t address); /* called by boot/entry.S */
 
-static struct {
-	struct boot_info info;
-	struct thread idle; /* this context: it becomes the boot CPU's idle thread */
-} boot;
+static struct boot_info info in_section(".bss.boot"); /* not cleared: boot_info_read writes it */
+static struct thread idle; /* this context: it becomes the boot CPU's idle thread */
 
 static void check_image(void)
 {
@@ -72,24 +70,26 @@ static void start_program(void)
 
 void boot_main(enum boot_protocol protocol, paddr_t address)
 {
-	bool understood = boot_info_read(protocol, address, &boot.info);
+	bool understood = boot_info_read(protocol, address, &info);
 
 	arch_cpu_init_boot(&cpus[0].arch);
-	platform_init_early(&boot.info);
+	platform_init_early(&info);
 	boot_mark("entry");
-	sched_init(&boot.idle);
+	sched_init(&idle);
 	if (!understood)
 		panic_bad_image("the boot loader gave no memory map");
 	check_image();
-	if (options_has_word(boot.info.cmdline, "ram=zero"))
+	if (options_has_word(info.cmdline, "ram=zero"))
 		pmm_trust_zero();
-	boot_memory_init(&boot.info, &gosolo_image);
+	lapic_init();
+	clock_begin();
+	boot_memory_init(&info, &gosolo_image);
+	if (lapic_map())
+		panic_no_memory("the local interrupt controller");
 	boot_mark("memory");
-	if (options_parse(gosolo_image.defaults, boot.info.cmdline))
+	if (options_parse(gosolo_image.defaults, info.cmdline))
 		panic_no_memory("the command line");
 	log_set_level((enum gosolo_log_level)options.log_level);
-	if (lapic_init())
-		panic_no_memory("the local interrupt controller");
 	platform_init();
 	clock_init();
 	boot_mark("clock");

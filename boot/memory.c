@@ -161,30 +161,25 @@ static void map_or_die(int err)
 		panic_bad_image("no memory for page tables");
 }
 
-static bool overlaps_image(const struct gosolo_image *image, paddr_t start, paddr_t end)
-{
-	return start < MAX((paddr_t)kernel_slot_end, image->image_end) &&
-		end > (paddr_t)kernel_slot_start;
-}
-
 /* (2) Direct map: 2 MiB pages, but 4 KiB ones where the image lies. */
 static void map_direct(const struct gosolo_image *image)
 {
-	for (paddr_t pa = 0; pa < mem.ram_end; pa += HUGE_PAGE_SIZE) {
-		uint64_t va = ARCH_DIRECT_MAP + pa;
-		unsigned rw = PAGING_READ | PAGING_WRITE;
+	paddr_t first = ROUND_DOWN((paddr_t)kernel_slot_start, HUGE_PAGE_SIZE);
+	paddr_t last = ROUND_UP(MAX((paddr_t)kernel_slot_end, image->image_end), HUGE_PAGE_SIZE);
+	paddr_t end = ROUND_UP(mem.ram_end, HUGE_PAGE_SIZE);
+	unsigned rw = PAGING_READ | PAGING_WRITE;
 
-		if (overlaps_image(image, pa, pa + HUGE_PAGE_SIZE))
-			map_or_die(paging_map_range(va, pa, HUGE_PAGE_SIZE, rw));
-		else
-			map_or_die(paging_map_huge(va, pa, rw, NULL));
-	}
+	last = MIN(last, end);
+	map_or_die(paging_map_huge_range(ARCH_DIRECT_MAP, 0, first, rw));
+	map_or_die(paging_map_range(ARCH_DIRECT_MAP + first, first, last - first, rw));
+	map_or_die(paging_map_huge_range(ARCH_DIRECT_MAP + last, last, end - last, rw));
 }
 
 static void protect_alias(uint64_t start, uint64_t end)
 {
-	for (uint64_t pa = ROUND_DOWN(start, PAGE_SIZE); pa < end; pa += PAGE_SIZE)
-		paging_protect(ARCH_DIRECT_MAP + pa, PAGING_READ);
+	start = ROUND_DOWN(start, PAGE_SIZE);
+	if (start < end)
+		paging_protect_range(ARCH_DIRECT_MAP + start, end - start, PAGING_READ);
 }
 
 static void map_kernel(void)

@@ -83,16 +83,13 @@ static uint64_t known_rate(void)
 	return 0;
 }
 
-int lapic_init(void)
+void lapic_init(void)
 {
 	if (!lapic.ready) {
 		lapic.ready = true;
 		lapic.hz = known_rate();
-		if (!(cpuid(1, 0).ecx & CPUID1_ECX_X2APIC)) {
-			lapic.regs = arch_map_device(LAPIC_PA, PAGE_SIZE);
-			if (!lapic.regs)
-				return -ENOMEM;
-		}
+		if (!(cpuid(1, 0).ecx & CPUID1_ECX_X2APIC))
+			lapic.regs = (uint32_t *)(uintptr_t)LAPIC_PA; /* boot/entry.S */
 	}
 	if (!lapic.regs)
 		msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_X2APIC);
@@ -103,7 +100,14 @@ int lapic_init(void)
 	reg_write(REG_LVT_ERROR, LVT_MASKED);
 	reg_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
 	reg_write(REG_LVT_TIMER, VECTOR_TIMER);
-	return 0;
+}
+
+int lapic_map(void)
+{
+	if (!lapic.regs)
+		return 0;
+	lapic.regs = arch_map_device(LAPIC_PA, PAGE_SIZE);
+	return lapic.regs ? 0 : -ENOMEM;
 }
 
 uint32_t lapic_id(void)

@@ -173,6 +173,24 @@ int paging_map_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags)
 	return 0;
 }
 
+int paging_map_huge_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned flags)
+{
+	uint64_t bits = bits_of(flags) | PTE_PS, end = va + bytes;
+
+	while (va < end) {
+		uint64_t *e = entry_create(va, LEVEL_PD);
+		uint64_t stop = MIN(end, ROUND_DOWN(va, GIB) + GIB);
+
+		if (!e)
+			return -ENOMEM;
+		for (; va < stop; va += HUGE_PAGE_SIZE, pa += HUGE_PAGE_SIZE) {
+			ASSERT(!*e);
+			*e++ = pa | bits;
+		}
+	}
+	return 0;
+}
+
 /* An empty table may be left at e. A CPU that still goes through it finds nothing there, faults,
  * and forgets it (SDM 3A 4.10.4.1): so it stays as it is, and is the one for a split. */
 static paddr_t take_empty_table(uint64_t *e)
@@ -191,12 +209,9 @@ int paging_map_huge(uint64_t va, paddr_t pa, unsigned flags, paddr_t *table)
 
 	if (!e)
 		return -ENOMEM;
-	ASSERT(table || !*e);
-	if (table) {
-		*table = *e ? take_empty_table(e) : paging.frames->alloc();
-		if (!*table)
-			return -ENOMEM;
-	}
+	*table = *e ? take_empty_table(e) : paging.frames->alloc();
+	if (!*table)
+		return -ENOMEM;
 	*e = pa | bits_of(flags) | PTE_PS;
 	return 0;
 }
@@ -261,13 +276,34 @@ int paging_swap(uint64_t a, uint64_t b)
 	return 0;
 }
 
+static uint64_t with_rights(uint64_t entry, uint64_t bits)
+{
+	return entry ? (entry & (PTE_ADDR | PTE_PS | PTE_D)) | bits : 0;
+}
+
 void paging_protect(uint64_t va, unsigned flags)
 {
 	int level;
 	uint64_t *e = entry_find(va, &level);
 
-	if (e && *e)
-		*e = (*e & (PTE_ADDR | PTE_PS | PTE_D)) | bits_of(flags);
+	if (e)
+		*e = with_rights(*e, bits_of(flags));
+}
+
+void paging_protect_range(uint64_t va, uint64_t bytes, unsigned flags)
+{
+	uint64_t bits = bits_of(flags), end = va + bytes;
+
+	while (va < end) {
+		uint64_t stop = MIN(end, ROUND_DOWN(va, HUGE_PAGE_SIZE) + HUGE_PAGE_SIZE);
+		int level = LEVEL_PT;
+		uint64_t *e = entry_find(va, &level);
+
+		ASSERT(level == LEVEL_PT);
+		for (; va < stop; va += PAGE_SIZE, e += e != NULL)
+			if (e)
+				*e = with_rights(*e, bits);
+	}
 }
 
 bool paging_take_dirty(uint64_t va)

@@ -181,8 +181,7 @@ static void obey_orders(struct arch_cpu *self)
 static void ap_entry(struct arch_cpu *self)
 {
 	arch_cpu_init_secondary(self);
-	if (lapic_init())
-		arch_halt_forever();
+	lapic_init();
 	self->apic_id = lapic_id();
 	smp.online[self->id] = self;
 	/* Partner: the acquire in arch_start_cpu. */

@@ -2,8 +2,8 @@
  * clock.c: monotonic and wall-clock time from the time stamp counter.
  *
  * What:       time is a base plus cycles since then, times a rate. The rate comes from the command
- *             line, from the hypervisor, or from a short look at the local APIC's counter, whose
- *             rate emulators define; that first estimate is refined while the machine runs
+ *             line, from the hypervisor, or from the local APIC's counter, whose rate emulators
+ *             define, while memory is set up; that first estimate is refined while the machine runs
  *             (clock_sample), by changing the rate from now on, so that time never jumps.
  * Invariants: (1) monotonic time never goes back: a change of rate takes the time reached so far as
  *             its new base. (2) it starts above 0. (3) readers see base and rate of one moment: seq
@@ -24,7 +24,7 @@
 
 enum {
 	SHIFT = 32,
-	CALIBRATE_NS = 100000, /* spent at boot when nobody tells the rate */
+	CALIBRATE_NS = 100000, /* from clock_begin to clock_init, at least */
 	SAMPLES = 5, /* readings of the pair; the quickest counts */
 	REFINE_FIRST_NS = 200000000, /* of observed time until the first correction */
 	REFINE_LAST_NS = 2000000000, /* then the estimate is good to about 1 ppm */
@@ -40,6 +40,8 @@ static struct {
 	uint64_t seen_ns, seen_cycles; /* [lock] by the reference, since boot, on any CPU */
 	uint64_t next_refine_ns; /* [lock] */
 	_Atomic uint64_t latest_ns; /* [a] that anybody was told, where counters differ */
+	uint32_t count0; /* [I] of the local APIC, and cycles, at clock_begin */
+	uint64_t cycles0; /* [I] */
 } clk = { .lock = SPINLOCK_INIT(LOCK_CLOCK) };
 
 static uint64_t scale(uint64_t cycles, uint64_t mult)
@@ -134,10 +136,18 @@ static void read_pair(uint32_t *count, uint64_t *cycles)
 	}
 }
 
+void clock_begin(void)
+{
+	if (!lapic_timer_hz())
+		return;
+	lapic_count_start();
+	read_pair(&clk.count0, &clk.cycles0);
+}
+
 static uint64_t calibrate(void)
 {
-	uint64_t lapic_hz = lapic_timer_hz(), cycles0, cycles1;
-	uint32_t count0, count1, ticks;
+	uint64_t lapic_hz = lapic_timer_hz(), cycles1;
+	uint32_t count1, ticks;
 
 	if (!lapic_hz) {
 		lapic_timer_set_hz(NS_PER_S);
@@ -146,15 +156,16 @@ static uint64_t calibrate(void)
 		return NS_PER_S;
 	}
 	ticks = (uint32_t)(CALIBRATE_NS * (lapic_hz / NS_PER_MS) / 1000);
-	lapic_count_start();
-	read_pair(&count0, &cycles0);
-	while (count0 - lapic_count_read() < ticks)
-		arch_pause();
-	read_pair(&count1, &cycles1);
-	lapic_timer_stop();
+	do { /* at 0 it has stopped: the host kept the machine for seconds */
+		if (!lapic_count_read())
+			clock_begin();
+		while (clk.count0 - lapic_count_read() < ticks)
+			arch_pause();
+		read_pair(&count1, &cycles1);
+	} while (!count1);
 	clk.refining = true;
 	clk.next_refine_ns = REFINE_FIRST_NS;
-	return (cycles1 - cycles0) * (lapic_hz / 1000) / (count0 - count1) * 1000;
+	return (cycles1 - clk.cycles0) * (lapic_hz / 1000) / (clk.count0 - count1) * 1000;
 }
 
 static void sample_locked(uint64_t reference_ns, uint64_t cycles)
@@ -204,6 +215,7 @@ void clock_init(void)
 		clk.hz = calibrate();
 		source = "local APIC";
 	}
+	lapic_timer_stop();
 	clk.data->mult = mult_of(clk.hz);
 	if (!clk.refining)
 		lapic_timer_use_tsc(clk.hz);

@@ -28,7 +28,9 @@ struct vdso_data {
 /* The page itself; symbol defined by kernel/time/clock.c in section ".vvar". */
 extern struct vdso_data vdso_data;
 
-void clock_init(void); /* needs lapic; takes tsc_khz= from the options when given */
+void clock_begin(
+	void); /* after lapic_init, as early as can be: what comes until clock_init is measured */
+void clock_init(void); /* takes tsc_khz= from the options when given */
 uint64_t clock_now_ns(void); /* monotonic; any context */
 void clock_set_counters_differ(void); /* arch_cycles has to make up for a CPU. Boot */
 /* kernel/time only: so many cycles passed while an independent reference counted reference_ns. */
