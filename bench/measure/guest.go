@@ -41,6 +41,8 @@ func oursRun(image string) command {
 			for _, a := range instructionClock(o.count) {
 				args = append(args, "--vmm-arg", a)
 			}
+			// gosolo says it by itself, but not when QEMU gets further arguments, which may load something.
+			args = append(args, "--kernel-arg", "ram=zero")
 		}
 		return append(append(args, in(image)), o.args...)
 	}
