@@ -3,8 +3,8 @@
  *
  * What:       a received frame stays in the driver's buffer, described by a pbuf that lives in the
  *             frame's own receiver_private; small ones are copied, so that a few bytes never hold
- *             a whole buffer. Sent packets go down as a list of segments, checksum left to the
- *             device where it can.
+ *             a whole buffer, and all when many buffers are held. Sent packets go down as a list
+ *             of segments, checksum left to the device where it can.
  * Invariants: (1) a buffer goes back to the driver exactly once, by rx->free. (2) ARP never keeps
  *             a packet that refers to a socket's memory: such packets are copied before they wait.
  *             (3) each device is kicked once per batch.
@@ -94,7 +94,7 @@ static void receive(struct netdev *dev, struct netdev_rx *rx)
 	stat_inc(STAT_net_rx_packets);
 	stat_add(STAT_net_rx_bytes, rx->bytes);
 	net_lock();
-	p = rx->bytes < COPY_BELOW_BYTES ? copy_received(rx) : describe(rx);
+	p = rx->bytes < COPY_BELOW_BYTES || rx->is_scarce ? copy_received(rx) : describe(rx);
 	if (p == NULL) {
 		stat_inc(STAT_net_rx_dropped);
 	} else {

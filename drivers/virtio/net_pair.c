@@ -2,13 +2,15 @@
  * net_pair.c: one pair of queues of a virtio-net device: frames in, frames out.
  *
  * What:       slices of 2 KiB, each with its own record, header and frame. Received frames are
- *             lent to the protocol code and go back into the ring when it frees them; frames to
- *             send are copied, so that their memory is free at once. Both sets grow under load.
+ *             lent to the protocol code and go back into the ring when it frees them; when half
+ *             of what the ring holds is lent, the rest is marked scarce. Frames to send are
+ *             copied, so that their memory is free at once. Both sets grow under load.
  * Invariants: (1) a slice has one place: device, protocol code (receive), free list (send).
  *             (2) a queue has an entry for every slice, so adding cannot fail but on a broken
  *             device. (3) no lock is held while the protocol code is called. (4) one CPU at a time
  *             takes frames from a queue, or they would change places; it says under the lock that
- *             it is done, after a last look.
+ *             it is done, after a last look. (5) however long slices are kept, some stay in the
+ *             ring: what would free them may have to be received.
  * Locking:    one LOCK_NETDEV lock per queue. The protocol code may call transmit and free with
  *             LOCK_NET held.
  * Failure:    -ENOBUFS: no room. A device that lies is stopped.
@@ -98,7 +100,7 @@ static void grow_rx_locked(struct net_pair *p, uint32_t count)
 }
 
 /* What the device says of the frame's size and checksum. False: too short to be a frame. */
-static bool describe_rx(struct rx_slice *s, uint32_t bytes)
+static bool describe_rx(struct rx_slice *s, uint32_t bytes, bool is_scarce)
 {
 	uint8_t flags = *(volatile uint8_t *)&s->header.flags;
 
@@ -108,7 +110,14 @@ static bool describe_rx(struct rx_slice *s, uint32_t bytes)
 	s->frame.bytes = bytes - (uint32_t)sizeof(s->header);
 	/* Partial: it came from this host and never was on a wire. */
 	s->frame.csum_ok = flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
+	s->frame.is_scarce = is_scarce;
 	return s->frame.bytes <= NETDEV_FRAME_MAX;
+}
+
+/* (5) */
+static bool is_scarce_locked(const struct net_pair *p)
+{
+	return p->rx_slices - virtq_in_flight(&p->rx) > p->rx.size / 2u;
 }
 
 static uint32_t take_rx(struct net_pair *p, struct rx_slice **batch)
@@ -121,7 +130,7 @@ static uint32_t take_rx(struct net_pair *p, struct rx_slice **batch)
 	while (count < RX_BATCH && (got = virtq_take(&p->rx, &cookie, &bytes)) == 1) {
 		struct rx_slice *s = cookie;
 
-		if (p->net->netdev.receiver && describe_rx(s, bytes)) {
+		if (p->net->netdev.receiver && describe_rx(s, bytes, is_scarce_locked(p))) {
 			batch[count++] = s;
 			continue;
 		}
@@ -130,7 +139,7 @@ static uint32_t take_rx(struct net_pair *p, struct rx_slice **batch)
 	}
 	if (got < 0)
 		virtio_fail(&p->net->device, "bad used ring of the receive queue");
-	if (count == RX_BATCH && virtq_in_flight(&p->rx) < RX_LOW)
+	if (virtq_in_flight(&p->rx) < RX_LOW)
 		grow_rx_locked(p, RX_STEP);
 	virtio_kick(&p->net->device, &p->rx); /* what was dropped or made */
 	spin_unlock(&p->rx_lock);

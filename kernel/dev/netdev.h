@@ -18,6 +18,7 @@ struct netdev_rx {
 	void *data; /* Ethernet header first */
 	uint32_t bytes;
 	bool csum_ok; /* L4 checksum verified, or never crossed a wire */
+	bool is_scarce; /* many buffers are lent: copy this one and free it at once */
 	void (*free)(struct netdev_rx
 			*rx); /* any context; LOCK_NETDEV or lower held is not allowed */
 	void *driver_private[4]; /* the driver's */

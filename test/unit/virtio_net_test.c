@@ -6,8 +6,8 @@
  * virtio_net_test.c: the network driver against a device.
  *
  * What:       frames both ways with their contents, a flood beyond the budget, buffers that the
- *             protocol code keeps, a full transmit ring, checksum flags, link changes, frames of
- *             impossible sizes, a device that writes garbage.
+ *             protocol code keeps or hoards, a full transmit ring, checksum flags, link changes,
+ *             frames of impossible sizes, a device that writes garbage.
  * Invariants: (1) a lent frame is the receiver's until it frees it. (2) interrupts that matter are
  *             asked for.
  * Locking:    one thread; host.c checks lock ranks.
@@ -92,6 +92,30 @@ static void test_flood(uint64_t seed unused_arg)
 	CHECK_EQ(test.frames, 512);
 	CHECK(wire_in(60, 0, 1));
 	CHECK(host_interrupt()); /* (2) */
+}
+
+/* The receiver keeps what it may keep, and frames come one by one: there is always a buffer. */
+static void test_hoard(uint64_t seed unused_arg)
+{
+	unsigned most = 0;
+
+	start(0);
+	test.hoards = true;
+	for (unsigned i = 1; i <= 5000; i++) {
+		CHECK(wire_in(1000, 0, (uint8_t)i));
+		CHECK(host_interrupt());
+		CHECK_EQ(test.frames, i);
+		CHECK(posted() > 0);
+		if (i % 1000 == 0)
+			CHECK(test.kept_count > 100);
+		most = test.kept_count > most ? test.kept_count : most;
+		while (i % 1000 == 0 && test.kept_count > 0) {
+			test.kept_count--;
+			test.kept[test.kept_count]->free(test.kept[test.kept_count]);
+		}
+	}
+	CHECK(most <= 129);
+	CHECK(posted() >= 129);
 }
 
 static int send_frame(const char *text, uint32_t bytes)
@@ -225,6 +249,7 @@ int main(void)
 {
 	run(test_receive, 0);
 	run(test_flood, 0);
+	run(test_hoard, 0);
 	run(test_transmit, 0);
 	run(test_link, 0);
 	test_no_memory();

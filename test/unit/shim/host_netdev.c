@@ -66,7 +66,7 @@ static void receive(struct netdev *d, struct netdev_rx *rx)
 	test.last_bytes = rx->bytes;
 	test.last_ok = rx->csum_ok;
 	test.frames++;
-	if (test.keeps && test.kept_count < KEPT_MAX)
+	if ((test.keeps || (test.hoards && !rx->is_scarce)) && test.kept_count < KEPT_MAX)
 		test.kept[test.kept_count++] = rx;
 	else
 		rx->free(rx);

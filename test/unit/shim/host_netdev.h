@@ -18,6 +18,7 @@ extern struct host_netdev {
 	uint64_t frames, batches, last_bytes;
 	unsigned char last[NETDEV_FRAME_MAX];
 	bool last_ok, keeps, link_up;
+	bool hoards; /* keeps what is not scarce */
 	struct netdev_rx *kept[KEPT_MAX];
 	unsigned kept_count;
 	struct timer *armed;
