@@ -8,6 +8,7 @@
 //	GOSOLO_CPUS     numbers of CPUs to test with, "1 2" (default: 1)
 //	GOSOLO_MACHINE  the machine type to ask for (default: the command's own)
 //	GOSOLO_OUTAGE   how long the wire is cut in TestWireOutage, "60s" (default: 6s)
+//	GOSOLO_PCAP     folder for captures of what the tests' wires carry (default: none are kept)
 //	GOSOLO_SOAK     how many times as long the stress tests take (default: 1)
 //	OUT             folder for what is built (default: build of this tree)
 package e2e

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ type wire struct {
 	faults    faults
 	cut       atomic.Bool                              // nothing arrives
 	intercept func(from *wireEnd, frame []byte) []byte // sees each frame first; nil: goes no further
+	pcap      *os.File                                 // [mu] what is sent, for tcpdump; nil: not kept
 	lost, doubled, late, spoilt, carried,
 	carriedBytes, overrun atomic.Int64
 }
@@ -55,7 +57,25 @@ func newWire(t *testing.T, f faults) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return &wire{t: t, dir: dir, faults: f}
+	w := &wire{t: t, dir: dir, faults: f}
+	if folder := os.Getenv("GOSOLO_PCAP"); folder != "" {
+		if w.pcap, err = os.Create(filepath.Join(folder, strings.ReplaceAll(t.Name(), "/", "-")+".pcap")); err != nil {
+			t.Fatal(err)
+		}
+		head := []uint32{0xa1b2c3d4, 4<<16 | 2, 0, 0, frameMax, 1} // version 2.4, Ethernet
+		binary.Write(w.pcap, binary.LittleEndian, head)
+	}
+	return w
+}
+
+// record appends a frame to the capture. Called with w.mu held.
+func (w *wire) record(frame []byte) {
+	if w.pcap == nil {
+		return
+	}
+	now, n := time.Now(), uint32(len(frame))
+	binary.Write(w.pcap, binary.LittleEndian, []uint32{uint32(now.Unix()), uint32(now.Nanosecond() / 1000), n, n})
+	w.pcap.Write(frame)
 }
 
 func (w *wire) newEnd(take func([]byte)) *wireEnd {
@@ -141,6 +161,7 @@ func (w *wire) carry(from *wireEnd, frame []byte) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.record(frame)
 	for _, to := range w.ends {
 		if to != from {
 			w.decide(to, frame)
