@@ -3,8 +3,9 @@
 # host, with ASan and UBSan. A target names its sources in a comment, as unit tests do; build:NAME is
 # a file of $OUT. What came out is a table in docs/fuzzing.md (fuzz.sh --table writes only that).
 #
-# FUZZ_SECONDS (default 1200) for each target in all: time is counted in $OUT/fuzz/TARGET, so a run that
-# was interrupted goes on, in turns of FUZZ_TURN (default 120) seconds. What is learnt is kept there,
+# FUZZ_SECONDS (default 1200) of processor time for each target in all, so that a busy host gives no
+# less. They are counted in $OUT/fuzz/TARGET: a run that was interrupted goes on, in turns of FUZZ_TURN
+# (default 120) seconds. What is learnt is kept there,
 # too, and an input that fails, as crash-*. Seeds lie in test/fuzz/seeds, inputs that once failed in
 # test/fuzz/crashers; make unit runs both, without libFuzzer.
 set -u
@@ -25,6 +26,7 @@ sources() {
 		"test/fuzz/$1.c" | sed "s|build:|$build/|g"
 }
 value() { cat "$out/$1/$2" 2>/dev/null || echo 0; } # of target $1: seconds, runs, cov
+seconds() { printf '%.0f' "$(value "$1" seconds)"; }
 
 # The kernel is compiled with -fwrapv. What lwIP reads it reads where it lies.
 compile() {
@@ -39,18 +41,19 @@ compile() {
 
 # $2 seconds of target $1.
 fuzz() {
-	local name=$1 seconds=$2 dir=$out/$1 more=(-max_len=4096) inputs=() folder begin=$SECONDS code
+	local name=$1 seconds=$2 dir=$out/$1 more=(-max_len=4096) inputs=() folder used code TIMEFORMAT='%U %S'
 	case $name in elf_fuzz) more=(-max_len=32768) ;; boot_fuzz) more=(-max_len=8192) ;; esac
 	for folder in test/fuzz/seeds/"$name" test/fuzz/crashers/"$name"; do
 		[ -d "$folder" ] && inputs+=("$folder")
 	done
 	# The command frees little: it is short-lived.
 	[ "$name" = elf_fuzz ] && export ASAN_OPTIONS=detect_leaks=0 || export ASAN_OPTIONS=
-	"$dir/$name" -max_total_time="$seconds" "${more[@]}" -print_final_stats=1 \
-		-artifact_prefix="$dir/" "$dir/corpus" "${inputs[@]}" >"$dir/log" 2>&1
+	used=$({ time "$dir/$name" -max_total_time="$seconds" "${more[@]}" -print_final_stats=1 \
+		-artifact_prefix="$dir/" "$dir/corpus" "${inputs[@]}" >"$dir/log" 2>&1; } 2>&1)
 	code=$?
 	[ $code = 0 ] || return 1
-	echo $(($(value "$name" seconds) + SECONDS - begin)) >"$dir/seconds"
+	awk -v before="$(value "$name" seconds)" '{ printf "%.1f\n", before + $1 + $2 }' <<<"$used" >"$dir/seconds.new" &&
+		mv "$dir/seconds.new" "$dir/seconds"
 	echo $(($(value "$name" runs) + $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$dir/log"))) >"$dir/runs"
 	sed -n 's/^#.*DONE *cov: \([0-9]*\).*/\1/p' "$dir/log" >"$dir/cov"
 	echo "$(date -u +%Y-%m-%d) $(value "$name" built)" >"$dir/when"
@@ -63,11 +66,11 @@ table() {
 	sed '/^<!-- table -->/,$d' "$page" >"$out/page"
 	{
 		echo "<!-- table -->"
-		echo "| target | seconds | executions | edges | kept finds | last run |"
+		echo "| target | CPU seconds | executions | edges | kept finds | last run |"
 		echo "|---|---|---|---|---|---|"
 		for name in $(names); do
-			[ "$(value "$name" seconds)" = 0 ] && continue
-			echo "| $name | $(value "$name" seconds) | $(value "$name" runs) | $(value "$name" cov) |" \
+			[ "$(seconds "$name")" = 0 ] && continue
+			echo "| $name | $(seconds "$name") | $(value "$name" runs) | $(value "$name" cov) |" \
 				"$(count_files "test/fuzz/crashers/$name") | $(value "$name" when) |"
 		done
 	} >>"$out/page" && mv "$out/page" "$page"
@@ -86,10 +89,10 @@ failed=0
 while [ ${#targets[@]} -gt 0 ]; do
 	rest=()
 	for name in "${targets[@]}"; do
-		left=$((goal - $(value "$name" seconds)))
+		left=$((goal - $(seconds "$name")))
 		[ $left -gt 0 ] || continue
 		if fuzz "$name" $((left < turn ? left : turn)); then
-			echo "fuzz: $name: $(value "$name" seconds) of $goal s, $(value "$name" runs) executions"
+			echo "fuzz: $name: $(seconds "$name") of $goal s, $(value "$name" runs) executions"
 			rest+=("$name")
 		else
 			echo "fuzz: $name failed: $out/$name/log" >&2
