@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/io.h"
+#include "cli/strace_names.h"
 #include "include/gosolo_abi.h"
 
 enum option_id {
@@ -231,7 +232,7 @@ static int set_debugging(struct options *options, enum option_id id, const char 
 	switch (id) {
 	case ID_STRACE:
 		options->strace = value ? value : "";
-		return 0;
+		return strace_check_names(options->strace);
 	case ID_STATS:
 		options->has_stats = true;
 		return 0;

@@ -19,26 +19,9 @@ static const struct {
 	const char *kinds;
 	const char *calls;
 } classes[] = {
-	{ "file", "str,dirfd", "getcwd,fchdir" },
-	{ "desc", "fd,dirfd",
-		"pipe,pipe2,select,pselect6,poll,ppoll,epoll_create,epoll_create1,eventfd,eventfd2,"
-		"timerfd_create,inotify_init,inotify_init1,signalfd,signalfd4,memfd_create,socket,"
-		"socketpair,mmap,close_range" },
-	{ "network", "sockaddr,sockaddrout,msghdr,mmsghdr",
-		"socket,socketpair,listen,shutdown,setsockopt,getsockopt,connect,bind,accept,"
-		"accept4,sendto,recvfrom,sendmsg,recvmsg,sendmmsg,recvmmsg,getsockname,"
-		"getpeername" },
-	{ "memory", "prot,madvice",
-		"mmap,mprotect,munmap,brk,mremap,msync,mincore,madvise,mlock,mlock2,munlock,"
-		"mlockall,munlockall,mbind,set_mempolicy,get_mempolicy,membarrier" },
-	{ "signal", "sig,sigset,sigaction",
-		"rt_sigreturn,rt_sigpending,pause,sigaltstack,signalfd,signalfd4,rt_sigtimedwait" },
-	{ "process", "cloneflags",
-		"fork,vfork,execve,execveat,wait4,waitid,exit,exit_group,clone3,kill,tkill,tgkill,"
-		"arch_prctl,pidfd_open,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo" },
-	{ "time", "clock,its",
-		"nanosleep,gettimeofday,settimeofday,times,time,getitimer,setitimer,alarm,"
-		"timer_settime,timer_gettime,timer_delete,timer_getoverrun,adjtimex" },
+#define STRACE_CLASS(name, kinds, calls) { name, kinds, calls },
+#include "abi/linux/strace_classes.def"
+#undef STRACE_CLASS
 };
 
 size_t strace_word_bytes(const char *s)

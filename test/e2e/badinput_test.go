@@ -260,6 +260,8 @@ func TestCommandLine(t *testing.T) {
 		{"timeout_that_is_none", []string{"run", "--timeout", "soon", hello}, 125, []string{"soon"}},
 		{"machine_that_is_none", []string{"run", "--machine", "vax", hello}, 125, []string{"vax"}},
 		{"accelerator_that_is_none", []string{"run", "--accel", "magic", hello}, 125, []string{"magic"}},
+		{"trace_of_a_call_that_is_none", []string{"run", "--strace=write,no_such_call", hello}, 125, []string{"no_such_call"}},
+		{"trace_of_a_class_that_is_none", []string{"run", "--strace=!%futex", hello}, 125, []string{"%futex"}},
 		{"unreadable_added_file", []string{"build", "-o", "/dev/null", "--add", "/no/such/file:/x", hello}, 125, []string{"/no/such/file"}},
 		{"output_that_cannot_be_written", []string{"build", "-o", "/no/such/dir/image", hello}, 125, []string{"/no/such/dir/image"}},
 		{"image_too_big_for_the_memory", []string{"run", "-m", "4M", hello}, 125, []string{"-m"}},
