@@ -332,8 +332,11 @@ static void notify_in_locked(void)
 	pollq_notify(hostchan_pollq(HOSTCHAN_STDIN), EPOLLIN);
 }
 
+/* Input ends once: a program that has read the end must not find more. */
 void console_set_eof_locked(uint64_t total_bytes)
 {
+	if (console.in.eof_bytes != UINT64_MAX)
+		return;
 	console.in.eof_bytes = total_bytes;
 	notify_in_locked();
 }
