@@ -22,6 +22,8 @@ build    ca-certificates  file:/etc/ssl/certs/ca-certificates.crt  HTTPS, also f
 run      qemu-system-x86  cmd:qemu-system-x86_64                 the virtual machine
 run      tzdata           file:/usr/share/zoneinfo/UTC           time zones for programs in the machine
 test     curl             cmd:curl                               asking the web server in the machine
+test     arping           cmd:arping                             driving examples/ethdump
+test     iproute2         cmd:ip                                 TAP interfaces for tests
 test     gdb              cmd:gdb                                the test of our gdb commands
 check    clang            cmd:clang                              the second compiler
 check    clang-format     cmd:clang-format                       the format check

@@ -217,8 +217,8 @@ func (w *wire) report() string {
 // meanwhile is called.
 func twoMachines(t *testing.T, c config, w *wire, server, client job, meanwhile func(client *running)) {
 	t.Helper()
-	_, serverFlags := w.machine("ip=10.9.0.1/24")
-	_, clientFlags := w.machine("ip=10.9.0.2/24")
+	_, serverFlags := w.machine("ip=10.9.0.1/24", "ip6=fd00:9::1/64")
+	_, clientFlags := w.machine("ip=10.9.0.2/24", "ip6=fd00:9::2/64")
 	server.flags, client.flags = append(server.flags, serverFlags...), append(client.flags, clientFlags...)
 	s := startMachine(t, c, server)
 	defer s.stop()
@@ -236,16 +236,18 @@ func twoMachines(t *testing.T, c config, w *wire, server, client job, meanwhile 
 	}
 }
 
-// TestWireLoss: 4 MiB there and back over a wire that loses, doubles, delays and spoils frames; every byte
-// is compared.
+// TestWireLoss: 4 MiB (1 MiB by IPv6) there and back over a wire that loses, doubles, delays and spoils
+// frames; every byte is compared.
 func TestWireLoss(t *testing.T) {
 	eachConfig(t, func(t *testing.T, c config) {
-		w := newWire(t, faults{seed: 20261130, lose: 50, double: 20, late: 50, spoil: 5, lateMax: 20 * time.Millisecond})
-		twoMachines(t, c, w, job{binary: "web", args: []string{"tcp-echo", ":7000"}, timeout: 8 * time.Minute},
-			job{binary: "web", args: []string{"tcp-client", "10.9.0.1:7000", "4194304"}, timeout: 5 * time.Minute}, nil)
-		for what, n := range map[string]*atomic.Int64{"lost": &w.lost, "doubled": &w.doubled, "late": &w.late, "spoilt": &w.spoilt} {
-			if n.Load() == 0 {
-				t.Errorf("nothing was %s: %s", what, w.report())
+		for to, bytes := range map[string]string{"10.9.0.1": "4194304", "[fd00:9::1]": "1048576"} {
+			w := newWire(t, faults{seed: 20261130, lose: 50, double: 20, late: 50, spoil: 5, lateMax: 20 * time.Millisecond})
+			twoMachines(t, c, w, job{binary: "web", args: []string{"tcp-echo", ":7000"}, timeout: 8 * time.Minute},
+				job{binary: "wire", args: []string{"dial", to + ":7000", bytes}, timeout: 5 * time.Minute}, nil)
+			for what, n := range map[string]*atomic.Int64{"lost": &w.lost, "doubled": &w.doubled, "late": &w.late, "spoilt": &w.spoilt} {
+				if n.Load() == 0 {
+					t.Errorf("nothing was %s: %s", what, w.report())
+				}
 			}
 		}
 	})
