@@ -19,6 +19,7 @@
 #include "kernel/mm/kmem.h"
 #include "lib/fmt.h"
 #include "lib/ip_text.h"
+#include "lib/number.h"
 #include "lib/string.h"
 
 #define HOSTNAME_MAX 64u
@@ -35,25 +36,14 @@ struct options options = {
 	.log_level = GOSOLO_LOG_INFO,
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* A '%' that no two hexadecimal digits follow stands for itself. */
 static void unescape(char *word)
 {
 	char *out = word;
 
 	while (*word) {
-		int high = *word == '%' ? hex_digit(word[1]) : -1;
-		int low = high >= 0 ? hex_digit(word[2]) : -1;
+		int high = *word == '%' ? number_hex_digit(word[1]) : -1;
+		int low = high >= 0 ? number_hex_digit(word[2]) : -1;
 
 		if (low >= 0) {
 			*out++ = (char)(high << 4 | low);
@@ -63,80 +53,6 @@ static void unescape(char *word)
 		}
 	}
 	*out = 0;
-}
-
-/* Digits at *s, advanced behind them; base 10, or 16 behind 0x. False: none, or too big. */
-static bool parse_number(const char **s, uint64_t *out)
-{
-	uint64_t base = 10, value = 0;
-	const char *p = *s;
-	bool any = false;
-
-	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')) {
-		base = 16;
-		p += 2;
-	}
-	for (;; p++) {
-		int digit = hex_digit(*p);
-
-		if (digit < 0 || (uint64_t)digit >= base)
-			break;
-		if (value > (UINT64_MAX - (uint64_t)digit) / base)
-			return false;
-		value = value * base + (uint64_t)digit;
-		any = true;
-	}
-	*s = p;
-	*out = value;
-	return any;
-}
-
-/* As Linux's memparse: a number and perhaps K, M or G. */
-static bool parse_size(const char **s, uint64_t *out)
-{
-	unsigned shift = 0;
-
-	if (!parse_number(s, out))
-		return false;
-	switch (**s) {
-	case 'k':
-	case 'K':
-		shift = 10;
-		break;
-	case 'm':
-	case 'M':
-		shift = 20;
-		break;
-	case 'g':
-	case 'G':
-		shift = 30;
-		break;
-	default:
-		return true;
-	}
-	(*s)++;
-	if (*out > (UINT64_MAX >> shift))
-		return false;
-	*out <<= shift;
-	return true;
-}
-
-/* Dotted quad at *s into network byte order. */
-static bool parse_ipv4(const char **s, uint32_t *out)
-{
-	uint8_t bytes[4];
-
-	for (int i = 0; i < 4; i++) {
-		uint64_t part;
-
-		if (i > 0 && *(*s)++ != '.')
-			return false;
-		if (**s < '0' || **s > '9' || !parse_number(s, &part) || part > 255)
-			return false;
-		bytes[i] = (uint8_t)part;
-	}
-	memcpy(out, bytes, sizeof(bytes));
-	return true;
 }
 
 static bool set_ip(char *value)
@@ -153,11 +69,11 @@ static bool set_ip(char *value)
 		options.ip_mode = OPTIONS_IP_NONE;
 		return true;
 	}
-	if (!parse_ipv4(&s, &ip))
+	if (!ip_text_parse4(&s, &ip))
 		return false;
 	if (*s == '/') {
 		s++;
-		if (!parse_number(&s, &prefix))
+		if (!number_parse(&s, &prefix))
 			return false;
 	}
 	if (*s || prefix > 32)
@@ -201,7 +117,7 @@ static bool set_gateway(char *value)
 	const char *s = value;
 	uint32_t ip;
 
-	if (!parse_ipv4(&s, &ip) || *s)
+	if (!ip_text_parse4(&s, &ip) || *s)
 		return false;
 	options.gateway = ip;
 	return true;
@@ -212,7 +128,7 @@ static bool add_dns(char *value)
 	const char *s = value;
 	uint32_t ip;
 
-	if (!parse_ipv4(&s, &ip) || *s || options.dns_count == OPTIONS_DNS_MAX)
+	if (!ip_text_parse4(&s, &ip) || *s || options.dns_count == OPTIONS_DNS_MAX)
 		return false;
 	options.dns[options.dns_count++] = ip;
 	return true;
@@ -302,7 +218,7 @@ static bool set_torture(char *value)
 {
 	const char *s = value;
 
-	return parse_number(&s, &options.torture_seed) && !*s;
+	return number_parse(&s, &options.torture_seed) && !*s;
 }
 
 static bool set_ram(char *value)
@@ -321,7 +237,7 @@ static bool set_tsc_khz(char *value)
 	const char *s = value;
 	uint64_t khz;
 
-	if (!parse_number(&s, &khz) || *s)
+	if (!number_parse(&s, &khz) || *s)
 		return false;
 	options.tsc_khz = khz;
 	return true;
@@ -333,12 +249,12 @@ static bool add_mmio(char *value)
 	uint64_t bytes, base, irq, id;
 	const char *s = value;
 
-	if (!parse_size(&s, &bytes) || *s++ != '@' || !parse_size(&s, &base) || *s++ != ':' ||
-		!parse_number(&s, &irq))
+	if (!number_parse_size(&s, &bytes) || *s++ != '@' || !number_parse_size(&s, &base) ||
+		*s++ != ':' || !number_parse(&s, &irq))
 		return false;
 	if (*s == ':') {
 		s++;
-		if (!parse_number(&s, &id))
+		if (!number_parse(&s, &id))
 			return false;
 	}
 	if (*s || options.mmio_count == OPTIONS_MMIO_MAX || bytes < MMIO_BYTES_MIN ||

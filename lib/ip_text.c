@@ -1,5 +1,5 @@
 /*
- * ip_text.c: IPv6 addresses as text.
+ * ip_text.c: addresses of IPv4 and IPv6 as text.
  *
  * What:       groups of hexadecimal digits, "::" once for the missing ones, and perhaps an IPv4
  *             address at the end.
@@ -11,29 +11,23 @@
 #include "lib/ip_text.h"
 
 #include "lib/fmt.h"
+#include "lib/number.h"
 #include "lib/string.h"
 
 #define GROUPS 8u
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-/* The last two groups as a dotted quad. */
-static bool parse_quad(const char **s, uint16_t groups[2])
+bool ip_text_parse4(const char **s, void *out)
 {
-	uint32_t part, i;
+	uint8_t bytes[4];
 
-	for (i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t part;
+
 		if (i > 0 && *(*s)++ != '.')
 			return false;
 		if (!is_digit(**s) || (**s == '0' && is_digit((*s)[1])))
@@ -42,8 +36,21 @@ static bool parse_quad(const char **s, uint16_t groups[2])
 			part = part * 10 + (uint32_t)(**s - '0');
 		if (part > 255)
 			return false;
-		groups[i / 2] = (uint16_t)(groups[i / 2] << 8 | part);
+		bytes[i] = (uint8_t)part;
 	}
+	memcpy(out, bytes, sizeof(bytes));
+	return true;
+}
+
+/* The last two groups as a dotted quad. */
+static bool parse_quad(const char **s, uint16_t groups[2])
+{
+	uint8_t bytes[4];
+
+	if (!ip_text_parse4(s, bytes))
+		return false;
+	groups[0] = (uint16_t)(bytes[0] << 8 | bytes[1]);
+	groups[1] = (uint16_t)(bytes[2] << 8 | bytes[3]);
 	return true;
 }
 
@@ -58,10 +65,10 @@ static bool parse_group(const char **s, uint16_t *out)
 {
 	unsigned digits = 0, value = 0;
 
-	for (; digits < 4 && hex_digit(**s) >= 0; digits++)
-		value = value << 4 | (unsigned)hex_digit(*(*s)++);
+	for (; digits < 4 && number_hex_digit(**s) >= 0; digits++)
+		value = value << 4 | (unsigned)number_hex_digit(*(*s)++);
 	*out = (uint16_t)value;
-	return digits != 0 && hex_digit(**s) < 0;
+	return digits != 0 && number_hex_digit(**s) < 0;
 }
 
 /* Groups up to the end of the address; *gap: how many came before "::"; GROUPS + 1: none. */
@@ -72,7 +79,7 @@ static bool parse_groups(const char **s, uint16_t *groups, uint32_t *count, uint
 	if ((*s)[0] == ':' && (*s)[1] == ':') {
 		*gap = 0;
 		*s += 2;
-		if (hex_digit(**s) < 0)
+		if (number_hex_digit(**s) < 0)
 			return true;
 	}
 	for (;;) {
@@ -91,7 +98,7 @@ static bool parse_groups(const char **s, uint16_t *groups, uint32_t *count, uint
 			return false; /* twice */
 		*gap = *count;
 		(*s)++;
-		if (hex_digit(**s) < 0)
+		if (number_hex_digit(**s) < 0)
 			return true;
 	}
 }

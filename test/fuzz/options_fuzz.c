@@ -1,4 +1,4 @@
-/* sources: kernel/options.c lib/ip_text.c lib/fmt.c test/unit/shim/host.c
+/* sources: kernel/options.c lib/ip_text.c lib/fmt.c lib/number.c test/unit/shim/host.c
  * test/fuzz/fuzz_memory.c */
 /*
  * options_fuzz.c: any text as the kernel's command line.

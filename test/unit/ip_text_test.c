@@ -1,6 +1,6 @@
 /* sources: lib/ip_text.c lib/fmt.c test/unit/shim/host.c */
 /*
- * ip_text_test.c: IPv6 addresses as text, against the host's libc.
+ * ip_text_test.c: addresses of IPv4 and IPv6 as text, against the host's libc.
  *
  * What:       every text is read by inet_pton, too, and every address written by both; then
  *             mutated texts and random addresses.
@@ -16,6 +16,16 @@
 #include "host.h"
 #include "lib/ip_text.h"
 
+static void check_text4(const char *text)
+{
+	uint8_t ours[4], theirs[4];
+	const char *s = text;
+	bool good = ip_text_parse4(&s, ours) && *s == 0;
+
+	CHECK_EQ(good, inet_pton(AF_INET, text, theirs) == 1);
+	CHECK(!good || memcmp(ours, theirs, sizeof(ours)) == 0);
+}
+
 static void check_text(const char *text)
 {
 	uint8_t ours[16], theirs[16];
@@ -27,6 +37,7 @@ static void check_text(const char *text)
 		CHECK(false);
 	}
 	CHECK(!good || memcmp(ours, theirs, 16) == 0);
+	check_text4(text);
 }
 
 static void check_address(const uint8_t address[16])
@@ -50,7 +61,8 @@ int main(void)
 		"::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "1::1.2.3.4", "::1.2.3", "::1.2.3.256",
 		"1::2::3", ":1", "1:", ":", "", "12345::", "g::", "1:::2", "::1.2.3.4:5",
 		"fe80::1%eth0", "FE80::AbCd", "::0.0.0.0", "0:0:0:0:0:0:0:0",
-		"1:2:3:4:5:6:7:1.2.3.4", "::1.2.3.4.5" };
+		"1:2:3:4:5:6:7:1.2.3.4", "::1.2.3.4.5", "1.2.3.4", "255.255.255.255", "0.0.0.0",
+		"01.2.3.4", "1.2.3", "1.2.3.256", "1.2.3.4.", "1..2.3", "1.2.3.1000000000000" };
 	static const char letters[] = ":::::0123abf..%";
 	uint64_t seed = 1;
 	char text[64];

@@ -1,4 +1,4 @@
-/* sources: lib/ip_text.c lib/fmt.c kernel/options.c
+/* sources: lib/ip_text.c lib/fmt.c lib/number.c kernel/options.c
  * test/unit/shim/host.c test/unit/shim/host_kmem.c */
 /*
  * options_test.c: the kernel's command line, well-formed and not.
