@@ -138,6 +138,13 @@ entry_stubs:
 	.endr
 	.noaltmacro
 
+/* What the CPU pushed and the vector, from the IST stack at %rax to the stack in %rsp. */
+.macro copy_frame
+	.irp offset, 56, 48, 40, 32, 24, 16, 8
+	pushq \offset(%rax)
+	.endr
+.endm
+
 entry_common:
 	/* On an IST stack: vector, error, rip, cs, rflags, rsp, ss. */
 	pushq %rax
@@ -149,13 +156,7 @@ entry_common:
 from_program:
 	movq %rsp, %rax
 	movq %gs:ARCH_CPU_KSTACK_TOP, %rsp
-	pushq 56(%rax)
-	pushq 48(%rax)
-	pushq 40(%rax)
-	pushq 32(%rax)
-	pushq 24(%rax)
-	pushq 16(%rax)
-	pushq 8(%rax)
+	copy_frame
 	push_registers (%rax)
 	cld
 	movq %rsp, %rdi
@@ -167,13 +168,7 @@ from_kernel:
 	movq %rsp, %rax
 	movq 48(%rax), %rsp
 	andq $-16, %rsp
-	pushq 56(%rax)
-	pushq 48(%rax)
-	pushq 40(%rax)
-	pushq 32(%rax)
-	pushq 24(%rax)
-	pushq 16(%rax)
-	pushq 8(%rax)
+	copy_frame
 	push_registers (%rax)
 	cld
 	movq %rsp, %rdi
