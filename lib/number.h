@@ -18,5 +18,6 @@ static inline int number_hex_digit(char c)
 /* Digits at *s, which is advanced behind them; base 10, or 16 behind 0x. False: none, or too big
  * for 64 bits; *s and *out are then of no use. */
 bool number_parse(const char **s, uint64_t *out);
-/* The same, and perhaps K, M or G of either case behind it, for powers of 1024: Linux's memparse. */
+/* The same, and perhaps K, M or G of either case behind it, for powers of 1024, as Linux's memparse
+ * takes them. */
 bool number_parse_size(const char **s, uint64_t *out);

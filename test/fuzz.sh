@@ -46,8 +46,9 @@ fuzz() {
 	for folder in test/fuzz/seeds/"$name" test/fuzz/crashers/"$name"; do
 		[ -d "$folder" ] && inputs+=("$folder")
 	done
+	export ASAN_OPTIONS=
 	# The command frees little: it is short-lived.
-	[ "$name" = elf_fuzz ] && export ASAN_OPTIONS=detect_leaks=0 || export ASAN_OPTIONS=
+	[ "$name" != elf_fuzz ] || { more+=(-rss_limit_mb=8192) && export ASAN_OPTIONS=detect_leaks=0; }
 	used=$({ time "$dir/$name" -max_total_time="$seconds" "${more[@]}" -print_final_stats=1 \
 		-artifact_prefix="$dir/" "$dir/corpus" "${inputs[@]}" >"$dir/log" 2>&1; } 2>&1)
 	code=$?
