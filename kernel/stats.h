@@ -10,7 +10,8 @@
 	X(syscalls) X(syscalls_unknown) X(page_faults) X(page_faults_zero) X(page_faults_file) \
 	X(exceptions) X(interrupts) X(timer_interrupts) X(context_switches) X(threads_created) \
 	X(threads_exited) X(futex_waits) X(futex_wakes) X(signals_delivered) X(net_rx_packets) \
-	X(net_rx_bytes) X(net_rx_dropped) X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
+	X(net_rx_bytes) X(net_rx_dropped) X(net_rx_bad) X(net_neighbours_failed) \
+	X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
 	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) \
 	X(pages_huge) X(pages_split) X(idle_waits) X(device_errors) \
 	X(reported_bytes) X(net_lock_holds) X(net_lock_hold_ns) X(net_lock_hold_max_ns) \

@@ -36,7 +36,7 @@
 #define COPY_BELOW_BYTES 512u
 #define TX_SEGMENTS_MAX 16u
 #define ARP_TICK_NS (ARP_TMR_INTERVAL * NS_PER_MS)
-#define ARP_WAIT_NS (7 * NS_PER_S) /* ARP_MAXPENDING tries, and one more second */
+#define ARP_WAIT_NS (5 * NS_PER_S) /* ARP_MAXPENDING tries, and two more seconds */
 #define ARP_CATCH_UP_MAX 310u /* more ticks than an entry lives */
 #define TCP_CSUM_OFFSET 16u
 

@@ -226,6 +226,24 @@ void icmp_error_input_locked(const struct ip_packet *in)
 		tell_sockets(&inner, &e);
 }
 
+/* As if a router had said so: Linux, too, sends itself the message. */
+void icmp_error_unreachable_locked(const struct pbuf *p, uint32_t scope)
+{
+	struct ip_error e = { .error = -EHOSTUNREACH };
+	_Alignas(8) uint8_t packet[INNER_MAX];
+	struct inner inner;
+	uint32_t bytes = pbuf_copy_partial(p, packet, sizeof(packet), 0);
+	bool v6 = bytes != 0 && packet[0] >> 4 == 6;
+
+	if (!(v6 ? open6(packet, bytes, scope, &inner) : open4(packet, bytes, &inner)))
+		return;
+	e.origin = v6 ? ORIGIN_ICMP6 : ORIGIN_ICMP;
+	e.type = v6 ? ICMP6_TYPE_DUR : ICMP_DUR;
+	e.code = v6 ? ICMP6_DUR_ADDRESS : ICMP_DUR_HOST;
+	e.offender = inner.source;
+	tell_sockets(&inner, &e);
+}
+
 void icmp_refuse_port_locked(const struct ip_packet *in)
 {
 	struct ip_output o = { .netif = in->netif,

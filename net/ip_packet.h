@@ -47,6 +47,9 @@ bool raw_input_locked(const struct ip_packet *in);
 bool nd_guard_locked(struct ip_packet *in); /* ICMPv6 */
 /* ICMP's and ICMPv6's errors, told to the sockets that they are about. */
 void icmp_error_input_locked(const struct ip_packet *in);
+/* A packet of ours, header first, has come to no neighbour: its sender hears EHOSTUNREACH. scope:
+ * the interface that it was to leave by. */
+void icmp_error_unreachable_locked(const struct pbuf *p, uint32_t scope);
 /* Answers an IPv4 datagram that nobody wants; lwIP would send 8 bytes of it back, Linux more. */
 void icmp_refuse_port_locked(const struct ip_packet *in);
 

@@ -86,6 +86,7 @@ static void arm_timer(void)
 	next_ns = MIN(next_ns, ip_guard_next_ns_locked());
 	next_ns = MIN(next_ns, multicast_next_ns_locked());
 	next_ns = MIN(next_ns, config6_next_ns_locked());
+	next_ns = MIN(next_ns, neighbour_next_ns_locked());
 	/* An armed timer that is too early costs one look; moving it on each packet, more. */
 	if (next_ns >= net.armed_ns)
 		return;
@@ -155,6 +156,7 @@ static void fire(struct timer *t)
 	ip_guard_tick_locked(net.now_ns);
 	multicast_tick_locked(net.now_ns);
 	config6_tick_locked(net.now_ns);
+	neighbour_tick_locked(); /* what the others found out */
 	net_unlock();
 }
 

@@ -57,6 +57,10 @@ void device_tick_locked(uint64_t now_ns);
 /* Whether a prefix or a router leads to that IPv6 address. */
 bool device_has_route6_locked(struct net_device *d, const ip6_addr_t *to);
 
+/* ------------------------------------------------------------------ neighbour.c */
+uint64_t neighbour_next_ns_locked(void); /* now, when somebody has to be told */
+void neighbour_tick_locked(void);
+
 /* ------------------------------------------------------------------ packet.c */
 /* Shows a frame to AF_PACKET sockets; what stays here has none, and gets one without addresses. */
 void packet_see_frame_locked(const struct netif *netif, const struct pbuf *p, bool outgoing);

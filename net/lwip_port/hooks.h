@@ -17,6 +17,9 @@ const ip6_addr_t *net_lwip_gateway6(struct netif *netif, const ip6_addr_t *dest)
 /* Sees every packet first; 1: taken (and freed). */
 int net_lwip_ip4_input(struct pbuf *p, struct netif *inp);
 int net_lwip_ip6_input(struct pbuf *p, struct netif *inp);
+/* The packet waited for a neighbour that never answered. Called in the middle of anything: only
+ * remembers it. net/neighbour.c. */
+void net_lwip_neighbour_failed(struct pbuf *p);
 /* An acknowledgement was taken: it repeats the last one, or it acknowledges something new, or
  * neither. net/tcp_recovery.c. */
 struct tcp_pcb;

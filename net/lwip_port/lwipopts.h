@@ -144,3 +144,4 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_IP4_INPUT net_lwip_ip4_input
 #define LWIP_HOOK_IP6_INPUT net_lwip_ip6_input
 #define LWIP_HOOK_TCP_ACK net_lwip_tcp_ack
+#define LWIP_HOOK_NEIGHBOUR_FAILED net_lwip_neighbour_failed

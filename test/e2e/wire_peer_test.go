@@ -267,6 +267,22 @@ func TestWireNarrowPath(t *testing.T) {
 	})
 }
 
+// TestWireNobody: an address at which nobody answers, as on Linux: connecting fails after three questions,
+// datagrams are lost silently unless their sender wants to hear of errors.
+func TestWireNobody(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		for _, to := range []string{"10.9.0.77:80", "[fd00:9::77]:80"} {
+			for mode, want := range map[string]string{"dial": "connect: no route to host after 2 to 20 s: true\n",
+				"unreachable": "errors wanted: 0 write: <nil>\nerrors wanted: 1 write: no route to host\n"} {
+				w := newWire(t, faults{})
+				end, flags := w.machine("ip=10.9.0.1/24", "ip6=fd00:9::1/64")
+				newPeer(t, w, end, peerIP4)
+				ends(t, startMachine(t, c, job{binary: "wire", args: []string{mode, to}, flags: flags}).wait(), 0, want)
+			}
+		}
+	})
+}
+
 // TestEthdump: examples/ethdump prints a line for every frame, and its machine answers ARP meanwhile.
 func TestEthdump(t *testing.T) {
 	eachConfig(t, func(t *testing.T, c config) {

@@ -1,7 +1,7 @@
 /* sources: net/net.c net/lwip_port.c net/loopback.c net/device.c net/config.c net/ip_guard.c
  * net/tcp_table.c net/tcp_mtu.c net/tcp_recovery.c net/port.c net/inet.c net/address.c
  * net/ip_input.c net/ip_output.c net/icmp_error.c net/datagram.c net/datagram_send.c
- * net/datagram_option.c net/multicast.c net/config6.c net/nd_guard.c lib/ip_text.c
+ * net/datagram_option.c net/multicast.c net/config6.c net/nd_guard.c net/neighbour.c lib/ip_text.c
  * net/rawsocket.c net/packet.c net/socket.c net/socket_option.c net/tcp.c net/tcp_listen.c
  * net/tcp_io.c net/tcp_option.c net/udp.c net/unix.c net/unix_name.c net/unix_rights.c
  * net/unix_io.c net/netlink.c net/netlink_route.c lib/fmt.c kernel/uio.c kernel/sync/pollq.c
@@ -10,9 +10,8 @@
 /*
  * net_wire_test.c: the network core over a wire that fails.
  *
- * What:       an outage of 60 s, give-up,
- *             keepalive, no answer at all, many idle connections without a wake-up, hostile
- *             frames.
+ * What:       an outage of 60 s, give-up, keepalive, no answer at all, no neighbour, many idle
+ *             connections without a wake-up, hostile frames.
  * Invariants: (1) bytes arrive once and in order, whatever happens to frames. (2) idle costs
  *             nothing.
  * Locking:    one thread.
@@ -127,6 +126,37 @@ static void test_no_answer(void)
 	CHECK_EQ(host_net_error(f), -ECONNREFUSED);
 	file_put(f);
 	host_net_fate = NULL;
+}
+
+/* Nobody has the address: a connection fails after three questions, as on Linux; datagrams are lost
+ * silently, unless their sender wants to hear of it. */
+static void test_no_neighbour(void)
+{
+	struct file *f = host_net_socket(SOCKET_STREAM, true);
+	uint64_t start_ns = host_net_now_ns();
+
+	host_net_fate = while_up;
+	outage = true;
+	CHECK_EQ(host_net_connect(f, HOST_NET_PEER + 0x07000000, 80), -EINPROGRESS);
+	while (host_net_poll(f) == 0)
+		host_net_advance(100 * NS_PER_MS);
+	CHECK_EQ(host_net_error(f), -EHOSTUNREACH);
+	CHECK(host_net_now_ns() - start_ns >= 2 * NS_PER_S);
+	CHECK(host_net_now_ns() - start_ns <= 4 * NS_PER_S);
+	file_put(f);
+	f = host_net_socket(SOCKET_DATAGRAM, true);
+	CHECK_EQ(host_net_connect(f, HOST_NET_PEER + 0x07000000, 80), 0);
+	CHECK_EQ(host_net_send(f, "x", 1), 1);
+	host_net_advance(5 * NS_PER_S);
+	CHECK_EQ(host_net_error(f), 0);
+	CHECK_EQ(socket_set_option(f, SOCKET_OPT_RECVERR, 1), 0);
+	CHECK_EQ(host_net_send(f, "x", 1), 1);
+	host_net_advance(5 * NS_PER_S);
+	CHECK_EQ(host_net_send(f, "x", 1), -EHOSTUNREACH);
+	outage = false;
+	file_put(f);
+	host_net_fate = NULL;
+	host_net_advance(10 * NS_PER_S);
 }
 
 static void test_keepalive(void)
@@ -257,6 +287,7 @@ int main(void)
 	test_outage();
 	test_linger();
 	test_no_answer();
+	test_no_neighbour();
 	test_keepalive();
 	test_idle();
 	test_jump();
