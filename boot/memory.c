@@ -147,7 +147,7 @@ static bool give_range(paddr_t start, paddr_t end, void *arg unused_arg)
 
 static paddr_t table_alloc(void)
 {
-	return (paddr_t)pmm_alloc_zeroed(PMM_KERNEL) << PAGE_SHIFT;
+	return (paddr_t)pmm_alloc_zeroed(PMM_TABLE) << PAGE_SHIFT;
 }
 
 static void table_free(paddr_t pa)

@@ -29,12 +29,41 @@ static void make_stats(struct proc_text *t)
 	proc_print(t, "uptime_ns %lu\n", clock_now_ns());
 }
 
+/* Frames by what they are used for. */
+static void make_pages(struct proc_text *t)
+{
+	static const char *const names[PMM_OWNERS] = { [PMM_KERNEL] = "kernel_pages",
+		[PMM_TABLE] = "table_pages",
+		[PMM_SLAB] = "slab_pages",
+		[PMM_PROGRAM] = "program_pages",
+		[PMM_CACHE] = "file_pages" };
+	uint64_t counts[PMM_OWNERS];
+
+	pmm_count_pages(counts);
+	for (unsigned i = 0; i < PMM_OWNERS; i++)
+		if (names[i])
+			proc_print(t, "%s %lu\n", names[i], counts[i]);
+}
+
+/* The kernel's objects by size. */
+static void make_objects(struct proc_text *t)
+{
+	uint64_t count;
+	size_t bytes;
+
+	for (unsigned c = 0; kmem_class_count(c, &bytes, &count); c++)
+		proc_print(t, "objects_of_%lu %lu\n", bytes, count);
+	proc_print(t, "objects_pages %lu\n", kmem_large_pages());
+}
+
 static void make_memory(struct proc_text *t)
 {
 	proc_print(t, "total_bytes %lu\n", pmm_total_pages() * PAGE_SIZE);
 	proc_print(t, "free_bytes %lu\n", pmm_free_pages() * PAGE_SIZE);
 	proc_print(t, "peak_bytes %lu\n", pmm_peak_pages() * PAGE_SIZE);
 	proc_print(t, "kernel_heap_bytes %lu\n", kmem_used_bytes());
+	make_pages(t);
+	make_objects(t);
 }
 
 static void add_line(const char *text, void *arg)

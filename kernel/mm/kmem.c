@@ -34,7 +34,8 @@ static struct {
 	struct spinlock lock;
 	uint32_t partial[CLASSES]; /* [kmem lock] first slab with a free object; 0: none */
 	uint32_t empty[CLASSES]; /* [kmem lock] slabs without any object handed out */
-	uint64_t used_bytes; /* [kmem lock] */
+	uint64_t counts[CLASSES]; /* [kmem lock] objects handed out */
+	uint64_t large_pages; /* [kmem lock] in blocks of pages */
 } kmem = { .lock = SPINLOCK_INIT(LOCK_KMEM) };
 
 /* ------------------------------------------------------------------ debug: poison
@@ -166,7 +167,7 @@ static void *alloc_small_locked(unsigned class)
 		kmem.empty[class]--;
 	if (f->slab_first == UNIT_NONE)
 		unlink_slab_locked(f, class);
-	kmem.used_bytes += class_bytes[class];
+	kmem.counts[class]++;
 	check_poison(p, class_bytes[class]);
 	poison_new(p, class_bytes[class]);
 	return p;
@@ -186,7 +187,7 @@ static void free_small_locked(struct frame *f, void *p)
 	if (f->slab_first == UNIT_NONE)
 		link_slab_locked(pfn, class);
 	f->slab_first = (uint16_t)(((uintptr_t)p & PAGE_MASK) / UNIT_BYTES);
-	kmem.used_bytes -= class_bytes[class];
+	kmem.counts[class]--;
 	if (--f->slab_used != 0 || kmem.empty[class]++ == 0)
 		return;
 	kmem.empty[class]--; /* one empty slab is enough */
@@ -210,7 +211,7 @@ static void *alloc_pages(size_t bytes)
 	f = pmm_frame(pfn);
 	f->slab_class = CLASS_PAGES;
 	spin_lock(&kmem.lock);
-	kmem.used_bytes += PAGE_SIZE << order;
+	kmem.large_pages += 1ul << order;
 	spin_unlock(&kmem.lock);
 	return pfn_to_virt(pfn);
 }
@@ -221,7 +222,7 @@ static void free_pages(struct frame *f, void *p)
 
 	ASSERT(((uintptr_t)p & PAGE_MASK) == 0);
 	spin_lock(&kmem.lock);
-	kmem.used_bytes -= PAGE_SIZE << order;
+	kmem.large_pages -= 1ul << order;
 	spin_unlock(&kmem.lock);
 	pmm_free(pfn_of(p), order);
 }
@@ -295,5 +296,23 @@ void *kmem_realloc(void *p, size_t bytes)
 
 uint64_t kmem_used_bytes(void)
 {
-	return kmem.used_bytes;
+	uint64_t bytes = kmem.large_pages * PAGE_SIZE;
+
+	for (unsigned c = 0; c < CLASSES; c++)
+		bytes += kmem.counts[c] * class_bytes[c];
+	return bytes;
+}
+
+bool kmem_class_count(unsigned class, size_t *bytes, uint64_t *count)
+{
+	if (class >= CLASSES)
+		return false;
+	*bytes = class_bytes[class];
+	*count = kmem.counts[class];
+	return true;
+}
+
+uint64_t kmem_large_pages(void)
+{
+	return kmem.large_pages;
 }

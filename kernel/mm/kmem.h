@@ -16,3 +16,7 @@ void *kmem_realloc(void *p, size_t bytes) must_check;
 void kmem_free(void *p); /* NULL allowed */
 size_t kmem_usable_bytes(const void *p);
 uint64_t kmem_used_bytes(void);
+/* Of the class-th size, from 0 on: how large objects of it are, and how many are handed out. false:
+ * there is no such class. Larger objects are in kmem_large_pages. A moment's view. */
+bool kmem_class_count(unsigned class, size_t *bytes, uint64_t *count);
+uint64_t kmem_large_pages(void); /* in blocks of whole pages */

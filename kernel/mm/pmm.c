@@ -28,7 +28,6 @@
 
 #include "base/assert.h"
 #include "kernel/mm/pmm_priv.h"
-#include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 #include "lib/string.h"
 
@@ -139,7 +138,7 @@ static void give_block_locked(pfn_t pfn, unsigned order, bool is_reported)
 }
 
 /* ------------------------------------------------------------------ carving */
-static bool chunk_is_ready(pfn_t pfn)
+bool pmm_is_ready(pfn_t pfn)
 {
 	uint64_t chunk = pfn / CHUNK_PAGES, word;
 
@@ -155,7 +154,7 @@ static void prepare_chunk_locked(pfn_t pfn)
 	struct frame *f = &pmm.frames[chunk * CHUNK_PAGES];
 
 	lock_assert_held(&pmm.lock);
-	if (chunk_is_ready(pfn))
+	if (pmm_is_ready(pfn))
 		return;
 	for (struct frame *end = f + CHUNK_PAGES; f < end; f++) {
 		*f = (struct frame){ .owner = PMM_KERNEL };
@@ -349,17 +348,6 @@ pfn_t pmm_alloc(unsigned order, enum pmm_owner owner)
 	return pfn;
 }
 
-pfn_t pmm_alloc_zeroed(enum pmm_owner owner)
-{
-	pfn_t pfn = pmm_alloc(0, owner);
-
-	if (pfn != PFN_NONE && !pmm_take_zero(pfn)) {
-		page_zero(pfn_to_virt(pfn));
-		stat_inc(STAT_pages_zeroed);
-	}
-	return pfn;
-}
-
 static unused_arg bool reads_as_zero(pfn_t pfn)
 {
 	const uint64_t *word = pfn_to_virt(pfn);
@@ -413,7 +401,7 @@ void pmm_free(pfn_t pfn, unsigned order)
 struct frame *pmm_frame(pfn_t pfn)
 {
 	ASSERT(pfn != PFN_NONE && pfn < pmm.frame_count);
-	if (unlikely(!chunk_is_ready(pfn))) {
+	if (unlikely(!pmm_is_ready(pfn))) {
 		spin_lock(&pmm.lock);
 		prepare_chunk_locked(pfn);
 		spin_unlock(&pmm.lock);
@@ -443,6 +431,11 @@ void pmm_put(pfn_t pfn)
 bool pmm_is_program(pfn_t pfn)
 {
 	return pfn < pmm.frame_count && pmm_frame(pfn)->owner == PMM_PROGRAM;
+}
+
+pfn_t pmm_end(void)
+{
+	return pmm.frame_count;
 }
 
 uint64_t pmm_total_pages(void)

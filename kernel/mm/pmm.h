@@ -16,10 +16,12 @@
 
 enum pmm_owner {
 	PMM_FREE,
-	PMM_KERNEL, /* kernel stacks, tables, buffers */
+	PMM_KERNEL, /* kernel stacks, buffers */
+	PMM_TABLE, /* page tables */
 	PMM_SLAB, /* kmem */
 	PMM_PROGRAM, /* anonymous memory of the program */
 	PMM_CACHE, /* file contents */
+	PMM_OWNERS,
 };
 
 /* One per frame of RAM. Fields are the owner's while it holds the frame. */
@@ -73,6 +75,9 @@ bool pmm_is_program(pfn_t pfn);
 
 uint64_t pmm_total_pages(void);
 uint64_t pmm_free_pages(void);
+/* How many pages each owner has, by a walk over the table: exact while nobody allocates or frees.
+ * What never was pmm's (the image) is not counted where RAM is untouched, else PMM_KERNEL's. */
+void pmm_count_pages(uint64_t counts[PMM_OWNERS]);
 uint64_t pmm_peak_pages(void); /* most that were ever in use, with what CPUs kept in reserve */
 
 /* ---- free memory that the host may take back (kernel/dev/pagereport.h). A free block is reported

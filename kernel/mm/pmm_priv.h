@@ -1,6 +1,6 @@
 /*
- * pmm_priv.h: between the allocator of blocks (pmm.c) and the caches of single frames
- * (pmm_single.c).
+ * pmm_priv.h: between the allocator of blocks (pmm.c), the caches of single frames
+ * (pmm_single.c) and what counts them (pmm_count.c).
  */
 #pragma once
 
@@ -13,6 +13,9 @@
 /* Up to PMM_BATCH free frames, now PMM_CACHED; together: side by side, if that can be had. */
 uint32_t pmm_fill(uint32_t *frames, bool together) must_check;
 void pmm_spill(const uint32_t *frames, uint32_t n);
+
+pfn_t pmm_end(void); /* first frame number behind the table */
+bool pmm_is_ready(pfn_t pfn); /* of a frame below pmm_end: whether its chunk's are written */
 
 pfn_t pmm_single_take(enum pmm_owner owner) must_check;
 void pmm_single_give(pfn_t pfn);

@@ -18,6 +18,8 @@
 
 #include "base/assert.h"
 #include "kernel/sched/cpu.h"
+#include "kernel/stats.h"
+#include "lib/string.h"
 
 #define CACHE_FRAMES (2 * PMM_BATCH)
 
@@ -104,6 +106,17 @@ pfn_t pmm_single_take(enum pmm_owner owner)
 	ASSERT(f->owner == PMM_CACHED); /* (1) */
 	f->owner = (uint8_t)owner;
 	atomic_store_explicit(&f->refs, 1, memory_order_relaxed);
+	return pfn;
+}
+
+pfn_t pmm_alloc_zeroed(enum pmm_owner owner)
+{
+	pfn_t pfn = pmm_alloc(0, owner);
+
+	if (pfn != PFN_NONE && !pmm_take_zero(pfn)) {
+		page_zero(pfn_to_virt(pfn));
+		stat_inc(STAT_pages_zeroed);
+	}
 	return pfn;
 }
 

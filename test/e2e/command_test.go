@@ -241,7 +241,7 @@ func TestProcGosolo(t *testing.T) {
 	}
 	r := command(t, args...)
 	lines := strings.Split(string(r.stdout), "\n")
-	for i, want := range []string{`syscalls [1-9]\d*\\n.*uptime_ns \d+`, `total_bytes \d+\\n.*peak_bytes \d+`,
+	for i, want := range []string{`syscalls [1-9]\d*\\n.*uptime_ns \d+`, `total_bytes \d+\\n.*peak_bytes \d+.*table_pages [1-9].*objects_of_128 [1-9]`,
 		`boot\.network \d+ ns`, `net: address `, `gosolo \d.*\\nbuild [0-9a-f]{16}\\nprogram core\\ngo go1\.`,
 		`call\.openat \d+ calls`, `\d\.\d{6} cpu 0 page fault at 0x.*cpu 0 switch from thread \d+ to \d`} {
 		if r.code != 0 || i >= len(lines) || !regexp.MustCompile(`^/proc/gosolo/`+names[i]+` ".*`+want).MatchString(lines[i]) {

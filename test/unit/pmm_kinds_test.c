@@ -1,5 +1,5 @@
-/* sources: kernel/mm/pmm.c kernel/mm/pmm_single.c test/unit/shim/host.c
- * test/unit/shim/host_ram.c */
+/* sources: kernel/mm/pmm.c kernel/mm/pmm_single.c kernel/mm/pmm_count.c
+ * test/unit/shim/host.c test/unit/shim/host_ram.c */
 /*
  * pmm_kinds_test.c: frames that were never used, the reserve, blocks in pieces, fragmentation.
  *
@@ -72,6 +72,35 @@ static void test_split(void)
 		pmm_put(huge + i);
 	}
 	CHECK_EQ(pmm_free_pages(), free_pages);
+}
+
+/* Counted by owner, frames in pieces and in caches too. */
+static void test_counts(void)
+{
+	static const unsigned orders[] = { 0, 3, 0, HUGE_ORDER, 1 };
+	uint64_t before[PMM_OWNERS], now[PMM_OWNERS];
+	pfn_t taken[ARRAY_LEN(orders)], piece;
+
+	pmm_put(pmm_alloc_zeroed(PMM_CACHE)); /* one in a cache */
+	pmm_count_pages(before);
+	for (unsigned i = 0; i < ARRAY_LEN(orders); i++)
+		taken[i] = pmm_alloc(orders[i], i % 2 ? PMM_SLAB : PMM_TABLE);
+	piece = pmm_alloc(4, PMM_PROGRAM);
+	pmm_split(piece, 4);
+	for (unsigned i = 0; i < 5; i++)
+		pmm_put(piece + i);
+	pmm_count_pages(now);
+	CHECK_EQ(now[PMM_TABLE] - before[PMM_TABLE], 4);
+	CHECK_EQ(now[PMM_SLAB] - before[PMM_SLAB], 8 + 512);
+	CHECK_EQ(now[PMM_PROGRAM] - before[PMM_PROGRAM], 11);
+	CHECK_EQ(now[PMM_CACHE], before[PMM_CACHE]);
+	for (unsigned i = 0; i < ARRAY_LEN(orders); i++)
+		pmm_free(taken[i], orders[i]);
+	for (unsigned i = 5; i < 16; i++)
+		pmm_put(piece + i);
+	pmm_count_pages(now);
+	for (unsigned i = PMM_KERNEL; i < PMM_OWNERS; i++)
+		CHECK_EQ(now[i], before[i]);
 }
 
 static uint64_t take_all(enum pmm_owner owner)
@@ -160,6 +189,7 @@ int main(void)
 	pmm_add_range(MIB + ROUND_UP(table, PAGE_SIZE), RAM_BYTES);
 	test_fresh_frames();
 	test_split();
+	test_counts();
 	test_reserve();
 	test_fragmentation();
 	return 0;
