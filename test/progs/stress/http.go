@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,9 +20,7 @@ import (
 const (
 	httpClients  = 4
 	httpBigBytes = 200_000
-	// What the kernel may keep: caches of its allocators, not something for each connection.
-	httpKeptPages = 96
-	httpThreads   = 16 // more of Go's own than before
+	httpLinger   = 62 * time.Second // TIME_WAIT, and a tick or two
 )
 
 // httpMain sends N requests to a server in this program, most of which end in the middle, in one way
@@ -37,18 +33,12 @@ func httpMain(args []string) {
 	go server.Serve(l)
 	addr := l.Addr().String()
 	httpLoad(addr, 30*httpClients) // so that caches are full
-	before := httpCounters()
-	httpLoad(addr, n)
-	var after counters
-	for i := 0; ; i++ { // connections linger
-		after = httpCounters()
-		trouble := after.exceed(before)
-		if trouble == "" {
-			break
-		}
-		prog.Check(i < 1200, "after %d requests: %s", n, trouble)
-		time.Sleep(100 * time.Millisecond)
+	if _, err := os.Stat("/proc/gosolo"); err == nil {
+		time.Sleep(httpLinger) // else what lingers would count as being there before
 	}
+	before := takeCounts()
+	httpLoad(addr, n)
+	mustReturnTo(before, fmt.Sprint(n, " requests"))
 	prog.Must(server.Close())
 	fmt.Println(n, "requests, nothing left over")
 }
@@ -122,45 +112,6 @@ func httpWhole(c net.Conn, request string) {
 	} else {
 		prog.Check(bytes.Equal(body, httpBig()), "%d bytes, not those of /big", len(body))
 	}
-}
-
-// counters are what must not grow with the number of requests.
-type counters struct{ fds, goroutines, threads, kernelPages int }
-
-func (after counters) exceed(before counters) string {
-	switch {
-	case after.fds > before.fds:
-		return fmt.Sprint("descriptors: ", before.fds, " before, ", after.fds, " now")
-	case after.goroutines > before.goroutines:
-		return fmt.Sprint("goroutines: ", before.goroutines, " before, ", after.goroutines, " now")
-	case after.threads > before.threads+httpThreads:
-		return fmt.Sprint("threads: ", before.threads, " before, ", after.threads, " now")
-	case after.kernelPages > before.kernelPages+httpKeptPages:
-		return fmt.Sprint("pages of the kernel: ", before.kernelPages, " before, ", after.kernelPages, " now")
-	}
-	return ""
-}
-
-func httpCounters() (c counters) {
-	debug.FreeOSMemory()
-	fds, err := os.ReadDir("/proc/self/fd")
-	prog.Must(err)
-	c.fds = len(fds)
-	c.goroutines = runtime.NumGoroutine()
-	c.threads = httpField("/proc/self/status", "Threads:")
-	// Only there where the kernel is this program's own: bytes used, less the program's.
-	const memory = "/proc/gosolo/memory"
-	if _, err := os.Stat(memory); err == nil {
-		resident := httpField("/proc/self/status", "VmRSS:") * 1024
-		c.kernelPages = (httpField(memory, "total_bytes") - httpField(memory, "free_bytes") - resident) / os.Getpagesize()
-	}
-	return c
-}
-
-func httpField(file, name string) int {
-	data, err := os.ReadFile(file)
-	prog.Must(err)
-	return httpFind(string(data), name)
 }
 
 // httpFind is the number behind a name at the beginning of a line.
