@@ -5,7 +5,8 @@
  *             one data segment, a TSS with an interrupt stack for every kind of event, SYSCALL
  *             pointing at our entry, write protection in ring 0, GS at the CPU's own data.
  * Invariants: (1) every IDT gate has an IST slot. (2) GS base is set once and never changes.
- *             (3) FMASK clears IF, so kernel code begins with interrupts off.
+ *             (3) FMASK clears IF, so kernel code begins with interrupts off. (4) shared_registers
+ *             are the same on every CPU: a thread runs on any.
  * Locking:    none; each CPU touches its own tables, the IDT is written once at boot.
  * Failure:    none.
  * Source:     Intel SDM 3A 2.5, 6.14, 8.7; AMD APM 2 6.1.
@@ -16,6 +17,7 @@
 #include "arch/cpuid.h"
 #include "arch/x86_64/regs.h"
 #include "base/assert.h"
+#include "lib/string.h"
 
 STATIC_ASSERT(__builtin_offsetof(struct arch_cpu, self) == ARCH_CPU_SELF, "percpu.h");
 STATIC_ASSERT(__builtin_offsetof(struct arch_cpu, kstack_top) == ARCH_CPU_KSTACK_TOP, "percpu.h");
@@ -52,11 +54,16 @@ struct cpu_tables {
 	char large[2][IST_LARGE_BYTES] aligned_to(16);
 };
 
+struct shared_registers {
+	uint64_t cr0, cr4, efer, star, lstar, fmask, pat, xcr0;
+};
+
 static struct {
 	struct idt_gate idt[256] aligned_to(16);
 	struct cpu_tables boot;
 	uint32_t hwcap;
 	bool rdrand, rdseed, fsgsbase;
+	struct shared_registers shared; /* [I] the first CPU's */
 } cpu;
 
 static const uint64_t gdt_template[3] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
@@ -138,7 +145,8 @@ static void set_control_registers(void)
 	uint64_t cr0, cr4;
 
 	__asm__ volatile("movq %%cr0, %0" : "=r"(cr0));
-	cr0 &= ~(uint64_t)(CR0_EM | CR0_TS | CR0_AM);
+	/* INIT leaves a CPU's caches off (SDM 3A 9.1.1). */
+	cr0 &= ~(uint64_t)(CR0_EM | CR0_TS | CR0_AM | CR0_CD | CR0_NW);
 	cr0 |= CR0_MP | CR0_NE | CR0_WP;
 	__asm__ volatile("movq %0, %%cr0" : : "r"(cr0));
 	__asm__ volatile("movq %%cr4, %0" : "=r"(cr4));
@@ -151,6 +159,20 @@ static void set_control_registers(void)
 	msr_write(MSR_LSTAR, (uint64_t)entry_syscall);
 	/* (3) TF, IF, DF, IOPL, NT, AC */
 	msr_write(MSR_FMASK, 0x47700);
+}
+
+static void read_shared(struct shared_registers *r)
+{
+	*r = (struct shared_registers){
+		.efer = msr_read(MSR_EFER),
+		.star = msr_read(MSR_STAR),
+		.lstar = msr_read(MSR_LSTAR),
+		.fmask = msr_read(MSR_FMASK),
+		.pat = msr_read(MSR_PAT),
+		.xcr0 = fpu_read_xcr0(),
+	};
+	__asm__ volatile("movq %%cr0, %0" : "=r"(r->cr0));
+	__asm__ volatile("movq %%cr4, %0" : "=r"(r->cr4));
 }
 
 static void read_features(void)
@@ -177,15 +199,21 @@ void arch_cpu_init_boot(struct arch_cpu *self)
 	msr_write(MSR_GS_BASE, (uint64_t)self); /* (2) */
 	set_control_registers();
 	fpu_init_cpu();
+	read_shared(&cpu.shared);
 }
 
 void arch_cpu_init_secondary(struct arch_cpu *self)
 {
+	struct shared_registers own;
+
 	load_tables(self->tables);
 	self->self = self;
 	msr_write(MSR_GS_BASE, (uint64_t)self); /* (2) */
 	set_control_registers();
 	fpu_init_cpu();
+	msr_write(MSR_PAT, cpu.shared.pat); /* firmware may not have done it here */
+	read_shared(&own);
+	ASSERT(!memcmp(&own, &cpu.shared, sizeof(own))); /* (4) */
 }
 
 size_t arch_cpu_tables_bytes(void)

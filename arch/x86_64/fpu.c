@@ -67,6 +67,15 @@ void fpu_init_cpu(void)
 	}
 }
 
+uint64_t fpu_read_xcr0(void)
+{
+	uint32_t lo = 0, hi = 0;
+
+	if (fpu.xsave)
+		__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return (uint64_t)hi << 32 | lo;
+}
+
 size_t arch_fpu_bytes(void)
 {
 	return fpu.bytes;

@@ -15,6 +15,8 @@
 #define CR0_NE (1 << 5)
 #define CR0_WP (1 << 16)
 #define CR0_AM (1 << 18)
+#define CR0_NW (1 << 29)
+#define CR0_CD (1 << 30)
 #define CR4_PAE (1 << 5)
 #define CR4_PGE (1 << 7)
 #define CR4_OSFXSR (1 << 9)
@@ -27,6 +29,7 @@
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_TSC_ADJUST 0x3b
+#define MSR_PAT 0x277
 #define MSR_TSC_DEADLINE 0x6e0
 #define CPUID7_EBX_TSC_ADJUST (1u << 1)
 #define MSR_EFER 0xc0000080
