@@ -36,6 +36,6 @@ func main() {
 		"random": randomMain, "show": showMain,
 		// signals.go
 		"signal-self": signalSelfMain, "signal-wait": signalWaitMain, "signal-ignore": signalIgnoreMain,
-		"wait": waitMain, "deaf": deafMain, "stubborn": stubbornMain, "registers": registersMain,
+		"wait": waitMain, "deaf": deafMain, "mapped": mappedMain, "stubborn": stubbornMain, "registers": registersMain,
 	})
 }
