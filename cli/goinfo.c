@@ -143,10 +143,13 @@ static bool is_pointed_at(const struct elf_file *elf, uint64_t va, struct go_inf
 {
 	for (size_t i = 0; i < elf->phdr_count; i++) {
 		const Elf64_Phdr *ph = &elf->phdrs[i];
-		const uint8_t *at = elf->data + ph->p_offset, *end = at + ph->p_filesz;
+		const uint8_t *at, *end;
 
+		/* What is empty may claim to lie anywhere. */
 		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_W) || ph->p_filesz < 16)
 			continue;
+		at = elf->data + ph->p_offset;
+		end = at + ph->p_filesz;
 		while ((at = elf_search(at, (size_t)(end - 8 - at), &va, sizeof(va))) != NULL) {
 			if (take_version(elf, at, info))
 				return true;
