@@ -41,7 +41,7 @@ gosolo=$work/gosolo # a copy: a build meanwhile changes nothing
 cp "$OUT/gosolo" "$gosolo" &&
 	make --no-print-directory CONFIG=debug OUT="$OUT/debug" kernel &&
 	cp "$OUT/debug/kernel/kernel.elf" "$work/debug.elf" &&
-	(cd test/progs && CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -o "$work/stress" ./stress) || exit 1
+	(cd test/progs && CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -o "$work/programs" ./stress) || exit 1
 
 seconds_used() { awk '{ n += $6 } END { print n + 0 }' "$steps"; }
 goes_on() { [ "$(seconds_used)" -lt "$limit" ] && [ $((SECONDS - began)) -lt "$now" ]; }
@@ -56,8 +56,8 @@ step() {
 		flags=(--kernel "$work/debug.elf" --kernel-arg "torture=$1")
 		size=$((size / 50 + 1))
 	fi
-	"$work/stress" "$4" "$size" >"$work/linux.out" 2>&1
-	"$gosolo" run -m 256M -c "$2" --timeout 1200s --log "$work/log" "${flags[@]}" "$work/stress" "$4" "$size" \
+	"$work/programs" "$4" "$size" >"$work/linux.out" 2>&1
+	"$gosolo" run -m 256M -c "$2" --timeout 1200s --log "$work/log" "${flags[@]}" "$work/programs" "$4" "$size" \
 		>"$work/out" 2>"$work/err" || result=failed
 	cmp -s "$work/linux.out" "$work/out" || result=failed
 	if [ $result != ok ]; then
