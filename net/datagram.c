@@ -15,6 +15,7 @@
 
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/sched/thread.h"
 #include "kernel/stats.h"
 #include "net/address.h"
 #include "net/datagram_priv.h"
@@ -53,6 +54,7 @@ static struct datagram *make(struct datagram_socket *d, struct pbuf *p)
 	if (d->queue_bytes + cost_of(p) <= room) /* (2) */
 		g = kmem_zalloc(sizeof(*g));
 	if (g == NULL) {
+		d->inet.base.drops++;
 		stat_inc(STAT_net_rx_dropped);
 		if (p != NULL)
 			pbuf_free(p);
@@ -77,6 +79,8 @@ void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *
 	g->interface_index = netif_get_index(in->netif);
 	g->ttl = in->ttl;
 	g->tos = in->tos;
+	g->drops = d->inet.base.drops;
+	d->inet.base.incoming_cpu = (int32_t)this_cpu()->arch.id;
 	TAILQ_INSERT_TAIL(&d->queue, g, link);
 	socket_notify_locked(&d->inet.base, EPOLLIN);
 }
@@ -161,6 +165,8 @@ static void describe_options(const struct datagram_socket *d, const struct datag
 	m->has_timestamp = d->inet.base.want_timestamp;
 	m->timestamp_in_ns = d->inet.base.want_timestamp_ns;
 	m->arrived_ns = g->arrived_ns;
+	m->has_drops = d->inet.base.want_drops && g->drops != 0;
+	m->drops = g->drops;
 	m->ttl = g->ttl;
 	m->tos = g->tos;
 	m->has_pktinfo = d->inet.base.want_pktinfo && !v6;

@@ -119,7 +119,7 @@ static int set6(struct datagram_socket *d, enum socket_option o, int64_t value)
 	case SOCKET_OPT_MULTICAST_ALL6:
 		return set_flag(&d->group_all[1], value);
 	default:
-		return inet_set_option(&d->inet, o, value);
+		return -ENOPROTOOPT;
 	}
 }
 
@@ -129,7 +129,7 @@ int datagram_set_option_locked(struct socket *s, enum socket_option o, int64_t v
 
 	if (error == -ENOPROTOOPT && s->family == SOCKET_INET6)
 		error = set6(datagram_of(s), o, value); /* (2) */
-	return error;
+	return error == -ENOPROTOOPT ? inet_set_option(&datagram_of(s)->inet, o, value) : error;
 }
 
 static int get4(const struct datagram_socket *d, enum socket_option o, int64_t *value)

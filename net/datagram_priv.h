@@ -16,6 +16,7 @@ struct datagram {
 	struct net_ip source, local;
 	uint64_t arrived_ns;
 	uint32_t interface_index;
+	uint32_t drops; /* of the socket, before it */
 	uint16_t source_port;
 	uint8_t ttl, tos;
 	struct ip_error error; /* on the queue of errors */

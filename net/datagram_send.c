@@ -27,6 +27,8 @@ enum { PMTU_DONT, PMTU_WANT, PMTU_DO, PMTU_PROBE, PMTU_INTERFACE, PMTU_OMIT };
 static uint32_t choose_interface(const struct datagram_socket *d, const struct socket_message *m,
 	const struct net_ip *dest)
 {
+	if (d->inet.port.interface_index != 0)
+		return d->inet.port.interface_index;
 	if (m->has_pktinfo && m->interface_index != 0)
 		return m->interface_index;
 	if (dest->scope != 0)

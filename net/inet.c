@@ -122,8 +122,19 @@ void inet_address(const struct inet_socket *i, struct socket_address *out, const
 	out->port = port;
 }
 
+/* CAVEAT: who is bound to one already may be bound to another without CAP_NET_RAW. */
+static int set_device(struct inet_socket *i, int64_t index)
+{
+	if (index < 0 || (index != 0 && net_interface_locked((uint32_t)index) == NULL))
+		return index < 0 ? -EINVAL : -ENODEV;
+	i->port.interface_index = (uint32_t)index;
+	return 0;
+}
+
 int inet_set_option(struct inet_socket *i, enum socket_option o, int64_t value)
 {
+	if (o == SOCKET_OPT_DEVICE)
+		return set_device(i, value);
 	if (i->base.family != SOCKET_INET6)
 		return -ENOPROTOOPT;
 	switch (o) {
@@ -163,6 +174,10 @@ int inet_get_option(const struct inet_socket *i, enum socket_option o, int64_t *
 {
 	if (o == SOCKET_OPT_MTU)
 		return get_mtu(i, value);
+	if (o == SOCKET_OPT_DEVICE) {
+		*value = i->port.interface_index;
+		return 0;
+	}
 	if (i->base.family != SOCKET_INET6)
 		return -ENOPROTOOPT;
 	switch (o) {

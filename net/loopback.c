@@ -14,6 +14,7 @@
  */
 #include <lwip/ip4.h>
 #include <lwip/ip6.h>
+#include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/ip6.h>
 
@@ -31,22 +32,40 @@ static struct {
 	struct pbuf *head, *tail; /* linked through pbuf.next: each packet is one pbuf */
 	unsigned count;
 	bool draining;
+	struct interface_counters counters; /* what is sent is received */
 } loopback;
+
+struct interface_counters loopback_counters_locked(void)
+{
+	return loopback.counters;
+}
 
 struct netif *loopback_netif(void)
 {
 	return &loopback.netif;
 }
 
+/* As Linux, which gives it an Ethernet header. */
+static void count_packet(uint32_t bytes)
+{
+	struct interface_counters *c = &loopback.counters;
+
+	c->tx_packets = ++c->rx_packets;
+	c->rx_bytes += bytes + SIZEOF_ETH_HDR;
+	c->tx_bytes = c->rx_bytes;
+}
+
 err_t loopback_queue_locked(struct netif *as, struct pbuf *p)
 {
 	struct pbuf *copy;
 
-	if (loopback.count >= QUEUE_PACKETS_MAX)
+	copy = loopback.count >= QUEUE_PACKETS_MAX ? NULL
+						   : pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
+	if (copy == NULL) {
+		loopback.counters.tx_dropped++;
 		return ERR_MEM;
-	copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
-	if (copy == NULL)
-		return ERR_MEM;
+	}
+	count_packet(p->tot_len);
 	pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
 	copy->if_idx = netif_get_index(as);
 	packet_see_looped_locked(copy, true);

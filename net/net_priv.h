@@ -14,6 +14,7 @@
 #include "base/types.h"
 #include "kernel/dev/netdev.h"
 #include "kernel/sched/waitq.h"
+#include "net/interface.h"
 
 /* ------------------------------------------------------------------ net.c */
 void net_lock(void);
@@ -32,6 +33,7 @@ int net_errno(int lwip_error);
 /* ------------------------------------------------------------------ loopback.c */
 void loopback_init_locked(void);
 struct netif *loopback_netif(void);
+struct interface_counters loopback_counters_locked(void);
 /* Feeds queued packets back until none is left, or many were fed. True: there was one. */
 bool loopback_drain_locked(void);
 uint64_t loopback_next_ns_locked(void); /* now, when some are left */

@@ -50,6 +50,12 @@ bool port_takes(const struct port_binding *b, const struct net_ip *local_ip)
 			b->local_ip.scope == local_ip->scope);
 }
 
+bool port_takes_interface(const struct port_binding *b, uint32_t interface_index)
+{
+	return b->interface_index == 0 || interface_index == 0 ||
+		b->interface_index == interface_index;
+}
+
 /* b is going to have local_ip. */
 static bool overlaps(const struct port_binding *other, const struct port_binding *b,
 	const struct net_ip *local_ip)
@@ -62,6 +68,8 @@ static bool overlaps(const struct port_binding *other, const struct port_binding
  * connections. */
 static bool conflicts(const struct port_binding *b, const struct port_binding *other)
 {
+	if (!port_takes_interface(other, b->interface_index))
+		return false;
 	if (b->reuse_port && other->reuse_port)
 		return false;
 	return !b->reuse_addr || !other->reuse_addr || other->listening;
@@ -198,17 +206,19 @@ void port_release(struct port_binding *b)
 
 /* Linux's compute_score: 0: not for it. */
 static unsigned score(const struct port_binding *b, const struct net_ip *local_ip,
-	const struct net_ip *remote_ip, uint16_t remote_port)
+	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t interface_index)
 {
 	bool connected = b->remote_port != 0;
 
+	if (!port_takes_interface(b, interface_index))
+		return 0;
 	if (!port_takes(b, local_ip) ||
 		(connected &&
 			(b->remote_port != remote_port ||
 				!net_ip_is_same(&b->remote_ip, remote_ip))))
 		return 0;
-	return 1 + (connected ? 4u : 0) + (net_ip_is_any(&b->local_ip) ? 0 : 2u) +
-		(net_ip_is_v4(&b->local_ip) ? 1u : 0);
+	return 1 + (connected ? 4u : 0) + (b->interface_index != 0 ? 8u : 0) +
+		(net_ip_is_any(&b->local_ip) ? 0 : 2u) + (net_ip_is_v4(&b->local_ip) ? 1u : 0);
 }
 
 static uint32_t mix(const struct net_ip *ip, uint16_t port)
@@ -219,14 +229,17 @@ static uint32_t mix(const struct net_ip *ip, uint16_t port)
 }
 
 struct port_binding *port_find(struct port_table *t, const struct net_ip *local_ip,
-	uint16_t local_port, const struct net_ip *remote_ip, uint16_t remote_port)
+	uint16_t local_port, const struct net_ip *remote_ip, uint16_t remote_port,
+	uint32_t interface_index)
 {
 	struct port_binding *b, *best = NULL;
 	unsigned best_score = 0, equals = 0, n;
 	uint32_t pick = 0;
 
 	LIST_FOREACH(b, bucket_of(t, local_port), link) {
-		n = b->local_port == local_port ? score(b, local_ip, remote_ip, remote_port) : 0;
+		n = b->local_port != local_port
+			? 0
+			: score(b, local_ip, remote_ip, remote_port, interface_index);
 		if (n == 0 || n < best_score)
 			continue;
 		if (n > best_score) {

@@ -20,6 +20,7 @@ struct port_binding {
 	bool v6only; /* set before it is bound */
 	bool reuse_addr, reuse_port, listening; /* the owner may change them at any time */
 	uint16_t local_port, remote_port;
+	uint32_t interface_index; /* takes only what comes by it; 0: any */
 	struct net_ip local_ip, remote_ip;
 };
 
@@ -46,9 +47,13 @@ void port_adopt(struct port_table *t, struct port_binding *b, const struct net_i
 	uint16_t port);
 void port_release(struct port_binding *b);
 /* The best match for a datagram's or error's four-tuple: connected first, then by address, then
- * IPv4's own before "::"; among equals that share a port the four-tuple decides. NULL: none. */
+ * IPv4's own before "::"; among equals that share a port the four-tuple decides.
+ * interface_index: by which it came, 0: not known. NULL: none. */
 struct port_binding *port_find(struct port_table *t, const struct net_ip *local_ip,
-	uint16_t local_port, const struct net_ip *remote_ip, uint16_t remote_port);
+	uint16_t local_port, const struct net_ip *remote_ip, uint16_t remote_port,
+	uint32_t interface_index);
+/* Whether b is for packets that come by this interface; 0: by any. */
+bool port_takes_interface(const struct port_binding *b, uint32_t interface_index);
 /* Whether b, bound, is for packets to this address. */
 bool port_takes(const struct port_binding *b, const struct net_ip *local_ip);
 /* The next one after b (NULL: first) on this port. */

@@ -54,6 +54,8 @@ void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family
 	pollq_init(&s->pollq);
 	waitq_init(&s->waitq);
 	s->linger_s = -1;
+	s->receive_lowat_bytes = 1;
+	s->incoming_cpu = -1;
 	s->ttl = 64;
 	s->send_buffer_bytes = SOCKET_BUFFER_MAX / 2;
 	s->receive_buffer_bytes = SOCKET_BUFFER_MAX / 2;

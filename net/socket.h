@@ -107,6 +107,8 @@ struct socket_message {
 	bool has_timestamp,
 		timestamp_in_ns; /* receive, when asked for; the form that it is told in */
 	uint64_t arrived_ns; /* monotonic */
+	bool has_drops;
+	uint32_t drops; /* receive, when asked for: datagrams lost before this one */
 	bool has_error; /* receive: with SOCKET_MSG_ERROR */
 	struct socket_queued_error queued_error;
 };
@@ -164,6 +166,16 @@ enum socket_option {
 	SOCKET_OPT_RCVBUF_FORCE,
 	SOCKET_OPT_TIMESTAMP, /* of datagrams, in microseconds */
 	SOCKET_OPT_TIMESTAMP_NS,
+	SOCKET_OPT_RCVLOWAT, /* bytes */
+	SOCKET_OPT_PRIORITY,
+	SOCKET_OPT_MARK,
+	SOCKET_OPT_RXQ_OVFL, /* tell with each datagram how many were dropped before it */
+	SOCKET_OPT_INCOMING_CPU, /* get only */
+	SOCKET_OPT_DEVICE, /* index of the only interface to be used; 0: any */
+	SOCKET_OPT_USER_TIMEOUT, /* ms; 0: the system's times */
+	SOCKET_OPT_QUICKACK,
+	SOCKET_OPT_DEFER_ACCEPT, /* seconds */
+	SOCKET_OPT_UNSENT_LOWAT, /* bytes; 0: none */
 	SOCKET_OPT_COOKIE, /* get only: a number that no other socket has or had */
 	SOCKET_OPT_SNDLOWAT, /* get only */
 	SOCKET_OPT_NETLINK_JOIN, /* set only: number of a group */

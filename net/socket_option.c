@@ -31,7 +31,16 @@ static int set_timestamp(struct socket *s, bool on, bool in_ns)
 	return 0;
 }
 
-static int set_common(struct socket *s, enum socket_option o, int64_t value)
+static int set_lowat(struct socket *s, int64_t value)
+{
+	if (value < 0)
+		value = INT32_MAX;
+	/* More could never wait here. */
+	s->receive_lowat_bytes = (uint32_t)MIN(MAX(value, 1), (int64_t)s->receive_buffer_bytes);
+	return 0;
+}
+
+int socket_set_common_option_locked(struct socket *s, enum socket_option o, int64_t value)
 {
 	switch (o) {
 	case SOCKET_OPT_REUSEADDR:
@@ -69,6 +78,17 @@ static int set_common(struct socket *s, enum socket_option o, int64_t value)
 		return 0;
 	case SOCKET_OPT_RCVTIMEO:
 		s->receive_timeout_ns = (uint64_t)value;
+		return 0;
+	case SOCKET_OPT_RCVLOWAT:
+		return set_lowat(s, value);
+	case SOCKET_OPT_PRIORITY:
+		s->priority = (uint32_t)value;
+		return 0;
+	case SOCKET_OPT_MARK:
+		s->mark = (uint32_t)value;
+		return 0;
+	case SOCKET_OPT_RXQ_OVFL:
+		s->want_drops = value != 0;
 		return 0;
 	default:
 		return -ENOPROTOOPT;
@@ -129,6 +149,21 @@ static int get_common(struct socket *s, enum socket_option o, int64_t *value)
 	case SOCKET_OPT_COOKIE:
 		*value = (int64_t)s->inode;
 		return 0;
+	case SOCKET_OPT_RCVLOWAT:
+		*value = s->receive_lowat_bytes;
+		return 0;
+	case SOCKET_OPT_PRIORITY:
+		*value = s->priority;
+		return 0;
+	case SOCKET_OPT_MARK:
+		*value = s->mark;
+		return 0;
+	case SOCKET_OPT_RXQ_OVFL:
+		*value = s->want_drops;
+		return 0;
+	case SOCKET_OPT_INCOMING_CPU:
+		*value = s->incoming_cpu;
+		return 0;
 	case SOCKET_OPT_SNDLOWAT:
 		*value = 1; /* as Linux, always */
 		return 0;
@@ -148,7 +183,7 @@ int socket_set_option(struct file *f, enum socket_option option, int64_t value)
 	if (s->ops->set_option_locked != NULL)
 		error = s->ops->set_option_locked(s, option, value);
 	if (error == -ENOPROTOOPT)
-		error = set_common(s, option, value);
+		error = socket_set_common_option_locked(s, option, value);
 	net_unlock();
 	return error;
 }

@@ -60,7 +60,11 @@ struct socket {
 	/* options [n] */
 	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl,
 		want_credentials, want_timestamp, want_timestamp_ns;
+	bool want_drops;
 	uint8_t tos, ttl;
+	uint32_t priority, mark, receive_lowat_bytes;
+	uint32_t drops; /* what found no room to be received */
+	int32_t incoming_cpu; /* that took the last packet for it; -1: none yet */
 	int64_t linger_s; /* -1: off */
 	uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
@@ -94,6 +98,10 @@ void socket_leave_write_locked(struct socket *s);
 /* Copies up to bytes of a chain, from offset, out to the program. */
 long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes,
 	uint64_t bytes) must_check;
+
+/* ------------------------------------------------------------------ socket_option.c */
+int socket_set_common_option_locked(struct socket *s, enum socket_option o,
+	int64_t value) must_check;
 
 /* ------------------------------------------------------------------ kinds */
 struct inet_socket {

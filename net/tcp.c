@@ -55,6 +55,7 @@ struct tcp_socket *tcp_alloc_socket(unsigned family)
 	socket_init(&t->inet.base, &tcp_ops, family, SOCKET_STREAM, IP_PROTO_TCP);
 	inet_init(&t->inet);
 	TAILQ_INIT(&t->accept_queue);
+	TAILQ_INIT(&t->deferred_queue);
 	STAILQ_INIT(&t->tx_chunks);
 	tcp_option_defaults(t);
 	return t;
@@ -98,6 +99,8 @@ static void pcb_gone(uint8_t id, void *data)
 	tcp_drop_unsent_locked(t);
 	port_release(&t->inet.port);
 	socket_notify_locked(&t->inet.base, EPOLL_RESET & ~(uint32_t)EPOLLERR);
+	if (t->deferred_by != NULL)
+		tcp_listen_forget_locked(t);
 	socket_put_locked(&t->inet.base);
 }
 
@@ -148,6 +151,7 @@ static err_t connected(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 
 	(void)lwip_error; /* always ERR_OK */
 	tcp_mtu_attach_locked(pcb);
+	pcb->mss = MIN(pcb->mss, pcb->mss_max);
 	tcp_recovery_start_locked(pcb);
 	t->phase = TCP_CONNECTED;
 	socket_notify_locked(&t->inet.base, EPOLLOUT);
@@ -198,7 +202,7 @@ static int bind_for(struct tcp_socket *t, const struct net_ip *remote_ip, uint16
 
 	if (net_ip_is_scoped(remote_ip) && remote_ip->scope == 0)
 		return -EINVAL; /* by which interface? */
-	error = net_route_locked(remote_ip, 0, &netif, &source);
+	error = net_route_locked(remote_ip, port->interface_index, &netif, &source);
 	if (error != 0)
 		return error;
 	if (!port->bound) {
@@ -243,9 +247,11 @@ static int start_connecting(struct tcp_socket *t, const struct net_ip *remote_ip
 	pcb->local_port = port->local_port;
 	pcb->rto = TCP_FIRST_RTO_TICKS;
 	pcb->sv = TCP_FIRST_RTO_TICKS;
+	tcp_option_limit_locked(t, pcb);
 	tcp_table_select_locked(&port->local_ip, port->local_port, remote_ip, remote_port);
 	t->reset = t->aborting = t->fin_sent = t->peer_fin = t->connect_told = false;
 	t->phase = TCP_CONNECTING;
+	t->stalled = t->held = t->more = false;
 	tcp_attach_locked(t, pcb);
 	error = net_errno(tcp_connect(pcb, &remote, remote_port, connected));
 	if (error == 0)
@@ -392,6 +398,7 @@ void tcp_stop_locked(struct tcp_socket *t)
 		return;
 	}
 	tcp_select_locked(t);
+	t->pcb->rcv_wnd = TCP_WND_MAX(t->pcb); /* all was read: lwIP goes by this */
 	t->pcb->tmr = tcp_ticks; /* or a connection that was idle would not wait for its last ACK */
 	if (t->pcb->state != TIME_WAIT && (unread || t->inet.base.linger_s == 0))
 		tcp_abort(t->pcb);
@@ -464,7 +471,7 @@ static uint32_t tcp_poll_locked(struct socket *s)
 		events |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (t->phase == TCP_CONNECTING)
 		return events;
-	if (t->rx_bytes != 0)
+	if (tcp_is_readable_locked(t))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (no_writes || tcp_has_space_locked(t))
 		events |= EPOLLOUT | EPOLLWRNORM;

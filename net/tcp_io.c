@@ -7,8 +7,8 @@
  * Invariants: (1) a chunk lives until all its bytes are acknowledged or the connection is gone,
  *             and nobody copies into it. (2) bytes are acknowledged in order, so chunks are freed
  *             from the front. (3) only a thread that is "in read" takes packets off the front, so
- *             the part that it saw stays while it copies. (4) tcp_recved is told of every byte
- *             read, exactly once.
+ *             the part that it saw stays while it copies. (4) the window that is offered and what
+ *             waits to be read are together at most the receive buffer.
  * Locking:    LOCK_NET, never while copying. May sleep: tcp_send, tcp_receive.
  * Failure:    -EAGAIN, -EPIPE, -ECONNRESET, -ENOTCONN, -ENOBUFS; a partial count goes first.
  * Source:     Linux tcp_sendmsg_locked, tcp_recvmsg_locked, sk_stream_is_writeable; lwIP 2.1.3
@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/sched/thread.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 
@@ -98,11 +99,21 @@ void tcp_drop_unsent_locked(struct tcp_socket *t)
 }
 
 /* ------------------------------------------------------------------ lwIP's calls */
+/* Written, but not on its way yet. */
+static uint64_t unsent_bytes(const struct tcp_socket *t)
+{
+	uint32_t on_way = t->pcb->snd_nxt - t->pcb->lastack;
+
+	return t->tx_bytes - MIN(t->tx_bytes, (uint64_t)on_way);
+}
+
 static uint64_t space_bytes(const struct tcp_socket *t)
 {
 	uint64_t limit = 2 * (uint64_t)t->inet.base.send_buffer_bytes;
 
 	if (t->pcb->snd_queuelen + QUEUE_ROOM > TCP_SND_QUEUELEN || t->tx_bytes >= limit)
+		return 0;
+	if (t->unsent_lowat_bytes != 0 && unsent_bytes(t) >= t->unsent_lowat_bytes)
 		return 0;
 	return MIN(limit - t->tx_bytes, (uint64_t)t->pcb->snd_buf);
 }
@@ -135,14 +146,16 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t lwip
 	struct tcp_socket *t = arg;
 	struct pbuf *last = p;
 
-	(void)pcb;
 	(void)lwip_error; /* always ERR_OK */
 	if (p == NULL) {
 		t->peer_fin = true;
+		if (t->deferred_by != NULL)
+			tcp_listen_deliver_locked(t);
 		socket_notify_locked(&t->inet.base, EPOLLIN | EPOLLRDHUP);
 		return ERR_OK;
 	}
 	t->rx_bytes += p->tot_len;
+	t->inet.base.incoming_cpu = (int32_t)this_cpu()->arch.id;
 	while (last->next != NULL)
 		last = last->next;
 	if (t->rx_tail == NULL)
@@ -150,8 +163,19 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t lwip
 	else
 		t->rx_tail->next = p;
 	t->rx_tail = last;
-	socket_notify_locked(&t->inet.base, EPOLLIN);
+	if (t->quick_acks != 0) {
+		t->quick_acks--;
+		tcp_ack_now(pcb);
+	}
+	if (t->deferred_by != NULL)
+		tcp_listen_deliver_locked(t);
+	socket_notify_locked(&t->inet.base, tcp_is_readable_locked(t) ? EPOLLIN : 0);
 	return ERR_OK;
+}
+
+bool tcp_is_readable_locked(const struct tcp_socket *t)
+{
+	return t->rx_bytes != 0 && t->rx_bytes >= t->inet.base.receive_lowat_bytes;
 }
 
 void tcp_io_attach_locked(struct tcp_socket *t)
@@ -239,8 +263,9 @@ static void push(struct tcp_socket *t, bool more)
 {
 	uint32_t first_flight;
 
-	if (t->pcb == NULL || more || t->cork)
+	if (t->pcb == NULL)
 		return;
+	t->more = more; /* what is not full may be held back: net/tcp_deadline.c */
 	/* Nothing was sent yet that could have widened it. */
 	first_flight = FIRST_FLIGHT_SEGMENTS * t->pcb->mss;
 	if (t->pcb->unacked == NULL && t->pcb->nrtx == 0 && t->pcb->cwnd < first_flight)
@@ -309,16 +334,22 @@ static void drop_front(struct tcp_socket *t, uint64_t bytes)
 		t->rx_tail = NULL;
 }
 
-static void open_window(struct tcp_socket *t, uint64_t bytes)
+/* (4): a buffer that was made smaller is not offered again; one that was made larger, at once. */
+void tcp_open_window_locked(struct tcp_socket *t)
 {
+	uint64_t taken, bytes;
 	uint16_t n;
 
 	if (t->pcb == NULL || t->pcb->state == TIME_WAIT)
 		return;
+	taken = t->rx_bytes + t->pcb->rcv_wnd;
+	bytes = TCP_WND_MAX(t->pcb) - MIN(taken, (uint64_t)TCP_WND_MAX(t->pcb));
+	if (bytes == 0)
+		return;
 	tcp_select_locked(t);
 	for (; bytes != 0; bytes -= n) {
 		n = (uint16_t)MIN(bytes, 0xffffu);
-		tcp_recved(t->pcb, n); /* (4) */
+		tcp_recved(t->pcb, n);
 	}
 }
 
@@ -373,7 +404,7 @@ static long receive_piece(struct tcp_socket *t, struct socket_message *m, uint64
 	net_lock();
 	if (copied > 0 && (m->flags & SOCKET_MSG_PEEK) == 0) {
 		drop_front(t, (uint64_t)copied);
-		open_window(t, (uint64_t)copied);
+		tcp_open_window_locked(t);
 	}
 	return copied;
 }
@@ -382,11 +413,12 @@ static long receive_all(struct tcp_socket *t, struct socket_message *m, bool non
 {
 	uint64_t deadline_ns = socket_deadline_ns(t->inet.base.receive_timeout_ns);
 	bool all = (m->flags & SOCKET_MSG_WAITALL) != 0 && (m->flags & SOCKET_MSG_PEEK) == 0;
+	uint64_t enough = MIN((uint64_t)t->inet.base.receive_lowat_bytes, m->data->left_bytes);
 	long total = 0, n;
 
 	do {
 		/* With something in hand: take what has come meanwhile, but do not wait for it. */
-		if (total != 0 && !all && t->rx_bytes == 0)
+		if (total != 0 && (uint64_t)total >= enough && !all && t->rx_bytes == 0)
 			break;
 		n = wait_bytes(t, nonblock, deadline_ns);
 		if (n > 0)

@@ -40,6 +40,8 @@ static err_t half_open(uint8_t id, struct tcp_pcb_listen *listening, struct tcp_
 		return ERR_MEM;
 	pcb->rto = TCP_FIRST_RTO_TICKS;
 	pcb->sv = TCP_FIRST_RTO_TICKS;
+	tcp_option_limit_locked(listener, pcb);
+	pcb->rcv_wnd = pcb->rcv_ann_wnd = TCP_WND_MAX(pcb);
 	listener->half_open++;
 	socket_get_locked(&listener->inet.base);
 	tcp_ext_arg_set(pcb, 0, listener);
@@ -73,6 +75,45 @@ static struct tcp_socket *choose_listener(struct tcp_socket *first)
 	return best != NULL ? best : first;
 }
 
+static void enqueue(struct tcp_socket *t, struct tcp_socket *listener)
+{
+	TAILQ_INSERT_TAIL(&listener->accept_queue, t, accept_link);
+	listener->accept_count++;
+	socket_notify_locked(&listener->inet.base, EPOLLIN);
+}
+
+/* ------------------------------------------------------------------ TCP_DEFER_ACCEPT */
+static void defer(struct tcp_socket *t, struct tcp_socket *listener)
+{
+	TAILQ_INSERT_TAIL(&listener->deferred_queue, t, accept_link);
+	listener->half_open++; /* (1) */
+	socket_get_locked(&listener->inet.base);
+	t->deferred_by = listener;
+	t->deferred_until = tcp_ticks + listener->defer_s * (1000 / TCP_SLOW_INTERVAL);
+}
+
+/* The listener, which is no longer held. */
+static struct tcp_socket *end_deferral(struct tcp_socket *t)
+{
+	struct tcp_socket *listener = t->deferred_by;
+
+	TAILQ_REMOVE(&listener->deferred_queue, t, accept_link);
+	t->deferred_by = NULL;
+	half_open_gone(0, listener);
+	return listener;
+}
+
+void tcp_listen_deliver_locked(struct tcp_socket *t)
+{
+	enqueue(t, end_deferral(t));
+}
+
+void tcp_listen_forget_locked(struct tcp_socket *t)
+{
+	(void)end_deferral(t);
+	socket_put_locked(&t->inet.base); /* the queue's */
+}
+
 static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 {
 	struct tcp_socket *listener = choose_listener(arg), *t;
@@ -88,6 +129,7 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	tcp_option_inherit_locked(t, listener);
 	tcp_attach_locked(t, pcb);
 	tcp_mtu_attach_locked(pcb);
+	pcb->mss = MIN(pcb->mss, pcb->mss_max);
 	tcp_recovery_start_locked(pcb);
 	t->phase = TCP_CONNECTED;
 	t->connect_told = true;
@@ -98,9 +140,10 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	port->remote_ip = net_ip_of_lwip(&pcb->remote_ip);
 	port->remote_port = pcb->remote_port;
 	port_adopt(tcp_ports(), port, &local, pcb->local_port);
-	TAILQ_INSERT_TAIL(&listener->accept_queue, t, accept_link);
-	listener->accept_count++;
-	socket_notify_locked(&listener->inet.base, EPOLLIN);
+	if (listener->defer_s != 0)
+		defer(t, listener);
+	else
+		enqueue(t, listener);
 	return ERR_OK;
 }
 
@@ -122,6 +165,7 @@ static int start_listening(struct tcp_socket *t, int backlog)
 	if (net_ip_is_any(&port->local_ip) && !net_ip_is_v4(&port->local_ip) && !port->v6only)
 		IP_SET_TYPE(&pcb->local_ip, IPADDR_TYPE_ANY);
 	pcb->local_port = port->local_port;
+	pcb->netif_idx = (uint8_t)port->interface_index;
 	listening = tcp_listen_with_backlog(pcb, 0xff);
 	if (listening == NULL) {
 		pcb->local_port = 0; /* it is on no list */
@@ -201,6 +245,8 @@ void tcp_stop_listening_locked(struct tcp_socket *t)
 	t->reset = true;
 	port_release(&t->inet.port);
 	t->inet.port.listening = false;
+	while ((child = TAILQ_FIRST(&t->deferred_queue)) != NULL)
+		tcp_listen_deliver_locked(child);
 	while ((child = take_child(t)) != NULL) {
 		child->inet.base.linger_s = 0; /* nobody will ever read: reset */
 		tcp_stop_locked(child);

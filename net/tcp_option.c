@@ -21,6 +21,12 @@
 #define KEEP_COUNT 9u
 #define KEEP_SECONDS_MAX 32767 /* Linux's MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL */
 #define KEEP_COUNT_MAX 127
+#define RECEIVE_BUFFER_BYTES (128u * 1024) /* twice this is the window, as it is what is told */
+#define MSS_MIN 88 /* Linux's TCP_MIN_MSS */
+#define MSS_MAX 32767
+#define DEFER_FIRST_S 1u /* Linux tells the times of SYN-ACKs that are sent again, doubled */
+#define DEFER_LONGEST_S 120u
+#define DEFER_MAX_S 30000u
 
 void tcp_option_defaults(struct tcp_socket *t)
 {
@@ -28,7 +34,7 @@ void tcp_option_defaults(struct tcp_socket *t)
 	t->keep_interval_s = KEEP_INTERVAL_S;
 	t->keep_count = KEEP_COUNT;
 	t->inet.base.send_buffer_bytes = TCP_SND_BUF / 2;
-	t->inet.base.receive_buffer_bytes = TCP_WND / 2;
+	t->inet.base.receive_buffer_bytes = RECEIVE_BUFFER_BYTES;
 }
 
 void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket *listener)
@@ -51,6 +57,21 @@ void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket
 	child->keep_idle_s = listener->keep_idle_s;
 	child->keep_interval_s = listener->keep_interval_s;
 	child->keep_count = listener->keep_count;
+	child->user_timeout_ms = listener->user_timeout_ms;
+	child->user_mss = listener->user_mss;
+	child->unsent_lowat_bytes = listener->unsent_lowat_bytes;
+	child->delay_acks = listener->delay_acks;
+	to->receive_lowat_bytes = from->receive_lowat_bytes;
+	to->priority = from->priority;
+	to->mark = from->mark;
+}
+
+void tcp_option_limit_locked(const struct tcp_socket *t, struct tcp_pcb *pcb)
+{
+	pcb->rcv_wnd_max = (tcpwnd_size_t)MIN(2ull * t->inet.base.receive_buffer_bytes, TCP_WND);
+	if (t->user_mss != 0)
+		pcb->mss_max = t->user_mss;
+	pcb->netif_idx = (uint8_t)t->inet.port.interface_index;
 }
 
 void tcp_option_apply_locked(struct tcp_socket *t)
@@ -60,6 +81,7 @@ void tcp_option_apply_locked(struct tcp_socket *t)
 
 	if (pcb == NULL || t->phase == TCP_LISTENING)
 		return;
+	pcb->netif_idx = (uint8_t)t->inet.port.interface_index;
 	pcb->tos = s->tos;
 	pcb->ttl = s->ttl;
 	if (s->keepalive)
@@ -68,7 +90,8 @@ void tcp_option_apply_locked(struct tcp_socket *t)
 		ip_reset_option(pcb, SOF_KEEPALIVE);
 	pcb->keep_idle = t->keep_idle_s * 1000;
 	pcb->keep_intvl = t->keep_interval_s * 1000;
-	pcb->keep_cnt = t->keep_count;
+	/* With a timeout the number of probes does not count, as on Linux. */
+	pcb->keep_cnt = t->user_timeout_ms != 0 ? KEEP_COUNT_MAX : t->keep_count;
 	if (t->nodelay)
 		tcp_nagle_disable(pcb);
 	else
@@ -87,6 +110,64 @@ static int set_flag(bool *to, int64_t value)
 {
 	*to = value != 0;
 	return 0;
+}
+
+/* Until Linux would have sent so many SYN-ACKs that value seconds are over. */
+static int set_defer(struct tcp_socket *t, int64_t value)
+{
+	uint32_t period_s = DEFER_FIRST_S, total_s = DEFER_FIRST_S;
+
+	while (total_s < value && total_s < DEFER_MAX_S) {
+		period_s = MIN(2 * period_s, DEFER_LONGEST_S);
+		total_s += period_s;
+	}
+	t->defer_s = value > 0 ? total_s : 0;
+	return 0;
+}
+
+static int set_mss(struct tcp_socket *t, int64_t value)
+{
+	if (value != 0 && (value < MSS_MIN || value > MSS_MAX))
+		return -EINVAL;
+	t->user_mss = (uint16_t)value;
+	return 0;
+}
+
+/* An acknowledgement that waits goes now. */
+static int set_quick_ack(struct tcp_socket *t, int64_t value)
+{
+	t->delay_acks = value == 0;
+	t->quick_acks = value == 0 ? 0 : TCP_QUICK_ACKS;
+	if (value != 0 && t->pcb != NULL && t->phase == TCP_CONNECTED &&
+		(t->pcb->flags & TF_ACK_DELAY) != 0) {
+		tcp_select_locked(t);
+		tcp_ack_now(t->pcb);
+		tcp_output(t->pcb);
+	}
+	return 0;
+}
+
+static int set_acting_value(struct tcp_socket *t, enum socket_option o, int64_t value)
+{
+	switch (o) {
+	case SOCKET_OPT_MAXSEG:
+		return set_mss(t, value);
+	case SOCKET_OPT_USER_TIMEOUT:
+		t->user_timeout_ms = (uint32_t)value;
+		return value < 0 ? -EINVAL : 0;
+	case SOCKET_OPT_QUICKACK:
+		return set_quick_ack(t, value);
+	case SOCKET_OPT_DEFER_ACCEPT:
+		return set_defer(t, value);
+	case SOCKET_OPT_UNSENT_LOWAT:
+		t->unsent_lowat_bytes = (uint32_t)value;
+		return 0;
+	case SOCKET_OPT_RCVBUF:
+	case SOCKET_OPT_RCVBUF_FORCE:
+		return socket_set_common_option_locked(&t->inet.base, o, value);
+	default:
+		return inet_set_option(&t->inet, o, value);
+	}
 }
 
 static int set_value(struct tcp_socket *t, enum socket_option o, int64_t value)
@@ -121,7 +202,7 @@ static int set_value(struct tcp_socket *t, enum socket_option o, int64_t value)
 		s->ttl = value == -1 ? IP_DEFAULT_TTL : (uint8_t)value;
 		return 0;
 	default:
-		return inet_set_option(&t->inet, o, value);
+		return set_acting_value(t, o, value);
 	}
 }
 
@@ -133,16 +214,21 @@ int tcp_set_option_locked(struct socket *s, enum socket_option o, int64_t value)
 	if (error != 0 || t->pcb == NULL || t->phase == TCP_LISTENING)
 		return error;
 	tcp_option_apply_locked(t);
+	t->pcb->rcv_wnd_max = (tcpwnd_size_t)MIN(2ull * t->inet.base.receive_buffer_bytes, TCP_WND);
+	tcp_open_window_locked(t);
 	/* What was held back goes now; a new keepalive time is looked at. */
 	tcp_select_locked(t);
-	if (t->nodelay && !t->cork)
-		tcp_output(t->pcb);
+	t->flushing = o == SOCKET_OPT_NODELAY && value != 0; /* even what is corked */
+	tcp_output(t->pcb);
+	t->flushing = false;
 	return 0;
 }
 
 static int64_t send_mss(const struct tcp_socket *t)
 {
-	return t->pcb != NULL && t->phase == TCP_CONNECTED ? t->pcb->mss : 536;
+	if (t->pcb != NULL && t->phase == TCP_CONNECTED)
+		return t->pcb->mss;
+	return t->user_mss != 0 ? t->user_mss : 536;
 }
 
 int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
@@ -161,6 +247,18 @@ int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value
 		return 0;
 	case SOCKET_OPT_MAXSEG:
 		*value = send_mss(t);
+		return 0;
+	case SOCKET_OPT_USER_TIMEOUT:
+		*value = t->user_timeout_ms;
+		return 0;
+	case SOCKET_OPT_QUICKACK:
+		*value = !t->delay_acks;
+		return 0;
+	case SOCKET_OPT_DEFER_ACCEPT:
+		*value = t->defer_s;
+		return 0;
+	case SOCKET_OPT_UNSENT_LOWAT:
+		*value = t->unsent_lowat_bytes;
 		return 0;
 	case SOCKET_OPT_KEEPIDLE:
 		*value = t->keep_idle_s;

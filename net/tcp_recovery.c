@@ -200,6 +200,8 @@ void net_lwip_tcp_ack(struct tcp_pcb *pcb, int is_duplicate, int is_progress)
 {
 	struct view v;
 
+	if (is_progress)
+		tcp_deadline_progress_locked(pcb);
 	if (is_progress && pcb->state >= FIN_WAIT_1)
 		tcp_acked_after_close_locked(pcb);
 	if ((pcb->flags & TF_INFR) != 0 && TCP_SEQ_GEQ(pcb->lastack, pcb->recover)) {

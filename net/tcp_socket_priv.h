@@ -9,6 +9,7 @@
 #include "net/socket_priv.h"
 
 #define TCP_FIRST_RTO_TICKS (1000 / TCP_SLOW_INTERVAL) /* lwIP's own is 3 s */
+#define TCP_QUICK_ACKS 16u
 #define TCP_RTO_MIN_TICKS 3 /* 200 to 300 ms: the first tick may be cut short */
 
 enum tcp_phase {
@@ -47,6 +48,11 @@ struct tcp_socket {
 	struct tcp_queue accept_queue;
 	TAILQ_ENTRY(tcp_socket) accept_link;
 	int accept_count, half_open, backlog;
+	uint32_t defer_s; /* TCP_DEFER_ACCEPT; 0: off */
+	struct tcp_queue deferred_queue; /* connected, but without data yet; counted as half-open */
+	/* … and such a connection */
+	struct tcp_socket *deferred_by; /* the listener, a reference; NULL: not deferred */
+	uint32_t deferred_until; /* slow tick */
 
 	/* received, in order; linked through pbuf.next across packets, tot_len not kept */
 	struct pbuf *rx_head, *rx_tail;
@@ -57,8 +63,19 @@ struct tcp_socket {
 	uint64_t tx_bytes; /* written, not acknowledged */
 
 	bool nodelay, cork;
-	uint16_t user_mss;
+	bool more; /* the last write said MSG_MORE */
+	bool delay_acks; /* TCP_QUICKACK 0 */
+	uint16_t user_mss; /* TCP_MAXSEG; 0: none */
+	uint32_t quick_acks; /* so many segments to come are acknowledged at once */
 	uint32_t keep_idle_s, keep_interval_s, keep_count;
+	uint32_t user_timeout_ms; /* 0: lwIP's own times */
+	uint32_t unsent_lowat_bytes; /* TCP_NOTSENT_LOWAT; 0: none */
+
+	/* deadlines, in slow ticks */
+	bool stalled; /* nothing new was acknowledged since stalled_since */
+	uint32_t stalled_since;
+	bool held, flushing; /* held: the segment at hold_seq, which may grow until hold_until */
+	uint32_t hold_seq, hold_until;
 };
 
 static inline struct tcp_socket *tcp_of(struct socket *s)
@@ -80,14 +97,27 @@ int tcp_listen_on(struct socket *s, int backlog) must_check;
 int tcp_accept_from(struct socket *s, bool nonblock, struct socket **out,
 	struct socket_address *peer) must_check;
 void tcp_stop_listening_locked(struct tcp_socket *t);
+/* A deferred connection has data, or has waited long enough: it can be accepted. */
+void tcp_listen_deliver_locked(struct tcp_socket *t);
+/* … or is gone. */
+void tcp_listen_forget_locked(struct tcp_socket *t);
 
 /* tcp_io.c */
 void tcp_io_attach_locked(struct tcp_socket *t); /* lwIP's data callbacks */
 long tcp_send(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+bool tcp_is_readable_locked(const struct tcp_socket *t); /* SO_RCVLOWAT's bytes: EPOLLIN */
 bool tcp_has_space_locked(const struct tcp_socket *t); /* a third of the buffer: EPOLLOUT */
+void tcp_open_window_locked(struct tcp_socket *t); /* offers what the receive buffer has room for */
 void tcp_drop_received_locked(struct tcp_socket *t);
 void tcp_drop_unsent_locked(struct tcp_socket *t);
+
+/* tcp_deadline.c */
+/* The slow tick at which to look at a connection; UINT32_MAX: no need. */
+uint32_t tcp_deadline_tick_locked(const struct tcp_pcb *pcb);
+/* Looks at the connections of the current bucket. After lwIP's slow tick. */
+void tcp_deadline_run_locked(void);
+void tcp_deadline_progress_locked(struct tcp_pcb *pcb); /* something new was acknowledged */
 
 /* tcp_mtu.c */
 void tcp_mtu_attach_locked(struct tcp_pcb *pcb); /* a new connection: what is known of its path */
@@ -95,6 +125,8 @@ void tcp_mtu_attach_locked(struct tcp_pcb *pcb); /* a new connection: what is kn
 /* tcp_option.c */
 void tcp_option_defaults(struct tcp_socket *t);
 void tcp_option_apply_locked(struct tcp_socket *t); /* to a new pcb */
+/* What is said in the SYN; before it is sent. t: the listener or the socket itself. */
+void tcp_option_limit_locked(const struct tcp_socket *t, struct tcp_pcb *pcb);
 void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket *listener);
 int tcp_set_option_locked(struct socket *s, enum socket_option o, int64_t value) must_check;
 int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value) must_check;

@@ -25,6 +25,7 @@
 #include "kernel/entropy.h"
 #include "net/address.h"
 #include "net/net_priv.h"
+#include "net/tcp_socket_priv.h"
 
 #define BUCKETS 1024u
 #define TICK_NS (TCP_FAST_INTERVAL * NS_PER_MS) /* a slow tick is every second of these */
@@ -209,6 +210,7 @@ static void need_of_pcb(struct need *n, struct tcp_pcb *pcb)
 	if (pcb->state == LAST_ACK)
 		need_after(n, pcb, SLOW_TICKS(2 * TCP_MSL));
 	need_keepalive(n, pcb);
+	need_wake(n, tcp_deadline_tick_locked(pcb));
 }
 
 /* The list is newest first. Too many at once (a flood of short connections): the oldest go. */
@@ -341,6 +343,7 @@ static void run_bucket(uint32_t index, bool slow, uint32_t slow_tick)
 	tcp_ticks = table.slow_now - 1; /* tcp_slowtmr counts */
 	tcp_slowtmr();
 	correct_timeouts();
+	tcp_deadline_run_locked();
 }
 
 static void run_tick(uint64_t tick)

@@ -102,7 +102,7 @@ static void take(struct datagram_socket *d, struct ip_packet *in, struct pbuf *p
 
 static bool is_for(struct port_binding *b, const struct ip_packet *in, const struct udp_hdr *header)
 {
-	return port_takes(b, &in->dest) &&
+	return port_takes(b, &in->dest) && port_takes_interface(b, netif_get_index(in->netif)) &&
 		(b->remote_port == 0 ||
 			(b->remote_port == lwip_ntohs(header->src) &&
 				net_ip_is_same(&b->remote_ip, &in->source))) &&
@@ -142,7 +142,7 @@ bool udp_input_locked(struct ip_packet *in)
 		return false; /* DHCP's answers may be broadcasts */
 	}
 	b = port_find(&udp.ports, &in->dest, lwip_ntohs(header.dest), &in->source,
-		lwip_ntohs(header.src));
+		lwip_ntohs(header.src), netif_get_index(in->netif));
 	if (b == NULL && (!net_ip_is_v4(&in->dest) || header.dest == PP_HTONS(DHCP_CLIENT_PORT)))
 		return false;
 	if (b == NULL) {
@@ -158,8 +158,8 @@ void udp_error_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port, const struct ip_error *e,
 	const void *rest, uint32_t rest_bytes)
 {
-	struct port_binding *b = port_find(&udp.ports, local_ip, local_port, remote_ip,
-		remote_port);
+	struct port_binding *b = port_find(&udp.ports, local_ip, local_port, remote_ip, remote_port,
+		0);
 	bool v6 = !net_ip_is_v4(local_ip), fatal = e->fatal;
 	struct datagram_socket *d;
 	struct pbuf *p;

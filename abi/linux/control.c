@@ -269,6 +269,8 @@ bool linux_store_control(struct linux_msghdr *h, struct socket_message *m, bool 
 
 	if (m->has_timestamp)
 		put_timestamp(&o, m);
+	if (m->has_drops)
+		linux_put_control(&o, SOL_SOCKET, SO_RXQ_OVFL, &m->drops, sizeof(m->drops));
 	linux_put_ip_controls(&o, m);
 	if (m->has_credentials)
 		linux_put_control(&o, SOL_SOCKET, LINUX_SCM_CREDENTIALS, &credentials,

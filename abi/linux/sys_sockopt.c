@@ -23,7 +23,9 @@
 #include "fs/file.h"
 #include "kernel/cred.h"
 #include "lib/string.h"
+#include "net/interface.h"
 
+#define PRIORITY_FREE_MAX 6 /* more is for those who may */
 #define LINUX_SOL_NETLINK 270 /* include/linux/socket.h */
 
 #define TCP_CONGESTION_BYTES 16 /* Linux's TCP_CA_NAME_MAX */
@@ -68,12 +70,22 @@ static const struct option options_known[] = {
 	{ SOL_SOCKET, SO_RCVBUFFORCE, FORM_INT, true, SOCKET_OPT_RCVBUF_FORCE },
 	{ SOL_SOCKET, SO_TIMESTAMP_OLD, FORM_INT, true, SOCKET_OPT_TIMESTAMP },
 	{ SOL_SOCKET, SO_TIMESTAMPNS_OLD, FORM_INT, true, SOCKET_OPT_TIMESTAMP_NS },
+	{ SOL_SOCKET, SO_RCVLOWAT, FORM_INT, true, SOCKET_OPT_RCVLOWAT },
+	{ SOL_SOCKET, SO_PRIORITY, FORM_INT, true, SOCKET_OPT_PRIORITY },
+	{ SOL_SOCKET, SO_MARK, FORM_INT, true, SOCKET_OPT_MARK },
+	{ SOL_SOCKET, SO_RXQ_OVFL, FORM_INT, true, SOCKET_OPT_RXQ_OVFL },
+	{ SOL_SOCKET, SO_INCOMING_CPU, FORM_INT, false, SOCKET_OPT_INCOMING_CPU },
+	{ SOL_SOCKET, SO_BINDTOIFINDEX, FORM_INT, true, SOCKET_OPT_DEVICE },
 	{ SOL_SOCKET, SO_COOKIE, FORM_U64, false, SOCKET_OPT_COOKIE },
 	{ SOL_SOCKET, SO_SNDLOWAT, FORM_INT, false, SOCKET_OPT_SNDLOWAT },
 	{ SOL_SOCKET, SO_PASSCRED, FORM_INT, true, SOCKET_OPT_PASSCRED },
 	{ IPPROTO_TCP, TCP_NODELAY, FORM_INT, true, SOCKET_OPT_NODELAY },
 	{ IPPROTO_TCP, TCP_CORK, FORM_INT, true, SOCKET_OPT_CORK },
-	{ IPPROTO_TCP, TCP_MAXSEG, FORM_INT, false, SOCKET_OPT_MAXSEG },
+	{ IPPROTO_TCP, TCP_MAXSEG, FORM_INT, true, SOCKET_OPT_MAXSEG },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, FORM_INT, true, SOCKET_OPT_USER_TIMEOUT },
+	{ IPPROTO_TCP, TCP_QUICKACK, FORM_INT, true, SOCKET_OPT_QUICKACK },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, FORM_INT, true, SOCKET_OPT_DEFER_ACCEPT },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, FORM_INT, true, SOCKET_OPT_UNSENT_LOWAT },
 	{ IPPROTO_TCP, TCP_KEEPIDLE, FORM_INT, true, SOCKET_OPT_KEEPIDLE },
 	{ IPPROTO_TCP, TCP_KEEPINTVL, FORM_INT, true, SOCKET_OPT_KEEPINTVL },
 	{ IPPROTO_TCP, TCP_KEEPCNT, FORM_INT, true, SOCKET_OPT_KEEPCNT },
@@ -215,6 +227,51 @@ static int set_congestion(uaddr_t ua, uint32_t bytes)
 	return strcmp(name, TCP_CONGESTION_ONLY) == 0 ? 0 : -ENOENT;
 }
 
+static bool may_set(enum socket_option o, int64_t value)
+{
+	switch (o) {
+	case SOCKET_OPT_SNDBUF_FORCE:
+	case SOCKET_OPT_RCVBUF_FORCE:
+		return cred_can(CAP_NET_ADMIN);
+	case SOCKET_OPT_MARK:
+		return cred_can(CAP_NET_ADMIN) || cred_can(CAP_NET_RAW);
+	case SOCKET_OPT_PRIORITY:
+		return (value >= 0 && value <= PRIORITY_FREE_MAX) || cred_can(CAP_NET_ADMIN) ||
+			cred_can(CAP_NET_RAW);
+	default:
+		return true;
+	}
+}
+
+/* A name that is cut or has no end is as good; an empty one: any interface. */
+static int set_device(struct file *f, uaddr_t ua, uint32_t bytes)
+{
+	char name[INTERFACE_NAME_BYTES] = { 0 };
+	uint32_t index;
+	int error = user_copy_in(name, ua, MIN(bytes, sizeof(name) - 1));
+
+	if (error != 0)
+		return error;
+	index = name[0] == 0 ? 0 : interface_find(name, (uint32_t)strlen(name));
+	if (index == 0 && name[0] != 0)
+		return -ENODEV;
+	return socket_set_option(f, SOCKET_OPT_DEVICE, index);
+}
+
+static int get_device(struct file *f, uint8_t *out, uint32_t *bytes)
+{
+	char name[INTERFACE_NAME_BYTES];
+	int64_t index;
+	int error = socket_get_option(f, SOCKET_OPT_DEVICE, &index);
+
+	*bytes = 0;
+	if (error != 0 || !interface_name((uint32_t)index, name))
+		return error;
+	*bytes = (uint32_t)strlen(name) + 1;
+	memcpy(out, name, *bytes);
+	return 0;
+}
+
 static int set_option(struct file *f, const struct sysargs *a)
 {
 	int level = sysarg_int(a, 1), name = sysarg_int(a, 2);
@@ -232,12 +289,13 @@ static int set_option(struct file *f, const struct sysargs *a)
 		return error;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket_is_tcp(f))
 		return set_congestion(a->arg[3], (uint32_t)bytes);
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
+		return set_device(f, a->arg[3], (uint32_t)bytes);
 	if (o == NULL || !o->settable)
 		return -ENOPROTOOPT;
-	if ((o->option == SOCKET_OPT_SNDBUF_FORCE || o->option == SOCKET_OPT_RCVBUF_FORCE) &&
-		!cred_can(CAP_NET_ADMIN))
-		return -EPERM;
 	error = load_value(o, a->arg[3], (uint32_t)bytes, &value);
+	if (error == 0 && !may_set(o->option, value))
+		error = -EPERM;
 	return error != 0 ? error : socket_set_option(f, o->option, value);
 }
 
@@ -339,6 +397,8 @@ static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32
 	}
 	if (level == SOL_SOCKET && name == SO_PEERCRED)
 		return get_credentials(f, out, bytes);
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
+		return get_device(f, out, bytes);
 	if (o == NULL)
 		return -ENOPROTOOPT;
 	error = socket_get_option(f, o->option, &value);

@@ -24,3 +24,6 @@ void net_lwip_neighbour_failed(struct pbuf *p);
  * neither. net/tcp_recovery.c. */
 struct tcp_pcb;
 void net_lwip_tcp_ack(struct tcp_pcb *pcb, int is_duplicate, int is_progress);
+/* Whether a segment that is ready is held back, as it may still grow. net/tcp_deadline.c. */
+struct tcp_seg;
+int net_lwip_tcp_hold(struct tcp_pcb *pcb, const struct tcp_seg *seg);

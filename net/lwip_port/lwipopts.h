@@ -109,7 +109,7 @@ void net_lwip_free(void *p);
  * where something is pending. The smallest retransmission time is then three slow ticks, of
  * which the first may be cut short: 200 to 300 ms. */
 #define TCP_MSS 16344
-#define TCP_WND (256 * 1024)
+#define TCP_WND (416 * 1024) /* the largest; each connection has its own (patches/11) */
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 3
 #define TCP_SND_BUF (256 * 1024)
@@ -145,3 +145,4 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_IP6_INPUT net_lwip_ip6_input
 #define LWIP_HOOK_TCP_ACK net_lwip_tcp_ack
 #define LWIP_HOOK_NEIGHBOUR_FAILED net_lwip_neighbour_failed
+#define LWIP_HOOK_TCP_HOLD net_lwip_tcp_hold

@@ -55,7 +55,7 @@ var groups = []struct {
 	{"unix", unixChecks},
 	{"rawsocket", rawsocketChecks},
 	{"netlink", netlinkChecks},
-	{"sockopt", sockoptChecks},
+	{"sockopt", append(sockoptChecks, sockoptActChecks...)},
 }
 
 // T is what a check reports to.

@@ -42,7 +42,7 @@ static struct port_binding *find(uint32_t local_ip, uint16_t local_port, uint32_
 {
 	struct net_ip local = net_ip_of_v4(local_ip), remote = net_ip_of_v4(remote_ip);
 
-	return port_find(&table, &local, local_port, &remote, remote_port);
+	return port_find(&table, &local, local_port, &remote, remote_port, 0);
 }
 
 static void test_port_rules(void)
@@ -107,14 +107,14 @@ static void test_both_families(void)
 	CHECK_EQ(port_bind(&table, &b, &one4, 80), -EADDRINUSE);
 	CHECK_EQ(port_bind(&table, &b, &one6, 80), -EADDRINUSE);
 	CHECK_EQ(port_bind(&table, &c, &any6, 80), -EADDRINUSE);
-	CHECK(port_find(&table, &one4, 80, &one4, 1) == &a);
-	CHECK(port_find(&table, &one6, 80, &one6, 1) == &a);
+	CHECK(port_find(&table, &one4, 80, &one4, 1, 0) == &a);
+	CHECK(port_find(&table, &one6, 80, &one6, 1, 0) == &a);
 	port_release(&a);
 	CHECK_EQ(port_bind(&table, &c, &any6, 80), 0);
 	CHECK_EQ(port_bind(&table, &b, &any4, 80), 0);
 	CHECK_EQ(port_bind(&table, &a, &one6, 80), -EADDRINUSE);
-	CHECK(port_find(&table, &one4, 80, &one4, 1) == &b);
-	CHECK(port_find(&table, &one6, 80, &one6, 1) == &c);
+	CHECK(port_find(&table, &one4, 80, &one4, 1, 0) == &b);
+	CHECK(port_find(&table, &one6, 80, &one6, 1, 0) == &c);
 	port_release(&b);
 	port_release(&c);
 }
@@ -129,14 +129,14 @@ static void test_best_match(void)
 	port_table_init(&table, random_port);
 	CHECK_EQ(port_bind(&table, &own, &any4, 80), 0);
 	CHECK_EQ(port_bind(&table, &dual, &any6, 80), 0);
-	CHECK(port_find(&table, &one, 80, &peer, 7) == &own);
+	CHECK(port_find(&table, &one, 80, &peer, 7, 0) == &own);
 	CHECK_EQ(port_bind(&table, &exact, &one, 80), 0);
-	CHECK(port_find(&table, &one, 80, &peer, 7) == &exact);
+	CHECK(port_find(&table, &one, 80, &peer, 7, 0) == &exact);
 	CHECK_EQ(port_bind(&table, &linked, &any6, 80), 0);
 	linked.remote_ip = peer;
 	linked.remote_port = 7;
-	CHECK(port_find(&table, &one, 80, &peer, 7) == &linked);
-	CHECK(port_find(&table, &one, 80, &peer, 8) == &exact);
+	CHECK(port_find(&table, &one, 80, &peer, 7, 0) == &linked);
+	CHECK(port_find(&table, &one, 80, &peer, 8, 0) == &exact);
 	port_release(&own);
 	port_release(&dual);
 	port_release(&exact);
@@ -158,8 +158,8 @@ static void test_sharing(void)
 	}
 	for (i = 0; i < PEERS; i++) {
 		peer = net_ip_of_v4(i * 2654435761u);
-		first = port_find(&table, &one, 80, &peer, 7);
-		CHECK(first == port_find(&table, &one, 80, &peer, 7));
+		first = port_find(&table, &one, 80, &peer, 7, 0);
+		CHECK(first == port_find(&table, &one, 80, &peer, 7, 0));
 		got[first - b]++;
 	}
 	for (i = 0; i < MANY; i++) {
