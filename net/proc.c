@@ -13,9 +13,8 @@
 #include "fs/file.h"
 #include "fs/proc.h"
 #include "fs/stat.h"
-#include "kernel/dev/netdev.h"
 #include "kernel/log.h"
-#include "kernel/stats.h"
+#include "net/interface.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
 
@@ -25,15 +24,20 @@
 
 static void make_dev(struct proc_text *t)
 {
+	const struct interface_counters *c;
+	struct interface_facts i;
+	unsigned n;
+
 	proc_print(t,
 		"Inter-|   Receive                                                |  Transmit\n"
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
 		"packets errs drop fifo colls carrier compressed\n");
-	if (netdev_first()) /* the loopback is not counted */
-		proc_print(t, "  eth0: %lu %lu 0 %lu 0 0 0 0 %lu %lu 0 %lu 0 0 0 0\n",
-			stat_sum(STAT_net_rx_bytes), stat_sum(STAT_net_rx_packets),
-			stat_sum(STAT_net_rx_dropped), stat_sum(STAT_net_tx_bytes),
-			stat_sum(STAT_net_tx_packets), stat_sum(STAT_net_tx_dropped));
+	for (n = 0; interface_get_nth(n, &i); n++) {
+		c = &i.counters;
+		proc_print(t, "  %s: %lu %lu 0 %lu 0 0 0 0 %lu %lu 0 %lu 0 0 0 0\n", i.name,
+			c->rx_bytes, c->rx_packets, c->rx_dropped, c->tx_bytes, c->tx_packets,
+			c->tx_dropped);
+	}
 }
 
 /* What a table has of one socket. */

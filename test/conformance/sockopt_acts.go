@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"net"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,6 +24,7 @@ var sockoptActChecks = []check{
 	{"rxq-ovfl", actDropped},
 	{"incoming-cpu", actIncomingCPU},
 	{"mark-needs-no-more", actMarkTold},
+	{"loopback-is-counted", actLoopbackCounted},
 }
 
 const (
@@ -309,4 +312,33 @@ func actMarkTold(t *T) {
 	optWant(t, "SO_PRIORITY at first", fd, syscall.SOL_SOCKET, syscall.SO_PRIORITY, 0)
 	optSet(t, "SO_PRIORITY", fd, syscall.SOL_SOCKET, syscall.SO_PRIORITY, 6)
 	optWant(t, "SO_MARK at first", fd, syscall.SOL_SOCKET, syscall.SO_MARK, 0)
+}
+
+// actLoopbackCounted: /proc/net/dev counts what the loopback carries, both ways.
+func actLoopbackCounted(t *T) {
+	count := func() (n [4]int64) { // bytes and packets received, then sent
+		for _, line := range strings.Split(contents(t, "/proc/net/dev"), "\n") {
+			name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+			if f := strings.Fields(rest); name == "lo" && len(f) == 16 {
+				for i, at := range []int{0, 1, 8, 9} {
+					n[i], _ = strconv.ParseInt(f[at], 10, 64)
+				}
+				return n
+			}
+		}
+		t.Fatalf("no line of lo")
+		return n
+	}
+	a, b, done := optDatagrams(t, syscall.AF_INET)
+	defer done()
+	before := count()
+	for i := 0; i < 10; i++ {
+		unixWrite(t, a, strings.Repeat("x", 1000))
+		unixWantRead(t, "read", b, 1000, strings.Repeat("x", 1000), nil)
+	}
+	for i, n := range count() {
+		if least := []int64{10_000, 10}[i%2]; n-before[i] < least {
+			t.Errorf("column %d grew by %d, want at least %d", i, n-before[i], least)
+		}
+	}
 }
