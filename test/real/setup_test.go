@@ -44,7 +44,8 @@ var archives = []archive{{
 
 // examples are programs of this repository, built by `go build` in their folder each time.
 var examples = map[string]string{
-	"repl": "repl", "proxy": "proxy", "files": "files", "metrics": "metrics", "sshd": "sshd", "sshclient": "sshd/client",
+	"repl": "repl", "proxy": "proxy", "files": "files", "metrics": "metrics", "sshd": "sshd", "sshclient": "sshd/client", "9p": "9p",
+	"http3": "../test/real/http3",
 }
 
 func setting(name, otherwise string) string {
