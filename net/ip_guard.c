@@ -7,7 +7,7 @@
  *             well-formed options, an MSS of at least 48 and only in a SYN. (2) The second's tick
  *             of reassembly runs only while a fragment may be waiting.
  * Locking:    LOCK_NET.
- * Failure:    bad packets are dropped and counted (net_rx_dropped).
+ * Failure:    bad packets are dropped and counted (net_rx_bad).
  * Source:     RFC 9293 3.2 (options), RFC 8200 4.5; lwIP 2.1.3 ip4_frag.c, ip6_frag.c.
  */
 #include <lwip/ip.h>
@@ -19,7 +19,6 @@
 
 #include "base/assert.h"
 #include "base/units.h"
-#include "kernel/stats.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
 #include "net/tcp_recovery.h"
@@ -38,9 +37,9 @@ static struct {
 	uint32_t ticks_left; /* 0: none needed */
 } guard;
 
-static bool drop(struct pbuf *p)
+static bool drop(struct pbuf *p, const char *why)
 {
-	stat_inc(STAT_net_rx_dropped);
+	bad_packet_count_locked(why);
 	pbuf_free(p);
 	return true;
 }
@@ -57,7 +56,7 @@ int ip_guard_input_locked(struct pbuf *p)
 	const struct ip_hdr *ip = p->payload;
 
 	if (p->len < IP_HLEN)
-		return drop(p);
+		return drop(p, "IP header");
 	if ((IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0)
 		start_reassembly_clock();
 	return 0;
@@ -69,7 +68,7 @@ int ip_guard_input6_locked(struct pbuf *p)
 	const struct ip6_hdr *ip = p->payload;
 
 	if (p->len < IP6_HLEN)
-		return drop(p);
+		return drop(p, "IPv6 header");
 	if (IP6H_NEXTH(ip) != IP_PROTO_TCP && IP6H_NEXTH(ip) != IP_PROTO_UDP &&
 		IP6H_NEXTH(ip) != IP6_NEXTH_ICMP6)
 		start_reassembly_clock();
@@ -124,14 +123,14 @@ bool ip_guard_tcp_locked(struct ip_packet *in)
 	uint8_t flags;
 
 	if (in->p->len < in->header_bytes + TCP_HLEN)
-		return drop(in->p);
+		return drop(in->p, "TCP header cut off");
 	tcp_bytes = TCPH_HDRLEN_BYTES(tcp);
 	flags = TCPH_FLAGS(tcp);
 	if (tcp_bytes < TCP_HLEN || in->p->len < in->header_bytes + tcp_bytes ||
 		!are_options_good((const uint8_t *)(tcp + 1), tcp_bytes - TCP_HLEN,
 			(flags & TCP_SYN) != 0) ||
 		((flags & TCP_SYN) != 0 && (flags & (TCP_FIN | TCP_RST)) != 0))
-		return drop(in->p);
+		return drop(in->p, "TCP header or options");
 	tcp_recovery_see_options_locked((const uint8_t *)(tcp + 1), tcp_bytes - TCP_HLEN);
 	tcp_table_select_locked(&in->dest, lwip_ntohs(tcp->dest), &in->source,
 		lwip_ntohs(tcp->src));

@@ -9,7 +9,7 @@
  *             solicitation or an advertisement is a link-layer address, if there is one. (3) no
  *             path MTU is below 1280.
  * Locking:    LOCK_NET.
- * Failure:    bad messages are dropped and counted (net_rx_dropped).
+ * Failure:    bad messages are dropped and counted (net_rx_bad).
  * Source:     RFC 4861 6.1, 7.1, 8.1; RFC 6980 (never in fragments); RFC 8201 4; lwIP 2.1.3 nd6.c.
  */
 #include <lwip/netif.h>
@@ -17,8 +17,8 @@
 #include <lwip/prot/ip6.h>
 #include <lwip/prot/nd6.h>
 
-#include "kernel/stats.h"
 #include "net/ip_packet.h"
+#include "net/net_priv.h"
 
 #define HOP_LIMIT 255u
 #define MTU_MIN 1280u
@@ -85,7 +85,7 @@ bool nd_guard_locked(struct ip_packet *in)
 	if (in->p->len > in->header_bytes &&
 		is_good(in, icmp, (uint32_t)in->p->len - in->header_bytes))
 		return false;
-	stat_inc(STAT_net_rx_dropped);
+	bad_packet_count_locked("ICMPv6");
 	pbuf_free(in->p);
 	return true;
 }

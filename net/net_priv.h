@@ -59,6 +59,10 @@ void device_tick_locked(uint64_t now_ns);
 /* Whether a prefix or a router leads to that IPv6 address. */
 bool device_has_route6_locked(struct net_device *d, const ip6_addr_t *to);
 
+/* ------------------------------------------------------------------ bad_packet.c */
+/* A packet is dropped for what is in it. */
+void bad_packet_count_locked(const char *why);
+
 /* ------------------------------------------------------------------ neighbour.c */
 uint64_t neighbour_next_ns_locked(void); /* now, when somebody has to be told */
 void neighbour_tick_locked(void);

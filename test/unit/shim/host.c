@@ -116,10 +116,16 @@ weak void klog(enum gosolo_log_level level, const char *format, ...)
 	va_end(ap);
 }
 
+static uint64_t stats[STAT_COUNT];
+
 weak void stat_add(enum stat s, uint64_t n)
 {
-	(void)s;
-	(void)n;
+	stats[s] += n;
+}
+
+weak uint64_t stat_sum(enum stat s)
+{
+	return stats[s];
 }
 
 weak void stat_raise(enum stat s, uint64_t value)
