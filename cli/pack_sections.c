@@ -97,7 +97,6 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 {
 	const struct elf_file *go = plan->request->program;
 	const Elf64_Shdr *names = &go->shdrs[go->header.e_shstrndx];
-
 	size_t symtab = find_program_symtab(go);
 
 	if (!are_sections_sound(go, symtab))
@@ -108,6 +107,10 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 	memcpy(t->shdrs, go->shdrs, go->shdr_count * sizeof(Elf64_Shdr));
 	for (size_t i = 1; i < go->shdr_count; i++) {
 		Elf64_Shdr *section = &t->shdrs[i];
+
+		/* Nobody relocates an image, and GRUB refuses one that asks for it. */
+		if (section->sh_type == SHT_REL || section->sh_type == SHT_RELA)
+			section->sh_type = SHT_PROGBITS;
 		if (section->sh_flags & SHF_ALLOC) {
 			if (section->sh_type != SHT_NOBITS &&
 				!elf_bytes_at(go, section->sh_addr, section->sh_size))
