@@ -105,6 +105,7 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 	bytebuf_add(&t->names, go->data + names->sh_offset, names->sh_size);
 	t->count = go->shdr_count;
 	memcpy(t->shdrs, go->shdrs, go->shdr_count * sizeof(Elf64_Shdr));
+	t->shdrs[0] = (Elf64_Shdr){ .sh_type = SHT_NULL };
 	for (size_t i = 1; i < go->shdr_count; i++) {
 		Elf64_Shdr *section = &t->shdrs[i];
 
