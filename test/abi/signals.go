@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -92,10 +93,14 @@ func interrupted() int {
 	c := make(chan os.Signal, 5)
 	signal.Notify(c, syscall.SIGUSR2)
 	pid, tid := os.Getpid(), syscall.Gettid()
+	var done atomic.Bool
 	go func() {
-		time.Sleep(100 * time.Millisecond)
-		tgkill(pid, tid, int(syscall.SIGUSR2))
+		// Again and again: one may come when the thread is about to sleep.
+		for time.Sleep(100 * time.Millisecond); !done.Load(); time.Sleep(100 * time.Millisecond) {
+			tgkill(pid, tid, int(syscall.SIGUSR2))
+		}
 	}()
+	defer done.Store(true)
 	var left syscall.Timespec
 	// A preemption signal may come first: sleep on with what is left until ours has come.
 	request := syscall.Timespec{Sec: 20}
