@@ -206,6 +206,12 @@ static int step_nowhere(struct progress *p, struct walk *w)
 	return inode_is_dir(p->at) ? 1 : -ENOTDIR;
 }
 
+/* A link that is the path's last name. */
+static bool is_followed(enum vfs_follow follow, bool slash)
+{
+	return follow == VFS_FOLLOW || (follow == VFS_NO_FOLLOW && slash);
+}
+
 /* 1: over; 0: go on; -errno. */
 static int step(struct progress *p, enum vfs_follow follow, struct walk *w)
 {
@@ -229,7 +235,7 @@ static int step(struct progress *p, enum vfs_follow follow, struct walk *w)
 	}
 	if (r < 0)
 		return r;
-	if (inode_is_link(found) && (*end || follow == VFS_FOLLOW)) {
+	if (inode_is_link(found) && (*after || is_followed(follow, *end == '/'))) {
 		r = step_over_link(p, w, end, &found);
 		if (r != 2)
 			return r;
@@ -263,7 +269,7 @@ int walk_locked(const struct vfs_at *at, enum vfs_follow follow, struct walk *w)
 		r = step(&p, follow, w);
 	inode_put(p.at);
 	w->buffer = p.buffer;
-	if (r > 0 && w->slash && w->inode && !inode_is_dir(w->inode))
+	if (r > 0 && follow != VFS_LAST_NAME && w->slash && w->inode && !inode_is_dir(w->inode))
 		r = -ENOTDIR;
 	return MIN(r, 0);
 }

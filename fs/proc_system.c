@@ -155,6 +155,7 @@ CONSTANT(swappiness, "0")
 CONSTANT(entropy_bits, "256") /* all that Linux's generator ever has, too */
 CONSTANT(inotify_events, "16384")
 CONSTANT(inotify_watches, "1048576")
+CONSTANT(pipe_max_size, "16777216") /* what pipe_set_capacity allows */
 #undef CONSTANT
 
 static void make_file_nr(struct proc_text *t)
@@ -265,6 +266,7 @@ static const struct proc_file files[] = {
 	{ .path = "sys/fs/inotify/max_user_instances", .generate = make_inotify_watches },
 	{ .path = "sys/fs/file-max", .generate = make_file_max },
 	{ .path = "sys/fs/file-nr", .generate = make_file_nr },
+	{ .path = "sys/fs/pipe-max-size", .generate = make_pipe_max_size },
 	{ .path = "sys/kernel/cap_last_cap", .generate = make_cap_last_cap },
 	{ .path = "sys/kernel/random/boot_id", .generate = make_boot_id },
 	{ .path = "sys/kernel/random/uuid", .generate = make_uuid },

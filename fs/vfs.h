@@ -25,7 +25,8 @@ enum vfs_device { /* st_dev */
 	VFS_DEVICE_MEMFD = 0x01,
 };
 
-enum vfs_follow { VFS_NO_FOLLOW, VFS_FOLLOW };
+/* A link that is the path's last name: kept unless a slash is behind it; followed; kept anyway. */
+enum vfs_follow { VFS_NO_FOLLOW, VFS_FOLLOW, VFS_LAST_NAME };
 
 /* What a path may not do: openat2(2), same values. BENEATH and IN_ROOT: base is its top. */
 enum vfs_resolve {

@@ -66,7 +66,7 @@ int vfs_make_dir(const struct vfs_at *at, uint32_t mode)
 	int r;
 
 	tree_lock();
-	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	r = walk_locked(at, VFS_LAST_NAME, &w);
 	if (r == 0)
 		r = tree_make_locked(&w, S_IFDIR | (mode & 01777), &made);
 	tree_unlock();
@@ -84,7 +84,7 @@ int vfs_make_node(const struct vfs_at *at, uint32_t mode, uint64_t special_devic
 	int r;
 
 	tree_lock();
-	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	r = walk_locked(at, VFS_LAST_NAME, &w);
 	if (r == 0 && w.slash && !w.inode)
 		r = -ENOENT;
 	if (r == 0)
@@ -115,7 +115,7 @@ int vfs_symlink(const char *target, const struct vfs_at *at)
 		return -ENOMEM;
 	memcpy(copy, target, bytes + 1);
 	tree_lock();
-	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	r = walk_locked(at, VFS_LAST_NAME, &w);
 	if (r == 0 && w.slash && !w.inode)
 		r = -ENOENT;
 	if (r == 0)
@@ -162,7 +162,7 @@ int vfs_link(struct inode *i, const struct vfs_at *to)
 	int r;
 
 	tree_lock();
-	r = walk_locked(to, VFS_NO_FOLLOW, &w);
+	r = walk_locked(to, VFS_LAST_NAME, &w);
 	if (r == 0)
 		r = link_locked(i, &w);
 	tree_unlock();
@@ -184,6 +184,8 @@ static int check_removable(const struct walk *w, bool remove_dir)
 		return -EISDIR;
 	if (!w->inode)
 		return -ENOENT;
+	if (w->slash && !remove_dir)
+		return inode_is_dir(w->inode) ? -EISDIR : -ENOTDIR;
 	r = perm_check_remove(w->dir, w->inode);
 	if (r < 0)
 		return r;
@@ -229,7 +231,7 @@ int vfs_unlink(const struct vfs_at *at, bool remove_dir)
 	int r;
 
 	tree_lock();
-	r = walk_locked(at, VFS_NO_FOLLOW, &w);
+	r = walk_locked(at, VFS_LAST_NAME, &w);
 	if (r == 0)
 		r = unlink_locked(&w, remove_dir, &gone);
 	tree_unlock();
@@ -249,15 +251,27 @@ static bool is_below(struct inode *i, const struct inode *top)
 	return i == top;
 }
 
+/* Only a directory's name may have a slash behind it, old or new. */
+static int check_slashes(const struct walk *from, const struct walk *to, unsigned flags)
+{
+	bool dir = inode_is_dir(from->inode);
+	bool to_dir = flags & VFS_RENAME_EXCHANGE ? inode_is_dir(to->inode) : dir;
+
+	return (to->slash && !to_dir) || (from->slash && !dir) ? -ENOTDIR : 0;
+}
+
 static int check_target(const struct walk *from, const struct walk *to, unsigned flags)
 {
 	bool dir = inode_is_dir(from->inode), empty = true;
-	int r = 0;
+	int r;
 
-	if (!to->inode)
-		return flags & VFS_RENAME_EXCHANGE ? -ENOENT : to->slash && !dir ? -ENOTDIR : 0;
-	if (flags & VFS_RENAME_NOREPLACE)
+	if (to->inode && flags & VFS_RENAME_NOREPLACE)
 		return -EEXIST;
+	if (!to->inode && flags & VFS_RENAME_EXCHANGE)
+		return -ENOENT;
+	r = check_slashes(from, to, flags);
+	if (r < 0 || !to->inode)
+		return r;
 	if (flags & VFS_RENAME_EXCHANGE)
 		return is_below(from->dir, to->inode) ? -EINVAL : 0;
 	if (to->inode == from->inode)
@@ -351,9 +365,9 @@ int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigne
 	int r;
 
 	tree_lock();
-	r = walk_locked(from_at, VFS_NO_FOLLOW, &from);
+	r = walk_locked(from_at, VFS_LAST_NAME, &from);
 	if (r == 0)
-		r = walk_locked(to_at, VFS_NO_FOLLOW, &to);
+		r = walk_locked(to_at, VFS_LAST_NAME, &to);
 	if (r == 0)
 		r = check_rename(&from, &to, flags);
 	if (r == 0)

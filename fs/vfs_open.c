@@ -155,8 +155,6 @@ static int find_or_make_locked(struct walk *w, uint32_t *flags, uint32_t mode)
 		return check_existing(w, *flags);
 	if (!(*flags & O_CREAT))
 		return -ENOENT;
-	if (w->slash)
-		return -EISDIR;
 	*flags &= ~(uint32_t)O_TRUNC;
 	return tree_make_locked(w, S_IFREG | (mode & 07777), &w->inode);
 }
@@ -223,6 +221,8 @@ int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file
 		return -EINVAL;
 	tree_lock();
 	r = walk_locked(at, exclusive || flags & O_NOFOLLOW ? VFS_NO_FOLLOW : VFS_FOLLOW, &w);
+	if (flags & O_CREAT && w.slash && w.last == WALK_NAME && (r == 0 || r == -ENOTDIR))
+		r = -EISDIR; /* whatever is there */
 	if (r == 0)
 		r = find_or_make_locked(&w, &flags, mode);
 	tree_unlock();

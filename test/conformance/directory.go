@@ -20,6 +20,7 @@ var directoryChecks = []check{
 	{"symbolic-links", symbolicLinks},
 	{"remove", removeNames},
 	{"make", makeNames},
+	{"slashes", slashes},
 	{"removed-directory", removedDirectory},
 	{"list-while-removing", listWhileRemoving},
 	{"list-positions", listPositions},

@@ -499,7 +499,7 @@ func procVersionAndNames(t *T) {
 
 func procNumbers(t *T) {
 	for _, name := range []string{"kernel/pid_max", "kernel/threads-max", "kernel/cap_last_cap", "vm/overcommit_memory",
-		"vm/max_map_count", "vm/swappiness", "net/core/somaxconn", "fs/file-max", "fs/nr_open"} {
+		"vm/max_map_count", "vm/swappiness", "net/core/somaxconn", "fs/file-max", "fs/nr_open", "fs/pipe-max-size"} {
 		number(t, name, strings.TrimSpace(contents(t, "/proc/sys/"+name)))
 	}
 	f := strings.Fields(contents(t, "/proc/sys/net/ipv4/ip_local_port_range"))
