@@ -102,7 +102,10 @@ noreturn_fn void arch_enter_program(struct trapframe *tf);
 
 /* The time stamp counter, the same on all CPUs but for what no message between them is quick enough
  * to show; not ordered against other instructions. */
-uint64_t arch_cycles(void);
+static inline uint64_t arch_cycles(void)
+{
+	return cpu_raw_cycles() - (uint64_t)arch_cpu_self()->tsc_offset;
+}
 bool arch_random_u64(uint64_t *out); /* RDSEED, else RDRAND; false when there is neither */
 bool arch_is_virtual(void); /* under a hypervisor or emulator, which may stop a CPU for any time */
 uint32_t arch_hwcap(void); /* AT_HWCAP: CPUID.1:EDX */

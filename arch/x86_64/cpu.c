@@ -236,19 +236,6 @@ uint32_t arch_hwcap(void)
 	return cpu.hwcap;
 }
 
-uint64_t cpu_raw_cycles(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
-
-uint64_t arch_cycles(void)
-{
-	return cpu_raw_cycles() - (uint64_t)arch_cpu_self()->tsc_offset;
-}
-
 bool arch_random_u64(uint64_t *out)
 {
 	uint64_t v = 0;

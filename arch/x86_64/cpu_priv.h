@@ -25,7 +25,6 @@ void arch_trap_kernel(struct trapframe *tf);
 noreturn_fn void arch_trap_fatal(struct trapframe *tf);
 
 bool cpu_has_fsgsbase(void);
-uint64_t cpu_raw_cycles(void); /* the time stamp counter itself, which may differ between CPUs */
 void fpu_init_cpu(void); /* control registers of this CPU; the first call also finds the sizes */
 uint64_t fpu_read_xcr0(void); /* this CPU's; 0: it has no XSAVE */
 void fpu_save(struct arch_thread *t);

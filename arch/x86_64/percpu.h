@@ -52,4 +52,13 @@ static inline struct arch_cpu *arch_cpu_self(void)
 	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
 	return c;
 }
+
+/* The time stamp counter itself, which may differ between CPUs. */
+static inline uint64_t cpu_raw_cycles(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
 #endif

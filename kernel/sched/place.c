@@ -115,13 +115,10 @@ void sched_place(struct cpu *c, struct thread *t)
 	spin_unlock(&c->rq_lock);
 }
 
-void sched_send_kicks(void)
+static __attribute__((noinline)) void send_kicks(struct cpu *self)
 {
-	struct cpu *self = this_cpu();
 	uint64_t kicks = self->kicks;
 
-	if (likely(!kicks))
-		return;
 	self->kicks = 0;
 	/* Partner: the fence in poll_for_work: it sees what we queued, or we that it has ended. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -134,6 +131,12 @@ void sched_send_kicks(void)
 		stat_inc(STAT_reschedule_ipis);
 		lapic_send_ipi(c->arch.apic_id, VECTOR_RESCHEDULE);
 	}
+}
+
+void sched_send_kicks(void)
+{
+	if (unlikely(this_cpu()->kicks))
+		send_kicks(this_cpu());
 }
 
 struct cpu *sched_lock_home(const struct thread *t)

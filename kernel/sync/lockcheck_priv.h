@@ -8,11 +8,13 @@
 #include "kernel/sync/spinlock.h"
 
 #ifdef GOSOLO_DEBUG
+enum { LOCKCHECK_IS_ON = true };
 void lockcheck_acquire(const struct spinlock *l); /* before waiting for it */
 void lockcheck_acquired(void); /* the lock that was checked last is held from now on */
 void lockcheck_release(const struct spinlock *l, uint64_t return_address);
 void lockcheck_none_held(void); /* panics when a lock is held; logs a lock that was held too long */
 #else
+enum { LOCKCHECK_IS_ON = false };
 static inline void lockcheck_acquire(const struct spinlock *l)
 {
 	(void)l;

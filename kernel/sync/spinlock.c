@@ -30,6 +30,11 @@ static bool are_ignored(void)
 	return unlikely(atomic_load_explicit(&spinlock.ignored_by, memory_order_relaxed) != 0);
 }
 
+static bool are_checked(void)
+{
+	return LOCKCHECK_IS_ON && !are_ignored();
+}
+
 /* Whoever else waits for a lock of a machine that panics stops here, so that the report is
  * whole. */
 static void stop_others(void)
@@ -74,18 +79,25 @@ static void wait_until_free(const struct spinlock *l)
 	(void)arch_set_away(was_away);
 }
 
-void spin_lock(struct spinlock *l)
+/* Apart, so that the usual way needs no registers. */
+static __attribute__((noinline)) void wait_and_take(struct spinlock *l)
 {
-	if (!are_ignored())
-		lockcheck_acquire(l);
-	while (unlikely(!take(l))) {
+	do {
 		wait_until_free(l);
 		if (are_ignored()) {
 			stop_others();
 			break; /* (1) */
 		}
-	}
-	if (!are_ignored())
+	} while (!take(l));
+}
+
+void spin_lock(struct spinlock *l)
+{
+	if (are_checked())
+		lockcheck_acquire(l);
+	if (unlikely(!take(l)))
+		wait_and_take(l);
+	if (are_checked())
 		lockcheck_acquired();
 }
 
@@ -93,7 +105,7 @@ bool spin_trylock(struct spinlock *l)
 {
 	if (!take(l))
 		return false;
-	if (!are_ignored()) {
+	if (are_checked()) {
 		lockcheck_acquire(l);
 		lockcheck_acquired();
 	}
@@ -102,7 +114,7 @@ bool spin_trylock(struct spinlock *l)
 
 void spin_unlock(struct spinlock *l)
 {
-	if (!are_ignored())
+	if (are_checked())
 		lockcheck_release(l, (uint64_t)__builtin_return_address(0));
 	atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
@@ -117,14 +129,16 @@ void spinlock_ignore_all(void)
 		stop_others();
 }
 
+#ifdef GOSOLO_DEBUG
 void lock_assert_held(const struct spinlock *l)
 {
-	DASSERT(are_ignored() ||
+	ASSERT(are_ignored() ||
 		atomic_load_explicit(&l->owner, memory_order_relaxed) == this_cpu()->arch.id + 1);
 }
 
 void lock_assert_none(void)
 {
-	if (!are_ignored())
+	if (are_checked())
 		lockcheck_none_held();
 }
+#endif

@@ -55,17 +55,24 @@ void spinlock_init(struct spinlock *l, enum lock_rank rank);
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l) must_check;
-/* First line of every function named _locked. */
-void lock_assert_held(const struct spinlock *l);
-/* Before anything that may sleep or touch program memory. */
-void lock_assert_none(void);
 /* panic: from now on this CPU waits for no lock and nothing is checked; another CPU stops at the
  * next lock that is held, and when it calls this. */
 void spinlock_ignore_all(void);
 #ifdef GOSOLO_DEBUG
+/* First line of every function named _locked. */
+void lock_assert_held(const struct spinlock *l);
+/* Before anything that may sleep or touch program memory. */
+void lock_assert_none(void);
 /* One line per rank that was ever held: the longest hold. Takes no lock of its own. */
 void lock_report(void (*line)(const char *text, void *arg), void *arg);
 #else
+static inline void lock_assert_held(const struct spinlock *l)
+{
+	(void)l;
+}
+static inline void lock_assert_none(void)
+{
+}
 static inline void lock_report(void (*line)(const char *text, void *arg), void *arg)
 {
 	(void)line;

@@ -55,7 +55,7 @@ static uint64_t mult_of(uint64_t hz)
 }
 
 /* (4) What arch_cycles cannot make up for, less than the way of a message, is cut off here. */
-static uint64_t never_back(uint64_t ns)
+static __attribute__((noinline)) uint64_t never_back(uint64_t ns)
 {
 	uint64_t last = atomic_load_explicit(&clk.latest_ns, memory_order_relaxed);
 
