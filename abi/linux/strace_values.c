@@ -178,7 +178,8 @@ static void show_prctl(struct strace_text *t, const struct strace_arg *a)
 	static const struct strace_name names[] = { N(PR_SET_NAME), N(PR_GET_NAME),
 		N(PR_SET_PDEATHSIG), N(PR_GET_PDEATHSIG), N(PR_SET_DUMPABLE), N(PR_GET_DUMPABLE),
 		N(PR_SET_NO_NEW_PRIVS), N(PR_GET_NO_NEW_PRIVS), N(PR_SET_VMA), N(PR_SET_KEEPCAPS),
-		N(PR_GET_KEEPCAPS), N(PR_CAPBSET_READ) };
+		N(PR_SET_TIMERSLACK), N(PR_GET_TIMERSLACK), N(PR_GET_KEEPCAPS),
+		N(PR_CAPBSET_READ) };
 
 	NAME(t, (uint32_t)a->value, names);
 }

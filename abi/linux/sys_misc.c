@@ -94,12 +94,18 @@ static long set_name(uaddr_t ua)
 
 long sys_prctl(const struct sysargs *a)
 {
+	struct thread *t = thread_current();
+
 	switch (sysarg_int(a, 0)) {
 	case PR_SET_NAME:
 		return set_name(a->arg[1]);
 	case PR_GET_NAME:
-		return user_copy_out(a->arg[1], thread_current()->name,
-			sizeof(thread_current()->name));
+		return user_copy_out(a->arg[1], t->name, sizeof(t->name));
+	case PR_SET_TIMERSLACK:
+		t->slack_ns = a->arg[1] ? a->arg[1] : t->slack_default_ns;
+		return 0;
+	case PR_GET_TIMERSLACK:
+		return (long)MIN(t->slack_ns, (uint64_t)INT64_MAX);
 	case PR_GET_DUMPABLE: /* there are no core dumps and no tracers */
 	case PR_GET_SECCOMP:
 		return 0;

@@ -151,7 +151,7 @@ void sched_park(uint64_t deadline_ns, bool signals)
 		return;
 	if (deadline_ns != TIME_NEVER_NS) {
 		timer_init(&t->park_timer, park_timeout);
-		timer_arm(&t->park_timer, deadline_ns);
+		timer_arm_loosely(&t->park_timer, deadline_ns, t->slack_ns);
 	}
 	spin_lock(&c->rq_lock);
 	if (t->wake_pending) {

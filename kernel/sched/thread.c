@@ -24,6 +24,7 @@
 #include "lib/string.h"
 
 enum { THREADS_MAX = 32768, KSTACK_ORDER = 2 };
+enum { SLACK_NS = 50000 }; /* Linux's: prctl(2), PR_SET_TIMERSLACK */
 
 static struct {
 	struct spinlock lock;
@@ -126,6 +127,7 @@ static struct thread *alloc(bool program)
 	*t->kstack_canary = KSTACK_CANARY;
 	t->affinity = UINT64_MAX;
 	t->entries_left = t->entries_next = 1;
+	t->slack_ns = t->slack_default_ns = SLACK_NS;
 	cred_init(&t->cred);
 	return t;
 }
@@ -194,6 +196,7 @@ int thread_clone(const struct thread_start *start, int32_t *tid)
 	t->sigmask = self->sigmask;
 	t->clear_tid_ua = start->clear_tid_ua;
 	t->affinity = self->affinity;
+	t->slack_ns = t->slack_default_ns = self->slack_ns;
 	memcpy(t->name, self->name, sizeof(t->name));
 	cred_clone(&t->cred, &self->cred);
 	list(t);

@@ -40,6 +40,7 @@ struct thread {
 	int64_t vtime_ns; /* [s] what it has had of a CPU, as its queue counts: runq.h */
 	TAILQ_ENTRY(thread) all_link; /* [l] */
 	struct timer park_timer; /* [t] */
+	uint64_t slack_ns, slack_default_ns; /* [t] by how much a sleep may be longer */
 	uint64_t affinity; /* [s] bit per CPU */
 	uint64_t cpu_time_ns; /* [t] up to the last switch */
 	uint64_t switched_in_ns; /* [t] */

@@ -4,11 +4,14 @@
  * What:       a tree of timers per CPU. The hardware is armed for the earliest of the first timer
  *             and the end of the slice; when that moves later the hardware is left alone and finds
  *             nothing to do once, which is cheaper than arming it at every cancelled timeout.
- * Invariants: (1) hardware fires at or before the earliest deadline. (2) a callback runs after its
- *             deadline, never before. (3) a timer is in the tree of timer.cpu exactly while armed;
- *             timer.cpu changes under the lock of the queue that it leaves. (4) a timer that is
- *             armed while its callback runs stays with that CPU, which looks again after it: so
- *             arming never waits for a callback, which may want a lock that the caller holds.
+ *             A timer may have slack: the tree is ordered by when it must fire, and an interrupt
+ *             for another one fires it before that, but not too early.
+ * Invariants: (1) hardware fires at or before the earliest deadline. (2) a callback runs after
+ *             its earliest time, never before. (3) a timer is in the tree of timer.cpu exactly
+ *             while armed; timer.cpu changes under the lock of the queue that it leaves. (4) a
+ *             timer that is armed while its callback runs stays with that CPU, which looks again
+ *             after it: so arming never waits for a callback, which may want a lock that the
+ *             caller holds.
  * Locking:    q.lock, LOCK_TIMER; released around callbacks. Whoever owns a timer arms it from one
  *             place at a time; cancelling needs no order.
  * Failure:    none.
@@ -133,7 +136,13 @@ static uint64_t first_locked(struct timer_queue *q)
 
 void timer_arm(struct timer *t, uint64_t deadline_ns)
 {
+	timer_arm_loosely(t, deadline_ns, 0);
+}
+
+void timer_arm_loosely(struct timer *t, uint64_t earliest_ns, uint64_t slack_ns)
+{
 	struct timer_queue *q = lock_queue_of(t), *own = &queues[this_cpu()->arch.id];
+	uint64_t deadline_ns = earliest_ns + MIN(slack_ns, TIME_NEVER_NS - earliest_ns);
 
 	(void)take_locked(q, t);
 	if (q != own && q->firing != t) { /* (4) */
@@ -142,6 +151,7 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 		q = own;
 		spin_lock(&q->lock);
 	}
+	t->earliest_ns = earliest_ns;
 	t->deadline_ns = deadline_ns;
 	t->armed = true;
 	RB_INSERT(timer_tree, &q->tree, t);
@@ -177,8 +187,11 @@ static void run_due(struct timer_queue *q)
 	struct timer *t;
 
 	spin_lock(&q->lock);
-	while ((t = RB_MIN(timer_tree, &q->tree)) && t->deadline_ns <= clock_now_ns()) {
+	while ((t = RB_MIN(timer_tree, &q->tree)) && t->earliest_ns <= clock_now_ns()) {
 		(void)take_locked(q, t);
+		/* That is over. Whoever fire wakes has the hardware armed for the end of its turn,
+		 * and would have it armed for this once more. */
+		q->first_ns = TIME_NEVER_NS;
 		q->firing = t;
 		spin_unlock(&q->lock);
 		t->fire(t);

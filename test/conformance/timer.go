@@ -35,6 +35,7 @@ var timerChecks = []check{
 	{"itimer-arguments", timerItimerArguments},
 	{"alarm", timerAlarm},
 	{"timerfd-never-early", timerfdNeverEarly},
+	{"slack", timerSlack},
 	{"profile-shows-the-hot-function", timerProfile},
 }
 
@@ -443,4 +444,38 @@ func timerProfile(t *T) {
 	if !bytes.Contains(text, []byte("main.hotFunctionOfTheProfile")) {
 		t.Errorf("the hot function is not in the profile of %d bytes", len(text))
 	}
+}
+
+// timerSlack: by how much a thread's sleeps may be longer; they are never shorter.
+func timerSlack(t *T) {
+	const prSetTimerslack, prGetTimerslack = 29, 30
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	get := func() uintptr {
+		r, e := call(syscall.SYS_PRCTL, prGetTimerslack)
+		t.Want("get", e, syscall.Errno(0))
+		return r
+	}
+	set := func(ns uintptr) {
+		_, e := call(syscall.SYS_PRCTL, prSetTimerslack, ns)
+		t.Want("set", e, syscall.Errno(0))
+	}
+	old := get()
+	t.Want("at the start", old, uintptr(50_000))
+	for _, slack := range []uintptr{1, 20_000_000} {
+		set(slack)
+		t.Want("slack", get(), slack)
+		for i := 0; i < 5; i++ {
+			start := time.Now()
+			sleep := timespec{0, 1_000_000}
+			_, e := call(syscall.SYS_NANOSLEEP, ptr(&sleep), 0)
+			if e == syscall.EINTR {
+				continue // the runtime's own signals
+			}
+			t.Want("nanosleep", e, syscall.Errno(0))
+			t.Want("too early", time.Since(start) < time.Millisecond, false)
+		}
+	}
+	set(0)
+	t.Want("back to what it was", get(), old)
 }
