@@ -43,7 +43,7 @@ soak)
 	GOSOLO_SOAK=${GOSOLO_SOAK:-50} stage "soak" local "1 2 4" -run '^TestStress$'
 	;;
 nightly)
-	GOSOLO_OUTAGE=${GOSOLO_OUTAGE:-60s} stage "every Go, 1, 2 and 4 CPUs" "local $oldest go1.22.12 go1.23.12 go1.24.13 go1.25.7" "1 2 4"
+	GOSOLO_LOAD=${GOSOLO_LOAD:-60s} GOSOLO_OUTAGE=${GOSOLO_OUTAGE:-60s} stage "every Go, 1, 2 and 4 CPUs" "local $oldest go1.22.12 go1.23.12 go1.24.13 go1.25.7" "1 2 4"
 	;;
 *)
 	echo "usage: test/run.sh [quick|full|soak|nightly]" >&2

@@ -7,6 +7,7 @@
 //	GOSOLO_GO       Go releases to build the programs with, "go1.22.0 local" (default: local)
 //	GOSOLO_CPUS     numbers of CPUs to test with, "1 2" (default: 1)
 //	GOSOLO_MACHINE  the machine type to ask for (default: the command's own)
+//	GOSOLO_LOAD     how long TestSmallServer asks, "60s" (default: 5s)
 //	GOSOLO_OUTAGE   how long the wire is cut in TestWireOutage, "60s" (default: 6s)
 //	GOSOLO_PCAP     folder for captures of what the tests' wires carry (default: none are kept)
 //	GOSOLO_SOAK     how many times as long the stress tests take (default: 1)
