@@ -21,6 +21,7 @@ type options struct {
 	port   int      // of the host, forwarded to the guest's 8080; 0: no network
 	count  string   // file for the plugin's counts; "": run at full speed
 	args   []string // the program's
+	stats  bool     // ours: print what the kernel counted, at the end
 }
 
 // command makes the words that start a guest.
@@ -43,6 +44,9 @@ func oursRun(image string) command {
 			}
 			// gosolo says it by itself, but not when QEMU gets further arguments, which may load something.
 			args = append(args, "--kernel-arg", "ram=zero")
+		}
+		if o.stats {
+			args = append(args, "--stats")
 		}
 		return append(append(args, in(image)), o.args...)
 	}

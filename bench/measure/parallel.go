@@ -51,6 +51,7 @@ func measureParallel(words []string) {
 	addInstructions(t)
 	addMicro(t, counts)
 	addHTTP(t, counts)
+	addSmall(t)
 	for _, n := range counts {
 		t.add(row{name: fmt.Sprintf("idle_host_cpu_%d_cpu", n), unit: "percent",
 			ours: idle(oursRun("httpd.image"), n), linux: idle(linuxRun("httpd.cpio", false), n), oursBar: 1})
