@@ -114,7 +114,8 @@ static int take_program_sections(struct pack_plan *plan, struct tables *t)
 			section->sh_type = SHT_PROGBITS;
 		if (section->sh_flags & SHF_ALLOC) {
 			if (section->sh_type != SHT_NOBITS &&
-				!elf_bytes_at(go, section->sh_addr, section->sh_size))
+				(section->sh_addr < PACK_BASE ||
+					!elf_bytes_at(go, section->sh_addr, section->sh_size)))
 				return report_fail(GOSOLO_CODE_UNUSABLE,
 					"%s: corrupt: section %s is in no segment", go->path,
 					elf_section_name(go, section));
