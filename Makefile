@@ -176,7 +176,7 @@ jobs = --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
 CHECKS := $(addprefix check-,checkers layers comments headers format models build symbols analysis rebuild docs)
 .PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick \
-	fuzz nightly soak gdb size docs install clean help
+	fuzz nightly soak std std-subset gdb size docs install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
 	@tools/install-deps.sh build run
 
@@ -209,6 +209,8 @@ check-analysis: $(K)/third-party.ok
 
 bench bench-quick fuzz nightly soak: all ## measurements; the long jobs
 	@tools/install-deps.sh build run $(filter bench fuzz,$@) && $(go) exec env OUT=$(OUT) $(if $(filter fuzz nightly soak,$@),test/$@.sh,bench/$(patsubst bench-%,%,$@).sh)
+std std-subset: all ## the tests of Go's own packages on both sides: all (hours, goes on where it stopped); a quick part
+	@tools/install-deps.sh build run && $(go) exec env OUT=$(OUT) test/std.sh $(if $(filter std,$@),-full)
 gdb: all ## boot APP (default examples/hello) stopped, with gdb attached
 	@tools/install-deps.sh gdb && $(go) exec env OUT=$(OUT) tools/gdb.sh $(or $(APP),./examples/hello)
 size: kernel; @size $(ROOM_OBJS) $(K)/kernel.elf ## what is how big

@@ -1,0 +1,3 @@
+module gosolo/std
+
+go 1.22
