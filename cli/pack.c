@@ -420,7 +420,7 @@ static int write_loaded(struct pack_plan *plan)
 	for (size_t i = 0; !code && i < go->phdr_count; i++) {
 		const Elf64_Phdr *ph = &go->phdrs[i];
 
-		if (ph->p_type == PT_LOAD)
+		if (ph->p_type == PT_LOAD && ph->p_filesz)
 			io_batch_add(&plan->batch, go->data + ph->p_offset, ph->p_filesz,
 				ph->p_vaddr - PACK_BASE);
 	}
