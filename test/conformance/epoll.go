@@ -53,10 +53,19 @@ func epollAdd(t *T, ep, fd int, events uint32) {
 	t.Must("add", syscall.EpollCtl(ep, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: events, Fd: int32(fd)}))
 }
 
+// epollWait waits on after a signal of the runtime's own: the call is never restarted.
+func epollWait(ep int, events []syscall.EpollEvent, ms int) (n int, err error) {
+	for {
+		if n, err = syscall.EpollWait(ep, events, ms); err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
 // epollGot is what a wait reports: the bits by descriptor.
 func epollGot(t *T, ep, room, ms int) map[int]uint32 {
 	events := make([]syscall.EpollEvent, room)
-	n, err := syscall.EpollWait(ep, events, ms)
+	n, err := epollWait(ep, events, ms)
 	t.Must("wait", err)
 	got := map[int]uint32{}
 	for _, e := range events[:n] {

@@ -697,7 +697,7 @@ func unixFull(t *T) {
 			got += n
 		}
 		t.Want("bytes", got, sent)
-		if n, _ := syscall.EpollWait(ep, events[:], 1000); n != 1 || events[0].Events != syscall.EPOLLOUT {
+		if n, _ := epollWait(ep, events[:], 1000); n != 1 || events[0].Events != syscall.EPOLLOUT {
 			t.Errorf("no edge after it was emptied: %d, %#x", n, events[0].Events)
 		}
 		syscall.Close(ep)
