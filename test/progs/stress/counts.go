@@ -50,7 +50,7 @@ func takeCounts() counts {
 	c.add("goroutines", runtime.NumGoroutine())
 	c.add("threads", threadCount())
 	text, err := os.ReadFile("/proc/gosolo/memory") // only where the kernel is this program's own
-	if err == nil { // Linux joins and splits its mappings as it likes
+	if err == nil {                                 // Linux joins and splits its mappings as it likes
 		c.add("mappings", bytes.Count(maps, []byte("\n")))
 	}
 	for _, line := range strings.Split(string(text), "\n") {
