@@ -15,7 +15,7 @@ var stressCases = []struct {
 }{
 	{"futex", 20_000}, {"memory", 60}, {"pages", 80}, {"threads", 2_000}, {"channels", 200}, {"timers", 20},
 	{"sleepers", 60}, {"pollers", 60}, {"affinity", 60}, {"signals", 60}, {"shares", 100},
-	{"storm", 1000}, {"http", 300}, {"churn", 3},
+	{"storm", 1000}, {"churn", 3}, // http rests for two minutes: make soak
 }
 
 func soak(t *testing.T) int {
