@@ -161,13 +161,15 @@ endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call UNIT,$(t))))
 
 # The same for fuzz targets: without libFuzzer they run seeds and past crashers (test/fuzz.sh fuzzes).
+# A source that a target includes, to reach what is static in it, is no object of its own.
+included_sources = $(shell sed -n 's/^\#include "\(.*\.c\)"/\1/p' $(1))
 FUZZ_REPLAYS := $(patsubst test/fuzz/%.c,$(OUT)/replay/%,$(wildcard test/fuzz/*_fuzz.c))
 define REPLAY
 $(OUT)/replay/$(1): test/fuzz/$(1).c test/fuzz/replay.c $(patsubst build:%,$(OUT)/%,$(call unit_sources,test/fuzz/$(1).c)) \
-		$(HEADERS) Makefile | $(K)/third-party.ok
+		$(call included_sources,test/fuzz/$(1).c) $(HEADERS) Makefile | $(K)/third-party.ok
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(UNIT_FLAGS) -fno-sanitize=alignment $(if $(filter elf_fuzz channel_fuzz,$(1)),,-fwrapv) \
-		$$(filter %.c %.o,$$^) -o $$@
+		$$(filter-out $(call included_sources,test/fuzz/$(1).c),$$(filter %.c %.o,$$^)) -o $$@
 endef
 $(foreach t,$(notdir $(FUZZ_REPLAYS)),$(eval $(call REPLAY,$(t))))
 
