@@ -5,7 +5,8 @@
  *             the host has taken the memory behind it, and gives new memory at the next touch. A
  *             round tells of a few blocks at a time, until there are none.
  * Invariants: (1) a block is the host's from the kick until it comes back, and then free: nobody
- *             relies on what it reads as. (2) every round ends with pagereport_done.
+ *             relies on what it reads as. (2) every round ends with pagereport_done. (3) nothing is
+ *             taken from a stopped device: its blocks are free already.
  * Locking:    balloon.lock (LOCK_DEVICE): the round begins in a timer and goes on in interrupts.
  * Failure:    a device that lies is stopped; its blocks are free again, since a device that was
  *             reset touches nothing.
@@ -81,9 +82,11 @@ static void collect_locked(void)
 {
 	uint32_t bytes;
 	void *cookie;
-	int got;
+	int got = 0;
 
-	while ((got = virtq_take(&balloon.queue, &cookie, &bytes)) == 1) {
+	/* (3): what it writes after its end names blocks that are no longer there. */
+	while (!virtio_is_broken(&balloon.device) &&
+		(got = virtq_take(&balloon.queue, &cookie, &bytes)) == 1) {
 		pfn_t *block = cookie;
 
 		stat_add(STAT_reported_bytes, (uint64_t)PAGE_SIZE << pmm_frame(*block)->order);
@@ -105,7 +108,8 @@ static void go_on(void)
 	spin_lock(&balloon.lock);
 	do {
 		collect_locked();
-	} while (virtq_interrupts_on(&balloon.queue) || (balloon.is_round && tell_locked()));
+	} while (!virtio_is_broken(&balloon.device) &&
+		(virtq_interrupts_on(&balloon.queue) || (balloon.is_round && tell_locked())));
 	if (balloon.is_round && balloon.count == 0) {
 		balloon.is_round = false;
 		is_done = true;
