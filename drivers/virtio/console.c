@@ -64,10 +64,15 @@ static void answer_locked(uint32_t id, uint16_t event)
 {
 	void *cookie;
 	uint32_t bytes, slot;
+	int got;
 
-	while (virtq_take(&handshake.out, &cookie, &bytes) == 1)
+	while ((got = virtq_take(&handshake.out, &cookie, &bytes)) == 1)
 		handshake.answers_used &= ~(1u
 			<< ((struct virtio_console_control *)cookie - handshake.answers));
+	if (got < 0) {
+		virtio_fail(&console.device, "bad used ring of the answers' queue");
+		return;
+	}
 	if (~handshake.answers_used == 0) {
 		virtio_fail(&console.device, "more control events than it takes answers");
 		return;
