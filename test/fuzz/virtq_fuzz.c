@@ -1,6 +1,7 @@
 /* sources: drivers/virtio/net.c drivers/virtio/net_pair.c drivers/virtio/ring.c
- * test/unit/shim/host.c test/unit/shim/host_kmem.c test/unit/shim/host_netdev.c
- * test/unit/shim/host_pmm.c test/unit/shim/host_ram.c test/unit/shim/host_virtio.c */
+ * test/fuzz/virtq_moves.c test/unit/shim/host.c test/unit/shim/host_kmem.c
+ * test/unit/shim/host_netdev.c test/unit/shim/host_pmm.c test/unit/shim/host_ram.c
+ * test/unit/shim/host_virtio.c */
 /*
  * virtq_fuzz.c: whatever a virtio device writes, its driver lives.
  *
@@ -24,23 +25,11 @@
 #include "host_netdev.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
+#include "test/fuzz/virtq_moves.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FUZZ_RAM_BYTES = 2 << 20, PAIRS = 3, QUEUES = 2 * PAIRS + 1, CONTROL = 2 * PAIRS };
-
-static struct {
-	const uint8_t *data;
-	size_t left;
-} input;
-
-static unsigned next(void)
-{
-	if (input.left == 0)
-		return 0;
-	input.left--;
-	return *input.data++;
-}
 
 /* ------------------------------------------------------------------ in place of netdev.c */
 void netdev_register(struct netdev *d)
@@ -95,61 +84,28 @@ static void end_machine(void)
 }
 
 /* ------------------------------------------------------------------ the device's moves */
-/* The driver's memory, which for the control queue lies outside of host_ram. */
-static char *at(uint64_t pa)
-{
-	return (char *)((uintptr_t)host_ram + pa);
-}
-
+/* What the control queue answers is a byte behind the request. */
 static void write_buffer(unsigned queue, uint16_t id)
 {
-	const struct vring_desc *d = &host_device.queues[queue].q->desc[id];
-	uint32_t bytes = next();
+	const struct vring_desc *d = host_device.queues[queue].q->desc;
 
-	if (queue == CONTROL) {
-		CHECK(d->flags == VRING_DESC_F_NEXT);
-		*at(host_device.queues[queue].q->desc[d->next].addr) = (char)next();
+	if (queue != CONTROL) {
+		moves_write(queue, id);
 		return;
 	}
-	for (uint32_t i = 0; i < MIN(bytes, d->len) && (d->flags & VRING_DESC_F_WRITE); i++)
-		at(d->addr)[i] = (char)next();
-}
-
-static void move_queue(unsigned move, unsigned queue)
-{
-	struct virtq *q = host_device.queues[queue].q;
-	uint16_t id;
-
-	switch (move) {
-	case 0:
-		host_queue_use(queue, next() | next() << 8 | next() << 24, next() | next() << 8);
-		break;
-	case 1:
-	case 2:
-		if (!host_queue_take(queue, &id))
-			break;
-		write_buffer(queue, id);
-		host_queue_use(queue, id, next() | (next() & 7) << 8);
-		break;
-	case 3:
-		q->used->idx = (uint16_t)(q->used->idx + next());
-		break;
-	default:
-		q->used->flags = (uint16_t)next();
-		*(uint16_t *)(void *)&q->used->ring[q->size] = /* the device's event index */
-			(uint16_t)(next() | next() << 8);
-		break;
-	}
+	(void)moves_next(); /* as many bytes of an input as for another queue */
+	CHECK(d[id].flags == VRING_DESC_F_NEXT);
+	*(char *)((uintptr_t)host_ram + d[d[id].next].addr) = (char)moves_next();
 }
 
 static void send_frame(void)
 {
 	static uint8_t frame[NETDEV_FRAME_MAX];
-	struct netdev_seg seg = { frame, 14 + (next() | (next() & 3) << 8) };
+	struct netdev_seg seg = { frame, 14 + (moves_next() | (moves_next() & 3) << 8) };
 	struct netdev_tx tx = { .segs = &seg, .seg_count = 1 };
 
-	frame[12] = (uint8_t)next();
-	frame[30] = (uint8_t)next();
+	frame[12] = (uint8_t)moves_next();
+	frame[30] = (uint8_t)moves_next();
 	(void)!dev->ops->transmit(dev, &tx);
 }
 
@@ -171,7 +127,7 @@ static void fire_timer(void)
 
 static void step(void)
 {
-	unsigned r = next();
+	unsigned r = moves_next();
 
 	switch (r >> 4) {
 	case 8:
@@ -196,10 +152,11 @@ static void step(void)
 		}
 		break;
 	case 14:
-		host_device.config[next() % sizeof(host_device.config)] = (uint8_t)next();
+		host_device.config[moves_next() % sizeof(host_device.config)] = (uint8_t)
+			moves_next();
 		break;
 	default:
-		move_queue(r & 7, (r >> 4) % QUEUES);
+		moves_on_queue(r & 7, (r >> 4) % QUEUES, write_buffer);
 		break;
 	}
 }
@@ -208,10 +165,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	bool was_stopped = false;
 
-	input.data = data;
-	input.left = size;
+	moves_begin(data, size);
 	start_machine();
-	while (input.left != 0) {
+	while (moves_are_left()) {
 		step();
 		CHECK(!was_stopped || host_device.failure != NULL); /* (3) */
 		was_stopped = host_device.failure != NULL;

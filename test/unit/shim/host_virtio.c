@@ -16,6 +16,8 @@
 #include "arch/arch.h"
 #include "base/errno.h"
 #include "host.h"
+#include "kernel/log.h"
+#include "kernel/stats.h"
 
 struct host_device host_device;
 
@@ -171,6 +173,8 @@ void virtio_fail(struct virtio_device *d, const char *what)
 		return;
 	host_device.failure = what;
 	virtio_stop(d);
+	stat_inc(STAT_device_errors);
+	log_error("%s: device stopped: %s", d->name, what);
 }
 
 bool virtio_is_broken(const struct virtio_device *d)
