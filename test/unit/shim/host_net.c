@@ -1,8 +1,8 @@
 /*
  * host_net.c: the network core's surroundings on the host.
  *
- * What:       time that passes only when told, timers, sleeping, files, a device on a mirroring
- *             wire.
+ * What:       time that passes only when told, timers, sleeping, a device on a mirroring wire,
+ *             and sockets in short. host_net_kernel.c has the rest of the kernel.
  * Invariants: (1) nothing happens by itself: a test decides when frames arrive and time passes.
  * Locking:    host.c's, so that ranks are checked.
  * Failure:    a failed check ends the program.
@@ -11,23 +11,14 @@
 #include "host_net.h"
 
 #include <string.h>
-#include <sys/random.h>
-
-#include <bearssl_hash.h>
 
 #include "base/errno.h"
 #include "base/units.h"
-#include "fs/fs.h"
-#include "fs/vfs.h"
 #include "host.h"
-#include "kernel/cred.h"
 #include "kernel/dev/netdev.h"
-#include "kernel/entropy.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/options.h"
-#include "kernel/process.h"
 #include "kernel/sched/waitq.h"
-#include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
 #include "kernel/uio.h"
@@ -55,7 +46,6 @@ static struct {
 	struct netdev dev;
 	struct frames flying;
 	unsigned long buffers;
-	uint64_t seed;
 } test_net = { .now_ns = 1000 * NS_PER_S };
 
 struct options options = { .ip_mode = OPTIONS_IP_STATIC,
@@ -162,16 +152,6 @@ void host_net_advance(uint64_t ns)
 	while (step(until_ns))
 		;
 	test_net.now_ns = until_ns;
-}
-
-bool process_is_ending(void)
-{
-	return false;
-}
-
-void net_proc_init(void);
-void net_proc_init(void)
-{
 }
 
 void host_net_stand_still(uint64_t ns)
@@ -320,142 +300,7 @@ unsigned long host_net_buffers(void)
 	return test_net.buffers;
 }
 
-/* ------------------------------------------------------------------ the rest of the kernel */
-void entropy_fill(void *out, size_t bytes)
-{
-	uint8_t *p = out;
-
-	while (bytes-- != 0)
-		*p++ = (uint8_t)host_random(&test_net.seed);
-}
-
-void br_sha256_init(br_sha256_context *cc)
-{
-	cc->count = 14695981039346656037ull;
-}
-
-void br_sha224_update(br_sha224_context *cc, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	while (len-- != 0)
-		cc->count = (cc->count ^ *p++) * 1099511628211ull;
-}
-
-void br_sha256_out(const br_sha256_context *cc, void *out)
-{
-	memset(out, 0, br_sha256_SIZE);
-	memcpy(out, &cc->count, sizeof(cc->count));
-}
-
-void boot_mark(const char *what)
-{
-	(void)what;
-}
-
-int thread_create_kernel(const char *name, void (*entry)(void *), void *arg)
-{
-	(void)name;
-	(void)entry;
-	(void)arg;
-	return 0;
-}
-
-void fs_set_resolv(const uint32_t *dns, uint32_t count, const char *search)
-{
-	(void)dns;
-	(void)count;
-	(void)search;
-}
-
-/* No file tree: abstract names only. */
-int vfs_make_node(const struct vfs_at *at, uint32_t mode, uint64_t device, struct inode **out)
-{
-	(void)at;
-	(void)mode;
-	(void)device;
-	(void)out;
-	return -ENOSPC;
-}
-
-int vfs_resolve(const struct vfs_at *at, enum vfs_follow follow, struct inode **out)
-{
-	(void)at;
-	(void)follow;
-	(void)out;
-	return -ENOENT;
-}
-
-void inode_put(struct inode *i)
-{
-	(void)i;
-}
-
-const struct cred *cred_current(void)
-{
-	static const struct cred root;
-
-	return &root;
-}
-
-bool cred_has(const struct cred *c, unsigned cap)
-{
-	(void)c;
-	(void)cap;
-	return true;
-}
-
-void signal_send_thread(struct thread *t, const struct signal_info *info)
-{
-	(void)t;
-	(void)info;
-}
-
-int user_copy_in(void *dst, uaddr_t src, size_t n)
-{
-	memcpy(dst, (const void *)src, n);
-	return 0;
-}
-
-int user_copy_out(uaddr_t dst, const void *src, size_t n)
-{
-	memcpy((void *)dst, src, n);
-	return 0;
-}
-
-int user_zero(uaddr_t dst, size_t n)
-{
-	memset((void *)dst, 0, n);
-	return 0;
-}
-
-int file_alloc(const struct file_ops *ops, void *object, uint32_t flags, struct file **out)
-{
-	struct file *f = kmem_zalloc(sizeof(*f));
-
-	if (f == NULL)
-		return -ENOMEM;
-	f->ops = ops;
-	f->object = object;
-	f->refs = 1;
-	f->flags = flags;
-	*out = f;
-	return 0;
-}
-
-void file_get(struct file *f)
-{
-	f->refs++;
-}
-
-void file_put(struct file *f)
-{
-	if (--f->refs != 0)
-		return;
-	f->ops->release(f);
-	kmem_free(f);
-}
-
+/* ------------------------------------------------------------------ start */
 void host_net_init(bool device)
 {
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
