@@ -108,14 +108,20 @@ static void drop(struct datagram_socket *d, struct datagrams *from, struct datag
 	kmem_free(g);
 }
 
-void datagram_drop_all_locked(struct datagram_socket *d)
+void datagram_close(struct socket *s)
 {
+	struct datagram_socket *d = datagram_of(s);
 	struct datagram *g;
 
+	net_lock();
+	port_release(&d->inet.port);
+	multicast_leave_all_locked(d);
 	while ((g = TAILQ_FIRST(&d->queue)) != NULL)
 		drop(d, &d->queue, g);
 	while ((g = TAILQ_FIRST(&d->errors)) != NULL)
 		drop(d, &d->errors, g);
+	socket_put_locked(s);
+	net_unlock();
 }
 
 /* ------------------------------------------------------------------ receiving */

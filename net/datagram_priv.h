@@ -68,7 +68,8 @@ void datagram_tell_error_locked(struct datagram_socket *d, const struct ip_error
 long datagram_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 uint32_t datagram_poll_locked(struct socket *s);
 int datagram_shut_down(struct socket *s, enum socket_shutdown how) must_check;
-void datagram_drop_all_locked(struct datagram_socket *d);
+/* Gives back port, groups and what is queued; takes LOCK_NET. */
+void datagram_close(struct socket *s);
 
 /* ------------------------------------------------------------------ datagram_send.c */
 /* Where a message goes and how: fills in o. -ENETUNREACH and the like, -EACCES, -EINVAL. */

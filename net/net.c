@@ -19,6 +19,7 @@
 
 #include "base/errno.h"
 #include "base/units.h"
+#include "kernel/mm/kmem.h"
 #include "kernel/stats.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/time/clock.h"
@@ -111,7 +112,9 @@ static void free_sockets(struct socket *dead)
 
 	for (; dead != NULL; dead = next) {
 		next = dead->dead_next;
-		dead->ops->free(dead);
+		if (dead->ops->release)
+			dead->ops->release(dead);
+		kmem_free(dead);
 	}
 }
 

@@ -459,11 +459,6 @@ static void netlink_close(struct socket *s)
 	net_unlock();
 }
 
-static void netlink_free(struct socket *s)
-{
-	kmem_free(netlink_of(s));
-}
-
 static const struct socket_ops netlink_ops = {
 	.bind = netlink_bind,
 	.connect = netlink_connect,
@@ -474,5 +469,4 @@ static const struct socket_ops netlink_ops = {
 	.set_option_locked = netlink_set_option_locked,
 	.get_option_locked = netlink_get_option_locked,
 	.close = netlink_close,
-	.free = netlink_free,
 };

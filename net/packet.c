@@ -359,11 +359,6 @@ static void packet_close(struct socket *s)
 	net_unlock();
 }
 
-static void packet_free(struct socket *s)
-{
-	kmem_free(packet_of(s));
-}
-
 static const struct socket_ops packet_ops = {
 	.bind = packet_bind,
 	.get_name = packet_get_name,
@@ -372,5 +367,4 @@ static const struct socket_ops packet_ops = {
 	.poll_locked = packet_poll_locked,
 	.get_option_locked = packet_get_option_locked,
 	.close = packet_close,
-	.free = packet_free,
 };

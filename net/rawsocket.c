@@ -375,16 +375,8 @@ static void raw_close(struct socket *s)
 
 	net_lock();
 	LIST_REMOVE(r, link);
-	port_release(&r->d.inet.port);
-	multicast_leave_all_locked(&r->d);
-	datagram_drop_all_locked(&r->d);
-	socket_put_locked(s);
 	net_unlock();
-}
-
-static void raw_free(struct socket *s)
-{
-	kmem_free(raw_of(s));
+	datagram_close(s);
 }
 
 static const struct socket_ops raw_ops = {
@@ -399,6 +391,5 @@ static const struct socket_ops raw_ops = {
 	.get_option_locked = raw_get_option_locked,
 	.change_group_locked = datagram_change_group_locked,
 	.close = raw_close,
-	.free = raw_free,
 	.has_error_queue = true,
 };

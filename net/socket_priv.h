@@ -41,7 +41,9 @@ struct socket_ops {
 	int (*get_option_locked)(struct socket *s, enum socket_option o, int64_t *value);
 	int (*change_group_locked)(struct socket *s, const struct socket_group *g);
 	void (*close)(struct socket *s); /* the file is gone; drops its reference in the end */
-	void (*free)(struct socket *s); /* the last reference is gone; no lock held */
+	/* The last reference is gone, no lock is held; the object, which the socket begins, is
+	 * freed afterwards. NULL: it holds nothing. */
+	void (*release)(struct socket *s);
 	bool has_error_queue; /* receive knows SOCKET_MSG_ERROR; else there is never one */
 };
 

@@ -71,11 +71,6 @@ int tcp_socket_new(unsigned family, struct socket **out)
 	return 0;
 }
 
-static void free_socket(struct socket *s)
-{
-	kmem_free(tcp_of(s));
-}
-
 void tcp_select_locked(const struct tcp_socket *t)
 {
 	tcp_table_select_pcb_locked(t->pcb);
@@ -493,5 +488,4 @@ static const struct socket_ops tcp_ops = {
 	.set_option_locked = tcp_set_option_locked,
 	.get_option_locked = tcp_get_option_locked,
 	.close = tcp_close_file,
-	.free = free_socket,
 };

@@ -354,23 +354,6 @@ static long udp_send_to(struct socket *s, struct socket_message *m, bool nonbloc
 }
 
 /* ------------------------------------------------------------------ the rest */
-static void udp_close_file(struct socket *s)
-{
-	struct datagram_socket *d = datagram_of(s);
-
-	net_lock();
-	port_release(&d->inet.port);
-	multicast_leave_all_locked(d);
-	datagram_drop_all_locked(d);
-	socket_put_locked(s);
-	net_unlock();
-}
-
-static void free_socket(struct socket *s)
-{
-	kmem_free(datagram_of(s));
-}
-
 static const struct socket_ops udp_ops = {
 	.bind = udp_bind_to,
 	.connect = udp_connect_to,
@@ -382,7 +365,6 @@ static const struct socket_ops udp_ops = {
 	.set_option_locked = datagram_set_option_locked,
 	.get_option_locked = datagram_get_option_locked,
 	.change_group_locked = datagram_change_group_locked,
-	.close = udp_close_file,
-	.free = free_socket,
+	.close = datagram_close,
 	.has_error_queue = true,
 };

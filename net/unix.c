@@ -328,13 +328,12 @@ static void unix_close(struct socket *s)
 	unix_rights_settle();
 }
 
-static void unix_free(struct socket *s)
+static void unix_release(struct socket *s)
 {
 	struct unix_socket *u = unix_of(s);
 
 	if (u->inode != NULL)
 		inode_put(u->inode);
-	kmem_free(u);
 }
 
 static int unix_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
@@ -397,5 +396,5 @@ static const struct socket_ops unix_ops = {
 	.set_option_locked = unix_set_option_locked,
 	.get_option_locked = unix_get_option_locked,
 	.close = unix_close,
-	.free = unix_free,
+	.release = unix_release,
 };
