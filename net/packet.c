@@ -31,6 +31,7 @@ struct frame {
 	TAILQ_ENTRY(frame) link;
 	struct pbuf *p;
 	struct socket_link from;
+	uint32_t drops; /* the socket's, when it came */
 };
 
 TAILQ_HEAD(frames, frame);
@@ -106,6 +107,7 @@ static void show(struct packet_socket *k, const struct netif *netif, const struc
 		f->p = pbuf_alloc(PBUF_RAW, (u16_t)(head + payload), PBUF_RAM);
 	if (f == NULL || f->p == NULL) {
 		stat_inc(STAT_net_rx_dropped);
+		k->base.drops++;
 		kmem_free(f);
 		return;
 	}
@@ -117,6 +119,7 @@ static void show(struct packet_socket *k, const struct netif *netif, const struc
 	f->from.kind = kind_of(netif, h, outgoing);
 	f->from.address_bytes = 6;
 	memcpy(f->from.address, h->src.addr, 6);
+	f->drops = k->base.drops;
 	k->queue_bytes += f->p->tot_len + (uint64_t)COST_BYTES;
 	TAILQ_INSERT_TAIL(&k->queue, f, link);
 	socket_notify_locked(&k->base, EPOLLIN);
@@ -195,6 +198,8 @@ static long receive_one(struct packet_socket *k, struct socket_message *m, bool 
 	m->has_address = true;
 	m->address.family = SOCKET_PACKET;
 	m->address.link = f->from;
+	m->has_drops = k->base.want_drops && f->drops != 0;
+	m->drops = f->drops;
 	m->datagram_bytes = f->p->tot_len;
 	m->truncated = f->p->tot_len > m->data->left_bytes;
 	bytes = MIN((uint64_t)f->p->tot_len, m->data->left_bytes);

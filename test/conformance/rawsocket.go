@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // Raw and packet sockets.
@@ -24,6 +25,7 @@ var rawsocketChecks = []check{
 	{"packet-cooked", packetCooked},
 	{"packet-names", packetNames},
 	{"packet-queue-is-bounded", packetBounded},
+	{"packet-tells-what-was-lost", packetDropped},
 }
 
 const (
@@ -302,4 +304,55 @@ func packetBounded(t *T) {
 	if frames == 0 || frames > 200 {
 		t.Errorf("%d frames were kept", frames)
 	}
+}
+
+// packetDropped: how many frames found no room is told with those that came later. Others may use
+// the loopback meanwhile, on a host: there are at least as many as we sent, each seen going and coming.
+func packetDropped(t *T) {
+	fd := openRaw(t, syscall.AF_PACKET, syscall.SOCK_RAW, 0)
+	r, s := open6(t, syscall.AF_INET, syscall.SOCK_DGRAM), open6(t, syscall.AF_INET, syscall.SOCK_DGRAM)
+	defer closeAll(fd, r, s)
+	t.Must("bind", syscall.Bind(r, to4(own4, 0)))
+	t.Must("connect", syscall.Connect(s, to4(own4, localPort(t, r))))
+	t.Must("SO_RCVBUF", setInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16384))
+	t.Must("SO_RXQ_OVFL", setInt(fd, syscall.SOL_SOCKET, soRxqOvfl, 1))
+	t.Must("bind", syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: swapped(ethAll), Ifindex: 1}))
+	const sent = 500
+	for i := 0; i < sent; i++ {
+		unixWrite(t, s, string(make([]byte, 1000)))
+	}
+	got, first := 0, -1
+	for ; ; got++ {
+		lost := frameLost(t, fd)
+		if lost < 0 {
+			break
+		}
+		if first < 0 {
+			first = lost
+		}
+	}
+	t.Want("told before anything was lost", first, 0)
+	unixWrite(t, s, "after")
+	if lost := frameLost(t, fd); lost+got < 2*sent || lost > 20*sent {
+		t.Errorf("%d frames were received and %d lost, of %d", got, lost, 2*sent)
+	}
+}
+
+// frameLost takes a frame, and returns how many were lost before it came; -1: there is none.
+func frameLost(t *T, fd int) int {
+	b, oob := make([]byte, 2000), make([]byte, 100)
+	_, oobn, _, _, err := syscall.Recvmsg(fd, b, oob, syscall.MSG_DONTWAIT)
+	if err == syscall.EAGAIN {
+		return -1
+	}
+	t.Must("recvmsg", err)
+	list, err := syscall.ParseSocketControlMessage(oob[:oobn])
+	t.Must("control", err)
+	if len(list) == 0 {
+		return 0
+	}
+	if len(list) != 1 || int(list[0].Header.Type) != soRxqOvfl || len(list[0].Data) != 4 {
+		t.Fatalf("control: %+v", list)
+	}
+	return int(*(*uint32)(unsafe.Pointer(&list[0].Data[0])))
 }
