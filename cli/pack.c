@@ -200,23 +200,32 @@ static void place_far_archive(struct pack_plan *plan)
 	plan->phdrs[plan->phdr_count - 1].p_offset = off;
 }
 
-/* Go's notes and GNU_STACK; addresses stay, offsets follow them. */
+/* Go's notes and GNU_STACK; addresses stay, offsets follow them. Nothing else is taken: loaders
+ * look for their own marks among the program headers, too. */
 static void add_other_phdrs(struct pack_plan *plan)
 {
 	const struct elf_file *go = plan->request->program;
 
-	for (size_t i = 0; i < go->phdr_count; i++) {
-		Elf64_Phdr ph = go->phdrs[i];
+	for (size_t i = 0; i < go->phdr_count && plan->phdr_count + 1 < PACK_PHDRS_MAX; i++) {
+		const Elf64_Phdr *ph = &go->phdrs[i];
 
-		if (ph.p_type == PT_LOAD || ph.p_type == PT_PHDR || ph.p_type == PT_NULL)
-			continue;
-		if (plan->phdr_count + 1 >= PACK_PHDRS_MAX)
-			break;
-		if (ph.p_filesz && (!elf_bytes_at(go, ph.p_vaddr, ph.p_filesz)))
-			continue; /* not loaded, so nothing refers to it at run time */
-		if (ph.p_filesz)
-			ph.p_offset = ph.p_vaddr - PACK_BASE;
-		add_phdr(plan, ph);
+		if (ph->p_type == PT_GNU_STACK)
+			add_phdr(plan,
+				(Elf64_Phdr){ .p_type = PT_GNU_STACK,
+					.p_flags = ph->p_flags,
+					.p_align = 8 });
+		/* A note that is not loaded: nothing refers to it at run time. */
+		if (ph->p_type == PT_NOTE && ph->p_filesz &&
+			elf_bytes_at(go, ph->p_vaddr, ph->p_filesz))
+			add_phdr(plan,
+				(Elf64_Phdr){ .p_type = PT_NOTE,
+					.p_flags = PF_R,
+					.p_offset = ph->p_vaddr - PACK_BASE,
+					.p_vaddr = ph->p_vaddr,
+					.p_paddr = ph->p_vaddr,
+					.p_filesz = ph->p_filesz,
+					.p_memsz = ph->p_filesz,
+					.p_align = 4 });
 	}
 }
 
