@@ -17,6 +17,7 @@ func TestWireHostile(t *testing.T) {
 	eachConfig(t, func(t *testing.T, c config) {
 		g := startGuest(t, c, job{binary: "wire", args: []string{"serve", "7000", "/proc/gosolo/stats"}, memory: "96M", timeout: 6 * time.Minute},
 			peerIP4, peerIP6, peerLink)
+		g.pings(peerLink, guestLink, 56) // not before it has one: a router's word would come too early
 		g.advertise(advertisement(1800, prefix6))
 		g.solicits(guestIP6)
 		r := rand.New(rand.NewSource(1))
