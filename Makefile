@@ -154,7 +154,7 @@ unit_sources = $(shell awk '/sources:/ { on = 1; sub(/.*sources:/, "") } on { en
 	gsub(/\*/, " "); print; if (end) exit }' $(1))
 define UNIT
 $(OUT)/unit/$(1): test/unit/$(1).c $(call unit_sources,test/unit/$(1).c) $(HEADERS) Makefile \
-		| $(K)/third-party.ok
+		$(K)/third-party.ok
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(UNIT_FLAGS) $$(filter %.c,$$^) -o $$@
 endef
@@ -166,7 +166,7 @@ included_sources = $(shell sed -n 's/^\#include "\(.*\.c\)"/\1/p' $(1))
 FUZZ_REPLAYS := $(patsubst test/fuzz/%.c,$(OUT)/replay/%,$(wildcard test/fuzz/*_fuzz.c))
 define REPLAY
 $(OUT)/replay/$(1): test/fuzz/$(1).c test/fuzz/replay.c $(patsubst build:%,$(OUT)/%,$(call unit_sources,test/fuzz/$(1).c)) \
-		$(call included_sources,test/fuzz/$(1).c) $(HEADERS) Makefile | $(K)/third-party.ok
+		$(call included_sources,test/fuzz/$(1).c) $(HEADERS) Makefile $(K)/third-party.ok
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(UNIT_FLAGS) -fno-sanitize=alignment $(if $(filter elf_fuzz channel_fuzz,$(1)),,-fwrapv) \
 		$$(filter-out $(call included_sources,test/fuzz/$(1).c),$$(filter %.c %.o,$$^)) -o $$@
