@@ -168,6 +168,38 @@ static void test_narrow_path(void)
 	host_net_advance(300 * NS_PER_S);
 }
 
+/* A path that becomes narrow while larger segments wait to be sent: what is written then does not
+ * join the last of them. */
+static void test_narrow_under_way(void)
+{
+	static char data[40 * 1460 + 1300], in[4096];
+	struct file *l = listen_on(80);
+	struct pair p = connected_pair(l, 5);
+	uint64_t left = sizeof(data);
+	long n;
+
+	host_net_fate = narrow;
+	CHECK_EQ(host_net_send(p.client, data, sizeof(data)), sizeof(data));
+	for (int i = 0; i < 20; i++, left += 100) { /* before and after a router tells */
+		CHECK_EQ(host_net_send(p.client, data, 100), 100);
+		host_net_advance(NS_PER_MS);
+	}
+	CHECK(refused > 0);
+	while (left != 0) {
+		n = host_net_receive(p.server, in, sizeof(in), 0);
+		CHECK(n > 0 || n == -EAGAIN);
+		if (n > 0)
+			left -= (uint64_t)n;
+		else
+			host_net_advance(10 * NS_PER_MS);
+	}
+	close_pair(p);
+	file_put(l);
+	host_net_fate = NULL;
+	refused = 0;
+	host_net_advance(700 * NS_PER_S); /* the path is forgotten */
+}
+
 /* A connection that was idle for a minute loses its first packet: that is noticed at once. */
 static void test_loss_after_idle(void)
 {
@@ -259,6 +291,7 @@ int main(void)
 	test_loss(50, true, 10);
 	test_loss(10, false, 10);
 	test_loss(50, false, 40);
+	test_narrow_under_way();
 	test_narrow_path();
 	test_loss_after_idle();
 	test_many();
