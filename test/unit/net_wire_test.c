@@ -278,6 +278,24 @@ static void test_hostile(void)
 	CHECK_EQ(host_net_buffers(), 0);
 }
 
+/* SO_RCVBUF while the handshake is under way. */
+static void test_early_buffer(void)
+{
+	struct file *l = host_net_socket(SOCKET_STREAM, true);
+	struct file *f = host_net_socket(SOCKET_STREAM, true);
+
+	CHECK_EQ(host_net_bind(l, 0, 90), 0);
+	CHECK_EQ(socket_listen(l, 1), 0);
+	CHECK_EQ(host_net_connect(f, HOST_NET_PEER, 90), -EINPROGRESS);
+	CHECK_EQ(socket_set_option(f, SOCKET_OPT_RCVBUF, 4096), 0);
+	host_net_advance(3 * NS_PER_S);
+	CHECK_EQ(host_net_error(f), 0);
+	CHECK(host_net_poll(f) & EPOLLOUT);
+	file_put(f);
+	file_put(l);
+	host_net_advance(200 * NS_PER_S);
+}
+
 int main(void)
 {
 	uint64_t objects;
@@ -288,6 +306,7 @@ int main(void)
 	test_outage();
 	test_linger();
 	test_no_answer();
+	test_early_buffer();
 	test_no_neighbour();
 	test_keepalive();
 	test_idle();
