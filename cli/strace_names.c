@@ -57,9 +57,8 @@ int strace_check_names(const char *list)
 		if (bytes && !is_known(word, bytes))
 			return report_fail(GOSOLO_CODE_FAILED,
 				"--strace: no system call or class is called \"%.*s\"; calls are "
-				"named as in"
-				" Linux, classes are file, desc, network, memory, signal, process "
-				"and time",
+				"named as in Linux, classes are file, desc, network, memory, "
+				"signal, process and time",
 				(int)bytes, word);
 		word += bytes;
 		word += *word == ',';
