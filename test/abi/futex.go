@@ -11,8 +11,14 @@ const (
 	futexWait, futexWake = 0x80, 0x81 // private
 )
 
+// futex waits on after a signal of the runtime's own.
 func futex(word *uint32, op, value int, timeout *syscall.Timespec) int {
-	return call(syscall.SYS_FUTEX, ptr(word), uintptr(op), uintptr(value), ptr(timeout), 0, 0)
+	for {
+		r := call(syscall.SYS_FUTEX, ptr(word), uintptr(op), uintptr(value), ptr(timeout), 0, 0)
+		if r != -int(syscall.EINTR) {
+			return r
+		}
+	}
 }
 
 func futexes() {
@@ -40,11 +46,7 @@ func wakeOthers(word *uint32) {
 		go func() {
 			runtime.LockOSThread()
 			asleep.Add(1)
-			for *word == 5 { // a signal may end the sleep
-				if futex(word, futexWait, 5, nil) == 0 {
-					break
-				}
-			}
+			futex(word, futexWait, 5, nil)
 			awake.Add(1)
 		}()
 	}
