@@ -14,6 +14,25 @@ func call(number uintptr, args ...uintptr) (uintptr, syscall.Errno) {
 	return r, e
 }
 
+// again repeats what one of the runtime's own signals ended: polls, and calls with a time limit, are
+// never restarted.
+func again[E error](f func() E) E {
+	for {
+		if err := f(); error(err) != error(syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// readAgain is read(2), for a socket with SO_RCVTIMEO.
+func readAgain(fd int, b []byte) (n int, err error) {
+	err = again(func() error {
+		n, err = syscall.Read(fd, b)
+		return err
+	})
+	return n, err
+}
+
 // ptr is p as an argument. What it points to is on the heap then: a stack may move before the call.
 func ptr[T any](p *T) uintptr {
 	atomic.StorePointer(&escapes, unsafe.Pointer(p))

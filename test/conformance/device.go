@@ -196,7 +196,11 @@ type pollfd struct {
 
 func pollOne(fd int, events int16, ms uintptr) (uintptr, int16) {
 	p := pollfd{fd: int32(fd), events: events}
-	n, _ := call(syscall.SYS_POLL, ptr(&p), 1, ms)
+	var n uintptr
+	again(func() (e syscall.Errno) {
+		n, e = call(syscall.SYS_POLL, ptr(&p), 1, ms)
+		return e
+	})
 	return n, p.revents
 }
 
@@ -404,7 +408,11 @@ func timeLeft(t *T) {
 	check("ppoll", time.Duration(ts.Nano()), 100*time.Second)
 	syscall.Read(r, make([]byte, 1))
 	ts = syscall.Timespec{Nsec: 10e6}
-	n, _ := call(syscall.SYS_PPOLL, ptr(&p), 1, ptr(&ts), 0, 8)
+	var n uintptr
+	again(func() (e syscall.Errno) { // with what is left of the time
+		n, e = call(syscall.SYS_PPOLL, ptr(&p), 1, ptr(&ts), 0, 8)
+		return e
+	})
 	t.Want("after the time", n == 0 && ts.Nano() == 0, true)
 	tv = syscall.Timeval{}
 	in = set()

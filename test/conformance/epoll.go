@@ -53,13 +53,13 @@ func epollAdd(t *T, ep, fd int, events uint32) {
 	t.Must("add", syscall.EpollCtl(ep, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: events, Fd: int32(fd)}))
 }
 
-// epollWait waits on after a signal of the runtime's own: the call is never restarted.
+// epollWait is epoll_wait(2).
 func epollWait(ep int, events []syscall.EpollEvent, ms int) (n int, err error) {
-	for {
-		if n, err = syscall.EpollWait(ep, events, ms); err != syscall.EINTR {
-			return n, err
-		}
-	}
+	err = again(func() error {
+		n, err = syscall.EpollWait(ep, events, ms)
+		return err
+	})
+	return n, err
 }
 
 // epollGot is what a wait reports: the bits by descriptor.

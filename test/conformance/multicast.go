@@ -61,7 +61,7 @@ func wantDatagram(t *T, what string, fd int, want string) {
 	}
 	waitAtMost(t, wait, fd)
 	buf := make([]byte, 2000)
-	n, _, err := syscall.Recvfrom(fd, buf, 0)
+	n, err := readAgain(fd, buf)
 	switch {
 	case want == "" && err != syscall.EAGAIN:
 		t.Errorf("%s: got %q, %v; want nothing", what, buf[:max(n, 0)], err)

@@ -69,8 +69,12 @@ func nlAsk(t *T, fd int, request []byte) (answers []syscall.NetlinkMessage) {
 	t.Must("sendto", syscall.Sendto(fd, request, 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}))
 	for {
 		buf := make([]byte, os.Getpagesize())
-		n, from, err := syscall.Recvfrom(fd, buf, 0)
-		t.Must("recvfrom", err)
+		var n int
+		var from syscall.Sockaddr
+		t.Must("recvfrom", again(func() (err error) {
+			n, from, err = syscall.Recvfrom(fd, buf, 0)
+			return err
+		}))
 		if a, ok := from.(*syscall.SockaddrNetlink); !ok || a.Pid != 0 || a.Groups != 0 {
 			t.Fatalf("an answer from %v", from)
 		}
@@ -450,7 +454,7 @@ func netlinkPoll(t *T) {
 	start := time.Now()
 	tv := syscall.Timeval{Usec: 20_000}
 	t.Must("SO_RCVTIMEO", syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &tv))
-	_, err := syscall.Read(fd, make([]byte, 100))
+	_, err := readAgain(fd, make([]byte, 100))
 	t.Want("read", err, error(syscall.EAGAIN))
 	if d := time.Since(start); d < 19*time.Millisecond {
 		t.Errorf("waited %v only", d)

@@ -615,7 +615,11 @@ func unixPoll(t *T, fd int) int16 {
 		fd              int32
 		events, revents int16
 	}{int32(fd), 0x3fff &^ 0x1000, 0}
-	if _, e := call(syscall.SYS_POLL, ptr(&p), 1, 0); e != 0 {
+	e := again(func() (e syscall.Errno) {
+		_, e = call(syscall.SYS_POLL, ptr(&p), 1, 0)
+		return e
+	})
+	if e != 0 {
 		t.Fatalf("poll: %v", e)
 	}
 	return p.revents
@@ -861,14 +865,17 @@ func unixTimeout(t *T) {
 	t.Must("SO_RCVTIMEO", syscall.SetsockoptTimeval(a, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &tv))
 	t.Must("SO_SNDTIMEO", syscall.SetsockoptTimeval(b, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &tv))
 	start := time.Now()
-	_, err := syscall.Read(a, make([]byte, 1))
+	_, err := readAgain(a, make([]byte, 1))
 	t.Want("read", err, error(syscall.EAGAIN))
 	if d := time.Since(start); d < 29*time.Millisecond {
 		t.Errorf("waited %v only", d)
 	}
 	start = time.Now()
 	for err = nil; err == nil; {
-		_, err = syscall.Write(b, make([]byte, 4000))
+		err = again(func() error {
+			_, err := syscall.Write(b, make([]byte, 4000))
+			return err
+		})
 	}
 	t.Want("write", err, error(syscall.EAGAIN))
 	if d := time.Since(start); d < 29*time.Millisecond {
