@@ -8,6 +8,9 @@ import (
 
 // A bad pointer to every system call that takes one: EFAULT, never a fault in the kernel, never
 // success. In the machine the kernel shares the program's privilege level, so it must look itself.
+var faultPointerChecks = []check{
+	{"efault-everywhere", faultEfaultEverywhere},
+}
 
 // argument is a value, or a pointer that is put to the test: 'i' a structure read, 'o' a structure
 // written, 's' a string, 'b' bytes read, 'w' bytes written, of which a part may do.

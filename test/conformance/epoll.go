@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -10,7 +11,10 @@ import (
 )
 
 // Epoll, poll and select.
-var epollChecks = []check{
+var epollChecks = slices.Concat(epollCallChecks, epollBitChecks, epollPollChecks)
+
+// What the calls promise: triggers, nesting, errors, times.
+var epollCallChecks = []check{
 	{"level-and-edge", epollLevelEdge},
 	{"edges-survive-few-events", epollFewEvents},
 	{"oneshot", epollOneShot},
@@ -23,16 +27,9 @@ var epollChecks = []check{
 	{"what-cannot-be-polled", epollPermission},
 	{"closed-and-duplicated", epollClosed},
 	{"errors", epollErrors},
-	{"eventfd-exactly-readable", epollEventfd},
-	{"tcp-bits", epollTCPBits},
-	{"tcp-reset-bits", epollReset},
-	{"tcp-connect-bits", epollConnect},
-	{"pipe-bits", epollPipeBits},
 	{"timeouts", epollTimeouts},
 	{"wakes-every-edge", epollEveryEdge},
 	{"one-event-one-thread", epollOneThread},
-	{"poll-negative-and-bad", pollBad},
-	{"select-sets", selectSets},
 }
 
 const (
@@ -321,113 +318,6 @@ func epollErrors(t *T) {
 	t.Want("size 0", errno, syscall.EINVAL)
 }
 
-// epollEventfd: Go's own waking needs it to be readable and nothing else.
-func epollEventfd(t *T) {
-	fd, errno := call(syscall.SYS_EVENTFD2, 0, syscall.O_NONBLOCK|syscall.O_CLOEXEC)
-	t.Want("eventfd2", errno, syscall.Errno(0))
-	defer syscall.Close(int(fd))
-	ep, done := epollSet(t)
-	defer done()
-	epollAdd(t, ep, int(fd), syscall.EPOLLIN)
-	epollWant(t, "zero", ep, map[int]uint32{})
-	unixWrite(t, int(fd), "\x01\x00\x00\x00\x00\x00\x00\x00")
-	epollWant(t, "one", ep, map[int]uint32{int(fd): syscall.EPOLLIN})
-	unixWantRead(t, "read", int(fd), 8, "\x01\x00\x00\x00\x00\x00\x00\x00", nil)
-	epollWant(t, "zero again", ep, map[int]uint32{})
-}
-
-// epollUntil waits until the bits of fd are want.
-func epollUntil(t *T, what string, fd int, want int16) {
-	for i := 0; unixPoll(t, fd) != want; i++ {
-		if i > 5000 {
-			t.Fatalf("%s: %#x, want %#x", what, unixPoll(t, fd), want)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-const tcpOut = 0x4 | 0x100
-
-func epollTCPBits(t *T) {
-	client, server, done := optTCP(t, nil)
-	defer done()
-	epollUntil(t, "idle", client, tcpOut)
-	unixWrite(t, server, "x")
-	epollUntil(t, "data", client, pollIn|tcpOut)
-	t.Must("shutdown", syscall.Shutdown(server, syscall.SHUT_WR))
-	epollUntil(t, "data and the end", client, pollIn|tcpOut|pollRdhup)
-	unixWantRead(t, "read", client, 9, "x", nil)
-	unixWantRead(t, "the end", client, 9, "", nil)
-	epollUntil(t, "the end, read", client, pollIn|tcpOut|pollRdhup)
-	t.Must("shutdown", syscall.Shutdown(client, syscall.SHUT_WR))
-	epollUntil(t, "both ends", client, pollIn|tcpOut|pollRdhup|pollHup)
-	fresh, doneFresh := optSocket(t, syscall.SOCK_STREAM)
-	defer doneFresh()
-	epollUntil(t, "fresh", fresh, tcpOut|pollHup)
-	t.Must("listen", syscall.Listen(fresh, 1))
-	epollUntil(t, "listening", fresh, 0)
-}
-
-func epollReset(t *T) {
-	client, server, done := optTCP(t, nil)
-	defer done()
-	ep, doneSet := epollSet(t)
-	defer doneSet()
-	epollAdd(t, ep, client, epollAll|epollET)
-	epollGot(t, ep, 4, epollImmediate)
-	t.Must("SO_LINGER", syscall.SetsockoptLinger(server, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}))
-	syscall.Close(server)
-	all := uint32(epollAll | syscall.EPOLLERR | syscall.EPOLLHUP)
-	t.Want("bits", fmt.Sprintf("%#x", epollGot(t, ep, 4, 20_000)[client]), fmt.Sprintf("%#x", all))
-	_, err := syscall.Read(client, make([]byte, 1))
-	t.Want("read", err, error(syscall.ECONNRESET))
-	unixWantRead(t, "read then", client, 1, "", nil)
-	_, err = syscall.Write(client, []byte("x"))
-	t.Want("write", err, error(syscall.EPIPE))
-	t.Want("then", unixPoll(t, client), int16(pollIn|tcpOut|pollRdhup|pollHup))
-}
-
-func epollConnect(t *T) {
-	fd, done := optSocket(t, syscall.SOCK_STREAM)
-	defer done()
-	unixNonblock(t, fd)
-	ep, doneSet := epollSet(t)
-	defer doneSet()
-	l, doneL := optSocket(t, syscall.SOCK_STREAM)
-	t.Must("bind", syscall.Bind(l, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-	at, err := syscall.Getsockname(l)
-	t.Must("getsockname", err)
-	doneL() // nobody listens
-	err = syscall.Connect(fd, at)
-	if err != syscall.EINPROGRESS && err != syscall.ECONNREFUSED {
-		t.Fatalf("connect: %v", err)
-	}
-	epollAdd(t, ep, fd, epollAll|epollET)
-	got := epollGot(t, ep, 4, 20_000)[fd]
-	if want := uint32(syscall.EPOLLOUT | syscall.EPOLLHUP); got&want != want {
-		t.Errorf("bits of a refused connection: %#x", got)
-	}
-	_, err = syscall.Getpeername(fd)
-	t.Want("getpeername", err, error(syscall.ENOTCONN))
-}
-
-func epollPipeBits(t *T) {
-	r, w := unixPipe(t)
-	t.Want("reader", unixPoll(t, r), int16(0))
-	t.Want("writer", unixPoll(t, w), int16(tcpOut))
-	unixWrite(t, w, "x")
-	t.Want("reader with data", unixPoll(t, r), int16(pollIn))
-	syscall.Close(w)
-	t.Want("reader with data, no writer", unixPoll(t, r), int16(pollIn|pollHup))
-	syscall.Read(r, make([]byte, 9))
-	t.Want("no writer", unixPoll(t, r), int16(pollHup))
-	syscall.Close(r)
-	r, w = unixPipe(t)
-	syscall.Close(r)
-	t.Want("no reader", unixPoll(t, w), int16(tcpOut|pollErr))
-	syscall.Close(w)
-}
-
 func epollTimeouts(t *T) {
 	ep, done := epollSet(t)
 	defer done()
@@ -533,57 +423,4 @@ func epollOneThread(t *T) {
 	unixWrite(t, end, "x")
 	wg.Wait()
 	t.Want("events", got.Load(), int64(pipes))
-}
-
-func pollBad(t *T) {
-	type pollfd struct {
-		fd              int32
-		events, revents int16
-	}
-	r, w := unixPipe(t)
-	defer closeFds(r, w)
-	unixWrite(t, w, "x")
-	all := [4]pollfd{{-5, 1, 99}, {99_999, 1, 0}, {int32(r), 1, 0}, {int32(w), 0, 99}}
-	n, errno := call(syscall.SYS_POLL, ptr(&all[0]), 4, 0)
-	t.Want("error", errno, syscall.Errno(0))
-	t.Want("ready", n, uintptr(2))
-	t.Want("negative", all[0].revents, int16(0))
-	t.Want("closed: POLLNVAL", all[1].revents, int16(0x20))
-	t.Want("readable", all[2].revents, int16(1))
-	t.Want("asked nothing", all[3].revents, int16(0))
-	_, errno = call(syscall.SYS_POLL, badPointer, 1, 0)
-	t.Want("no memory", errno, syscall.EFAULT)
-}
-
-func selectSets(t *T) {
-	r, w := unixPipe(t)
-	defer closeFds(r, w)
-	set := func(fds ...int) (s syscall.FdSet) {
-		for _, fd := range fds {
-			s.Bits[fd/64] |= 1 << (fd % 64)
-		}
-		return s
-	}
-	in, out, tv := set(r, w), set(r, w), syscall.Timeval{}
-	n, err := syscall.Select(max(r, w)+1, &in, &out, nil, &tv)
-	if n != 1 || err != nil || in != set() || out != set(w) {
-		t.Errorf("select: %d, %v, in %v, out %v", n, err, in.Bits[0], out.Bits[0])
-	}
-	unixWrite(t, w, "x")
-	in = set(r)
-	n, err = syscall.Select(r+1, &in, nil, nil, nil)
-	if n != 1 || err != nil || in != set(r) {
-		t.Errorf("select: %d, %v, in %v", n, err, in.Bits[0])
-	}
-	in = set(500)
-	_, err = syscall.Select(501, &in, nil, nil, &tv)
-	t.Want("a closed descriptor", err, error(syscall.EBADF))
-	_, err = syscall.Select(-1, nil, nil, nil, &tv)
-	t.Want("a negative count", err, error(syscall.EINVAL))
-	tv = syscall.Timeval{Usec: 20_000}
-	start := time.Now()
-	n, err = syscall.Select(0, nil, nil, nil, &tv)
-	if n != 0 || err != nil || time.Since(start) < 19*time.Millisecond {
-		t.Errorf("a sleep: %d, %v after %v", n, err, time.Since(start))
-	}
 }

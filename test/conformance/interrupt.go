@@ -8,6 +8,12 @@ import (
 )
 
 // What a signal with a handler does to a call that sleeps.
+var signalInterruptChecks = []check{
+	{"restarted-calls", signalRestartedCalls},
+	{"interrupted-calls", signalInterruptedCalls},
+	{"never-restarted-calls", signalNeverRestartedCalls},
+	{"sleep-tells-the-rest", signalSleepTellsTheRest},
+}
 
 // sleepingCall is a call that sleeps until finish is called.
 type sleepingCall struct {

@@ -55,7 +55,7 @@ var groups = []struct {
 	{"unix", unixChecks},
 	{"rawsocket", rawsocketChecks},
 	{"netlink", netlinkChecks},
-	{"sockopt", append(sockoptChecks, sockoptActChecks...)},
+	{"sockopt", sockoptChecks},
 }
 
 // T is what a check reports to.

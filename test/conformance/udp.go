@@ -3,13 +3,16 @@ package main
 import (
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // UDP: datagrams, the errors that come back, and calls for many at once.
-var udpChecks = []check{
+var udpChecks = slices.Concat(udpDatagramChecks, udpControlChecks, udpManyChecks)
+
+// One datagram at a time.
+var udpDatagramChecks = []check{
 	{"refused-when-connected", udpRefused},
 	{"silence-when-not-connected", udpNotConnected},
 	{"empty-datagram", udpEmpty},
@@ -25,16 +28,8 @@ var udpChecks = []check{
 	{"fionread", udpQueued},
 	{"receive-buffer-bounds", udpBuffer},
 	{"broadcast-needs-permission", udpBroadcast},
-	{"packet-facts", udpPacketFacts},
-	{"tos-and-ttl-of-one-datagram", udpSendFacts},
-	{"control-hostile", udpControlHostile},
-	{"sendmmsg", udpSendMany},
-	{"recvmmsg", udpReceiveMany},
-	{"recvmmsg-waitforone", udpWaitForOne},
-	{"recvmmsg-timeout", udpManyTimeout},
 	{"header-edges", udpHeaderEdges},
 	{"ranges", udpRanges},
-	{"error-queue", udpErrorQueue},
 }
 
 // udpPair is two connected sockets of the loopback.
@@ -278,212 +273,6 @@ func udpBroadcast(t *T) {
 	}
 }
 
-// udpControl is what recvmsg gives beside one datagram: by level and type.
-func udpControl(t *T, fd int) map[[2]int32][]byte {
-	oob := make([]byte, 300)
-	_, n, flags, _, err := syscall.Recvmsg(fd, make([]byte, 99), oob, 0)
-	t.Must("recvmsg", err)
-	t.Want("flags", flags, 0)
-	list, err := syscall.ParseSocketControlMessage(oob[:n])
-	t.Must("parse", err)
-	all := map[[2]int32][]byte{}
-	for _, m := range list {
-		all[[2]int32{m.Header.Level, m.Header.Type}] = m.Data
-	}
-	return all
-}
-
-func udpPacketFacts(t *T) {
-	a, b, done := udpPair(t)
-	defer done()
-	lo, err := net.InterfaceByName("lo")
-	t.Must("lo", err)
-	optSet(t, "IP_PKTINFO", b, syscall.IPPROTO_IP, syscall.IP_PKTINFO, 1)
-	optSet(t, "IP_RECVTTL", b, syscall.IPPROTO_IP, syscall.IP_RECVTTL, 1)
-	optSet(t, "IP_RECVTOS", b, syscall.IPPROTO_IP, syscall.IP_RECVTOS, 1)
-	optSet(t, "IP_TTL", a, syscall.IPPROTO_IP, syscall.IP_TTL, 33)
-	optSet(t, "IP_TOS", a, syscall.IPPROTO_IP, syscall.IP_TOS, 0x28)
-	unixWrite(t, a, "x")
-	all := udpControl(t, b)
-	t.Want("control messages", len(all), 3)
-	info := all[[2]int32{syscall.IPPROTO_IP, syscall.IP_PKTINFO}]
-	if len(info) != 12 {
-		t.Fatalf("IP_PKTINFO: %v", info)
-	}
-	t.Want("interface", *(*int32)(unsafe.Pointer(&info[0])), int32(lo.Index))
-	t.Want("to", string(info[8:]), "\x7f\x00\x00\x01")
-	t.Want("TTL", string(all[[2]int32{syscall.IPPROTO_IP, syscall.IP_TTL}]), "\x21\x00\x00\x00")
-	t.Want("TOS", string(all[[2]int32{syscall.IPPROTO_IP, syscall.IP_TOS}]), "\x28")
-}
-
-// udpCmsg is a control message.
-func udpCmsg(level, kind int32, data []byte) []byte {
-	raw := make([]byte, syscall.CmsgSpace(len(data)))
-	h := (*syscall.Cmsghdr)(unsafe.Pointer(&raw[0]))
-	h.Len, h.Level, h.Type = uint64(syscall.CmsgLen(len(data))), level, kind
-	copy(raw[syscall.CmsgLen(0):], data)
-	return raw
-}
-
-func udpSendFacts(t *T) {
-	a, b, done := udpPair(t)
-	defer done()
-	optSet(t, "IP_RECVTTL", b, syscall.IPPROTO_IP, syscall.IP_RECVTTL, 1)
-	optSet(t, "IP_RECVTOS", b, syscall.IPPROTO_IP, syscall.IP_RECVTOS, 1)
-	oob := append(udpCmsg(0, syscall.IP_TTL, []byte{9, 0, 0, 0}), udpCmsg(0, syscall.IP_TOS, []byte{2})...)
-	t.Must("sendmsg", syscall.Sendmsg(a, []byte("x"), oob, nil, 0))
-	unixWrite(t, a, "x")
-	all := udpControl(t, b)
-	t.Want("TTL", string(all[[2]int32{0, syscall.IP_TTL}]), "\x09\x00\x00\x00")
-	t.Want("TOS", string(all[[2]int32{0, syscall.IP_TOS}]), "\x02")
-	all = udpControl(t, b)
-	t.Want("TTL of the next", string(all[[2]int32{0, syscall.IP_TTL}]), "\x40\x00\x00\x00")
-	t.Want("TOS of the next", string(all[[2]int32{0, syscall.IP_TOS}]), "\x00")
-}
-
-func udpControlHostile(t *T) {
-	a, _, done := udpPair(t)
-	defer done()
-	for what, c := range map[string]struct {
-		oob  []byte
-		want error
-	}{
-		"TTL 0":                {udpCmsg(0, syscall.IP_TTL, []byte{0, 0, 0, 0}), syscall.EINVAL},
-		"TTL of one byte":      {udpCmsg(0, syscall.IP_TTL, []byte{9}), syscall.EINVAL},
-		"TOS of two bytes":     {udpCmsg(0, syscall.IP_TOS, []byte{9, 0}), syscall.EINVAL},
-		"a short IP_PKTINFO":   {udpCmsg(0, syscall.IP_PKTINFO, make([]byte, 11)), syscall.EINVAL},
-		"an unknown one of IP": {udpCmsg(0, 99, make([]byte, 4)), syscall.EINVAL},
-		"an unknown level":     {udpCmsg(77, 99, make([]byte, 4)), nil},
-		"no interface":         {udpCmsg(0, syscall.IP_PKTINFO, append([]byte{0xff, 0xff, 0, 0}, make([]byte, 8)...)), syscall.ENODEV},
-	} {
-		if err := syscall.Sendmsg(a, []byte("x"), c.oob, nil, 0); err != c.want {
-			t.Errorf("%s: %v, want %v", what, err, c.want)
-		}
-	}
-}
-
-// mmsg is struct mmsghdr.
-type mmsg struct {
-	name       uintptr
-	nameLen, _ uint32
-	iov        *syscall.Iovec
-	iovLen     uint64
-	control    uintptr
-	controlLen uint64
-	flags      int32
-	_          uint32
-	bytes      uint32
-	_          uint32
-}
-
-const sysSendmmsg = 307
-
-func mmsgs(texts ...[]byte) []mmsg {
-	all := make([]mmsg, len(texts))
-	for i, text := range texts {
-		v := &syscall.Iovec{Len: uint64(len(text))}
-		if len(text) > 0 {
-			v.Base = &text[0]
-		}
-		all[i].iov, all[i].iovLen = v, 1
-	}
-	return all
-}
-
-func udpSendMany(t *T) {
-	a, b, done := udpPair(t)
-	defer done()
-	all := mmsgs([]byte("one"), nil, []byte("three"))
-	n, e := call(sysSendmmsg, uintptr(a), ptr(&all[0]), 3, 0)
-	if n != 3 || e != 0 {
-		t.Fatalf("sendmmsg: %d, %v", n, e)
-	}
-	for i, want := range []string{"one", "", "three"} {
-		t.Want("bytes told", all[i].bytes, uint32(len(want)))
-		unixWantRead(t, "read", b, 9, want, nil)
-	}
-	all = mmsgs([]byte("good"), make([]byte, 65508), []byte("never"))
-	n, e = call(sysSendmmsg, uintptr(a), ptr(&all[0]), 3, 0)
-	if n != 1 || e != 0 {
-		t.Errorf("the second one too long: %d, %v", n, e)
-	}
-	n, e = call(sysSendmmsg, uintptr(a), ptr(&all[1]), 1, 0)
-	t.Want("the first one too long", e, syscall.EMSGSIZE)
-	n, e = call(sysSendmmsg, uintptr(a), badPointer, 1, 0)
-	t.Want("no headers", e, syscall.EFAULT)
-	n, e = call(sysSendmmsg, uintptr(a), badPointer, 0, 0)
-	if n != 0 || e != 0 {
-		t.Errorf("none: %d, %v", n, e)
-	}
-}
-
-func udpReceiveMany(t *T) {
-	a, b, done := udpPair(t)
-	defer done()
-	unixWrite(t, a, "one")
-	unixWrite(t, a, "a long one")
-	udpSend0(t, a)
-	all := mmsgs(make([]byte, 5), make([]byte, 5), make([]byte, 5), make([]byte, 5))
-	var from [16]byte
-	all[0].name, all[0].nameLen = ptr(&from), 16
-	n, e := call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 4, syscall.MSG_DONTWAIT, 0)
-	if e != 0 || n != 3 {
-		t.Fatalf("recvmmsg: %d, %v", n, e)
-	}
-	t.Want("length of the first", all[0].bytes, uint32(3))
-	t.Want("length of its sender", all[0].nameLen, uint32(16))
-	t.Want("family of its sender", from[0], byte(syscall.AF_INET))
-	t.Want("length of the second", all[1].bytes, uint32(5))
-	t.Want("MSG_TRUNC of the second", all[1].flags, int32(syscall.MSG_TRUNC))
-	t.Want("length of the third", all[2].bytes, uint32(0))
-	_, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 4, syscall.MSG_DONTWAIT, 0)
-	t.Want("none left", e, syscall.EAGAIN)
-}
-
-// udpSend0 sends an empty datagram.
-func udpSend0(t *T, fd int) {
-	if _, e := call(syscall.SYS_SENDTO, uintptr(fd), 0, 0, 0, 0, 0); e != 0 {
-		t.Fatalf("send of nothing: %v", e)
-	}
-}
-
-func udpWaitForOne(t *T) {
-	a, b, done := udpPair(t)
-	defer done()
-	go func() {
-		time.Sleep(10 * time.Millisecond)
-		syscall.Write(a, []byte("x"))
-	}()
-	all := mmsgs(make([]byte, 5), make([]byte, 5))
-	n, e := call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0x10000 /* MSG_WAITFORONE */, 0)
-	if n != 1 || e != 0 {
-		t.Errorf("recvmmsg: %d, %v", n, e)
-	}
-}
-
-// udpManyTimeout: looked at after each datagram only; what is left is stored.
-func udpManyTimeout(t *T) {
-	a, b, done := udpPair(t)
-	defer done()
-	unixWrite(t, a, "x")
-	all := mmsgs(make([]byte, 5), make([]byte, 5))
-	none := syscall.Timespec{}
-	n, e := call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&none))
-	if n != 1 || e != 0 {
-		t.Errorf("a timeout of 0: %d, %v", n, e)
-	}
-	unixWrite(t, a, "x")
-	unixWrite(t, a, "y")
-	long := syscall.Timespec{Sec: 100}
-	n, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&long))
-	if n != 2 || e != 0 || long.Sec < 50 || long.Sec > 99 {
-		t.Errorf("a long timeout: %d, %v, %v left", n, e, long)
-	}
-	bad := syscall.Timespec{Nsec: 1_000_000_000}
-	_, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&bad))
-	t.Want("a bad timeout", e, syscall.EINVAL)
-}
-
 func udpHeaderEdges(t *T) {
 	a, b, done := udpPair(t)
 	defer done()
@@ -537,32 +326,4 @@ func udpRanges(t *T) {
 		t.Errorf("writev: %d, %v", n, e)
 	}
 	unixWantRead(t, "one datagram", b, 9, "abc", nil)
-}
-
-// udpErrorQueue: who asked for all errors reads what was sent, and what became of it.
-func udpErrorQueue(t *T) {
-	fd, done := optSocket(t, syscall.SOCK_DGRAM)
-	defer done()
-	optSet(t, "IP_RECVERR", fd, syscall.IPPROTO_IP, syscall.IP_RECVERR, 1)
-	_, _, err := syscall.Recvfrom(fd, make([]byte, 9), syscall.MSG_ERRQUEUE)
-	t.Want("empty", err, error(syscall.EAGAIN))
-	to := udpClosedPort(t)
-	t.Must("sendto", syscall.Sendto(fd, []byte("to nobody"), 0, to))
-	udpEventually(t, "POLLERR", func() bool { return unixPoll(t, fd)&pollErr != 0 })
-	buf, oob := make([]byte, 99), make([]byte, 300)
-	n, oobn, flags, from, err := syscall.Recvmsg(fd, buf, oob, syscall.MSG_ERRQUEUE)
-	t.Must("recvmsg", err)
-	t.Want("what was sent", string(buf[:n]), "to nobody") // ICMP quotes as much as fits 576 bytes
-	t.Want("flags", flags, syscall.MSG_ERRQUEUE)
-	if a, ok := from.(*syscall.SockaddrInet4); !ok || a.Port != to.Port || a.Addr != to.Addr {
-		t.Errorf("sent to %v, want %v", from, to)
-	}
-	list, err := syscall.ParseSocketControlMessage(oob[:oobn])
-	if err != nil || len(list) != 1 || list[0].Header.Type != syscall.IP_RECVERR || len(list[0].Data) < 32 {
-		t.Fatalf("control: %+v, %v", list, err)
-	}
-	d := list[0].Data
-	t.Want("errno", *(*uint32)(unsafe.Pointer(&d[0])), uint32(syscall.ECONNREFUSED))
-	t.Want("origin, type, code", [3]byte{d[4], d[5], d[6]}, [3]byte{2 /* ICMP */, 3, 3})
-	t.Want("offender", string(d[16+4:16+8]), "\x7f\x00\x00\x01")
 }
