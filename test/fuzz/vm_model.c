@@ -1,9 +1,9 @@
 /*
  * vm_model.c: the address space as an array of pages: too simple to be wrong.
  *
- * What:       one struct per page says how it is mapped and what is in it. Two objects stand for
- *             files. The comparison walks everything the kernel shows: mappings, page tables,
- *             frames' bytes, counters.
+ * What:       one struct per page says how it is mapped and what is in it; objects are those of
+ *             vm_objects.c. The comparison walks everything the kernel shows: mappings, page
+ *             tables, frames' bytes, counters.
  * Invariants: (1) a page is present only where something is mapped, and never with more rights.
  *             (2) in a private mapping an object's own page is never writable.
  *             (3) a shared page that is writable is dirty in its object.
@@ -23,121 +23,20 @@
 
 #define HUGE_PAGES 512u
 
-struct object {
-	struct vm_object base;
-	unsigned refs, pages; /* pages: its size now */
-	pfn_t frames[OBJECT_PAGES];
-	unsigned values[OBJECT_PAGES];
-	bool dirty[OBJECT_PAGES];
-};
-
 static struct {
 	struct model_page pages[WINDOW_PAGES];
-	struct object objects[OBJECTS];
 	struct spinlock peek;
 } model = { .peek = SPINLOCK_INIT(LOCK_VM) };
-
-void (*model_object_asked)(void);
-
-/* ------------------------------------------------------------------ objects */
-static void object_get(struct vm_object *o)
-{
-	((struct object *)o)->refs++;
-}
-
-static void object_put(struct vm_object *o)
-{
-	struct object *f = (struct object *)o;
-
-	CHECK_EQ(host_locks_held(), 0);
-	CHECK(f->refs > 1);
-	f->refs--;
-}
-
-static int object_page(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn)
-{
-	struct object *f = (struct object *)o;
-
-	CHECK_EQ(host_locks_held(), 0);
-	CHECK(f->refs > 1);
-	if (model_object_asked)
-		model_object_asked();
-	if (index >= f->pages)
-		return -EFAULT;
-	if (host_alloc_fails())
-		return -ENOMEM;
-	f->dirty[index] |= write;
-	pmm_get(f->frames[index]);
-	*pfn = f->frames[index];
-	return 0;
-}
-
-static int object_sync(struct vm_object *o, uint64_t first, uint64_t last)
-{
-	struct object *f = (struct object *)o;
-
-	for (uint64_t i = first; i <= last && i < OBJECT_PAGES; i++)
-		f->dirty[i] = false; /* first: others may write again as soon as a page is clean */
-	vm_object_clean(o, first, last);
-	return 0;
-}
-
-static bool object_has(struct vm_object *o, uint64_t index)
-{
-	CHECK_EQ(host_locks_held(), 0);
-	return index < ((struct object *)o)->pages;
-}
-
-static const struct vm_object_ops object_ops = { object_get, object_put, object_page, object_sync,
-	object_has };
-
-struct vm_object *model_object(unsigned number)
-{
-	return number ? &model.objects[number - 1].base : NULL;
-}
-
-static void fill_frame(pfn_t pfn, unsigned value)
-{
-	memset(pfn_to_virt(pfn), (int)value, PAGE_SIZE);
-}
-
-/* Every byte counts, but the ends are enough. */
-static unsigned frame_value(pfn_t pfn)
-{
-	const uint8_t *p = pfn_to_virt(pfn);
-
-	CHECK_EQ(p[0], p[PAGE_SIZE - 1]);
-	CHECK_EQ(p[0], p[PAGE_SIZE / 2]);
-	return p[0];
-}
 
 void model_begin(void)
 {
 	memset(model.pages, 0, sizeof(model.pages));
-	for (unsigned n = 0; n < OBJECTS; n++) {
-		struct object *f = &model.objects[n];
-
-		f->base.ops = &object_ops;
-		f->refs = 1;
-		f->pages = OBJECT_PAGES;
-		for (unsigned i = 0; i < OBJECT_PAGES; i++) {
-			f->frames[i] = pmm_alloc(0, PMM_CACHE);
-			f->values[i] = 128 + n * OBJECT_PAGES + i;
-			f->dirty[i] = false;
-			fill_frame(f->frames[i], f->values[i]);
-		}
-	}
+	model_objects_begin();
 }
 
 void model_end(void)
 {
-	for (unsigned n = 0; n < OBJECTS; n++) {
-		CHECK_EQ(model.objects[n].refs, 1);
-		for (unsigned i = 0; i < OBJECT_PAGES; i++) {
-			CHECK_EQ(pmm_frame(model.objects[n].frames[i])->refs, 1);
-			pmm_put(model.objects[n].frames[i]);
-		}
-	}
+	model_objects_end();
 }
 
 /* ------------------------------------------------------------------ the page tables */
@@ -161,8 +60,7 @@ bool model_is_present(unsigned page)
 	unsigned flags;
 	pfn_t pfn;
 
-	return look(page, &pfn, &flags) ||
-		(p->object && p->index < model.objects[p->object - 1].pages);
+	return look(page, &pfn, &flags) || (p->object && p->index < model_object_size(p->object));
 }
 
 /* ------------------------------------------------------------------ values */
@@ -173,12 +71,12 @@ static bool has_own_value(const struct model_page *p)
 
 static unsigned *value_of(struct model_page *p)
 {
-	return has_own_value(p) ? &p->value : &model.objects[p->object - 1].values[p->index];
+	return has_own_value(p) ? &p->value : model_object_value(p->object, p->index);
 }
 
 static bool is_beyond(const struct model_page *p)
 {
-	return p->object && !p->own && p->index >= model.objects[p->object - 1].pages;
+	return p->object && !p->own && p->index >= model_object_size(p->object);
 }
 
 bool model_try_access(unsigned page, unsigned access, unsigned value, bool is_unsure)
@@ -198,9 +96,9 @@ bool model_try_access(unsigned page, unsigned access, unsigned value, bool is_un
 		if (p->object && !p->shared)
 			p->own = true;
 		*value_of(p) = value;
-		fill_frame(pfn, value);
+		model_fill_frame(pfn, value);
 	} else if (!is_unsure) {
-		CHECK_EQ(frame_value(pfn), *value_of(p));
+		CHECK_EQ(model_frame_value(pfn), *value_of(p));
 	}
 	return true;
 }
@@ -328,7 +226,7 @@ void model_discard(unsigned first, unsigned count, bool disturbed)
 			continue;
 		p->own = p->object && pmm_is_program(pfn);
 		if (has_own_value(p))
-			p->value = frame_value(pfn);
+			p->value = model_frame_value(pfn);
 	}
 }
 
@@ -359,14 +257,7 @@ void model_note_copies(unsigned first, unsigned count)
 
 void model_truncate(unsigned number, unsigned pages)
 {
-	struct object *f = &model.objects[number - 1];
-
-	for (unsigned i = pages; i < OBJECT_PAGES; i++) {
-		f->values[i] = 0;
-		fill_frame(f->frames[i], 0);
-	}
-	f->pages = pages;
-	vm_object_drop(&f->base, pages, UINT64_MAX >> PAGE_SHIFT);
+	model_object_cut(number, pages);
 	for (unsigned i = 0; i < WINDOW_PAGES; i++)
 		if (model.pages[i].object == number && model.pages[i].index >= pages)
 			model.pages[i].own = false;
@@ -510,23 +401,22 @@ static int check_region(const struct vm_region *r, void *arg)
 static void check_page(unsigned page, pfn_t pfn, unsigned flags)
 {
 	struct model_page *p = &model.pages[page];
-	const struct object *f = p->object ? &model.objects[p->object - 1] : NULL;
 
 	CHECK(p->mapped); /* (1) */
 	CHECK(!(flags & PAGING_WRITE) || p->prot & VM_PROT_WRITE);
 	CHECK(!(flags & PAGING_EXEC) || p->prot & VM_PROT_EXEC);
 	CHECK(!(flags & PAGING_READ) || p->prot != VM_PROT_NONE);
 	CHECK(!is_beyond(p));
-	CHECK_EQ(frame_value(pfn), *value_of(p));
+	CHECK_EQ(model_frame_value(pfn), *value_of(p));
 	CHECK_EQ(pmm_is_program(pfn), has_own_value(p));
 	if (has_own_value(p)) {
 		CHECK_EQ(pmm_frame(pfn)->refs, 1);
 		return;
 	}
-	CHECK_EQ(pfn, f->frames[p->index]);
+	CHECK_EQ(pfn, model_object_frame(p->object, p->index));
 	if (flags & PAGING_WRITE) {
 		CHECK(p->shared); /* (2) */
-		CHECK(f->dirty[p->index]); /* (3) */
+		CHECK(model_object_is_dirty(p->object, p->index)); /* (3) */
 	}
 }
 

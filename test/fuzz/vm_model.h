@@ -9,12 +9,9 @@
 #include "base/compiler.h"
 #include "base/types.h"
 #include "base/units.h"
+#include "test/fuzz/vm_objects.h"
 
 #define WINDOW_PAGES 1024u
-#define OBJECTS 2u
-#define OBJECT_PAGES 64u
-
-struct vm_object;
 
 struct model_page {
 	bool mapped, shared, never_write;
@@ -38,8 +35,6 @@ static inline uint64_t model_addr(unsigned page)
 
 void model_begin(void);
 void model_end(void);
-struct vm_object *model_object(unsigned number); /* 0: NULL */
-extern void (*model_object_asked)(void); /* called while an object looks for a page */
 
 /* Everything the kernel shows against the model. */
 void model_check(void);
