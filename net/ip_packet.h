@@ -45,6 +45,9 @@ bool udp_input_locked(struct ip_packet *in);
 /* Raw sockets get copies. True: one of them took an interest. */
 bool raw_input_locked(const struct ip_packet *in);
 bool nd_guard_locked(struct ip_packet *in); /* ICMPv6 */
+/* A datagram that is not for a socket of ours. message_bytes: behind UDP's header. */
+bool dhcp_guard_locked(struct ip_packet *in, uint16_t from_port, uint16_t to_port,
+	uint32_t message_bytes);
 /* ICMP's and ICMPv6's errors, told to the sockets that they are about. */
 void icmp_error_input_locked(const struct ip_packet *in);
 /* A packet of ours, header first, has come to no neighbour: its sender hears EHOSTUNREACH. scope:

@@ -126,7 +126,13 @@ static void take_all(struct ip_packet *in, const struct udp_hdr *header)
 	}
 }
 
-/* False: nobody here wants it; lwIP has DHCP's socket, or refuses it for IPv6. */
+/* Nobody here wants it: lwIP has DHCP's socket, or refuses it for IPv6. */
+static bool leave(struct ip_packet *in, const struct udp_hdr *header)
+{
+	return dhcp_guard_locked(in, lwip_ntohs(header->src), lwip_ntohs(header->dest),
+		lwip_ntohs(header->len) - (uint32_t)UDP_HLEN);
+}
+
 bool udp_input_locked(struct ip_packet *in)
 {
 	struct port_binding *b;
@@ -139,12 +145,12 @@ bool udp_input_locked(struct ip_packet *in)
 	}
 	if (net_ip_is_multicast(&in->dest) || net_is_broadcast_locked(&in->dest)) {
 		take_all(in, &header);
-		return false; /* DHCP's answers may be broadcasts */
+		return leave(in, &header); /* DHCP's answers may be broadcasts */
 	}
 	b = port_find(&udp.ports, &in->dest, lwip_ntohs(header.dest), &in->source,
 		lwip_ntohs(header.src), netif_get_index(in->netif));
 	if (b == NULL && (!net_ip_is_v4(&in->dest) || header.dest == PP_HTONS(DHCP_CLIENT_PORT)))
-		return false;
+		return leave(in, &header);
 	if (b == NULL) {
 		icmp_refuse_port_locked(in);
 		pbuf_free(in->p);

@@ -218,6 +218,12 @@ void host_net_inject(const void *frame, uint32_t bytes)
 	memcpy(new_frame(bytes, 0)->room + 2, frame, bytes);
 }
 
+void host_net_link(bool up)
+{
+	test_net.dev.link_up = up;
+	test_net.dev.receiver->link_changed(&test_net.dev, up);
+}
+
 void host_net_inject_trusted(const void *frame, uint32_t bytes)
 {
 	struct frame *f = new_frame(bytes, 0);

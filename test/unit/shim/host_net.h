@@ -31,6 +31,7 @@ extern enum host_net_fate (*host_net_fate)(const uint8_t *frame, uint32_t bytes)
 void host_net_inject(const void *frame, uint32_t bytes);
 /* The same, with checksums that the device says are good. */
 void host_net_inject_trusted(const void *frame, uint32_t bytes);
+void host_net_link(bool up); /* the cable comes and goes */
 unsigned long host_net_buffers(void); /* received buffers that were not given back */
 
 /* What others do while a call sleeps; NULL or false: time passes. */
