@@ -31,8 +31,14 @@ type guest struct {
 // startGuest boots a program on a wire with the test at the other end, and waits until it listens.
 func startGuest(t *testing.T, c config, j job, owns ...netip.Addr) *guest {
 	t.Helper()
+	return startGuestWith(t, c, j, []string{"ip=10.9.0.1/24", "gw=10.9.0.200"}, owns...)
+}
+
+// startGuestWith has words for the kernel's command line.
+func startGuestWith(t *testing.T, c config, j job, words []string, owns ...netip.Addr) *guest {
+	t.Helper()
 	w := newWire(t, faults{})
-	end, flags := w.machine("ip=10.9.0.1/24", "gw=10.9.0.200")
+	end, flags := w.machine(words...)
 	g := &guest{peer: newPeer(t, w, end, owns...)}
 	if j.stdin == nil {
 		j.stdin, g.stdin = io.Pipe()

@@ -169,8 +169,15 @@ func serveMain(args []string) {
 	}
 }
 
-// lookupMain asks the name servers of /etc/resolv.conf, with Go's own resolver.
+// lookupMain asks the name servers of /etc/resolv.conf, when there are some, with Go's own resolver.
 func lookupMain(args []string) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		text, err := os.ReadFile("/etc/resolv.conf")
+		prog.Must(err)
+		if strings.Contains(string(text), "nameserver ") {
+			break
+		}
+	}
 	for _, name := range args {
 		got, err := net.LookupHost(name)
 		var e *net.DNSError
