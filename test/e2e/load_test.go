@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,8 +17,11 @@ const (
 	smallConnections = 16
 )
 
+// peakMemory is what --stats says: the most of RAM that kernel and program together had in use.
+var peakMemory = regexp.MustCompile(`(?m)^memory_peak +\d+ bytes \((.*) MiB\)$`)
+
 // TestSmallServer: the web server example in 24 MiB answers 16 connections that never rest, for
-// GOSOLO_LOAD, without one failure, and ends gracefully.
+// GOSOLO_LOAD, without one failure, and ends gracefully. How much memory it took at most is told.
 func TestSmallServer(t *testing.T) {
 	needCommand(t)
 	load, err := time.ParseDuration(setting("GOSOLO_LOAD", "5s"))
@@ -27,7 +31,7 @@ func TestSmallServer(t *testing.T) {
 	for _, cpus := range strings.Fields(setting("GOSOLO_CPUS", "1")) {
 		t.Run(cpus+"_cpu", func(t *testing.T) {
 			port := freePort(t)
-			cmd := exec.Command(gosolo, "run", "-m", smallMemory, "-c", cpus, "-p", port+":8080", "./examples/httpd")
+			cmd := exec.Command(gosolo, "run", "--stats", "-m", smallMemory, "-c", cpus, "-p", port+":8080", "./examples/httpd")
 			cmd.Dir = fromRoot(".")
 			p := startOwn(t, cmd, 3*time.Minute+load)
 			if _, err := p.waitLine(p.stdout, "listening on :8080\n"); err != nil {
@@ -38,10 +42,12 @@ func TestSmallServer(t *testing.T) {
 				t.Errorf("after %d answers: %v", answers, failure)
 			}
 			p.cmd.Process.Signal(syscall.SIGTERM)
-			if r := p.wait(); r.code != 0 || r.trouble != "" {
-				t.Error(r.report())
+			r := p.wait()
+			peak := peakMemory.FindSubmatch(r.stderr)
+			if r.code != 0 || r.trouble != "" || peak == nil {
+				t.Fatal(r.report())
 			}
-			t.Logf("%d answers in %v", answers, load)
+			t.Logf("%d answers in %v, %s MiB at most", answers, load, peak[1])
 		})
 	}
 }
