@@ -46,8 +46,8 @@ static const char run_text[] =
 	"Boots the program and gives back its output and its exit code. Ctrl-C is SIGINT to the\n"
 	"program; twice stops the machine.\n"
 	"\n"
-	"  -m SIZE             memory; default 256M\n"
-	"  -c N                CPUs; default 1\n"
+	"  -m SIZE             memory; default what the image wants, else 256M or more\n"
+	"  -c N                CPUs; default what the image wants, else 1\n"
 	"  -p [ADDR:]HOST:GUEST[/udp]   publish a port of the program; may repeat\n"
 	"  -e K=V, --env-file FILE      environment of the program; -e K takes the host's value\n"
 	"  --add HOST:GUEST    put a file or a directory into the machine; may repeat\n"
@@ -91,6 +91,15 @@ static const char doctor_text[] =
 	"Says what this machine has and lacks, with the command that mends it. Ends with 0 when\n"
 	"gosolo can build and run here, else with 125.\n";
 
+static const char version_text[] =
+	"gosolo version\n"
+	"\n"
+	"Prints the version, and that of the interface between command and kernel.\n";
+
+static const char help_text[] = "gosolo help [COMMAND]\n"
+				"\n"
+				"Prints the overview, or what COMMAND does and takes.\n";
+
 int help_print(const char *command)
 {
 	static const struct {
@@ -102,6 +111,8 @@ int help_print(const char *command)
 		{ "exec", exec_text },
 		{ "inspect", inspect_text },
 		{ "doctor", doctor_text },
+		{ "version", version_text },
+		{ "help", help_text },
 	};
 
 	if (!command) {

@@ -267,7 +267,8 @@ func TestWithoutNetwork(t *testing.T) {
 func TestVersionAndHelp(t *testing.T) {
 	needCommand(t)
 	t.Setenv("PATH", "/nonexistent")
-	for _, args := range [][]string{{"version"}, {"help"}, {"help", "run"}, {"help", "build"}} {
+	for _, args := range [][]string{{"version"}, {"help"}, {"help", "run"}, {"help", "build"}, {"help", "exec"},
+		{"help", "inspect"}, {"help", "doctor"}, {"help", "version"}, {"help", "help"}} {
 		if r := command(t, args...); r.code != 0 || len(r.stdout) == 0 || len(r.stderr) != 0 {
 			t.Error(args, r.report())
 		}
