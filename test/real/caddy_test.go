@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,7 +23,7 @@ func caddyConfig(adminPort, port, backend, answer string) string {
 	"apps": {
 		"http": {"servers": {"s": {
 			"listen": [":%s"],
-			"protocols": ["h1", "h2"],
+			"protocols": ["h1", "h2", "h3"],
 			"automatic_https": {"disable_redirects": true},
 			"tls_connection_policies": [{}],
 			"routes": [
@@ -57,8 +59,8 @@ func caddyBackend(t *testing.T, s *side, arrived, release chan struct{}) string 
 	return s.host() + ":" + u.Port()
 }
 
-// caddyClient trusts the authority that the admin API shows.
-func caddyClient(t *testing.T, p *process, admin string) *http.Client {
+// caddyClient trusts the authority that the admin API shows, and keeps it in root.pem.
+func caddyClient(t *testing.T, p *process, s *side, admin string) *http.Client {
 	var ca struct {
 		Root string `json:"root_certificate"`
 	}
@@ -69,6 +71,7 @@ func caddyClient(t *testing.T, p *process, admin string) *http.Client {
 		}
 		return json.Unmarshal([]byte(answer), &ca)
 	})
+	s.file(t, "root.pem", ca.Root)
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(ca.Root)) {
 		t.Fatalf("no certificate: %q", ca.Root)
@@ -85,12 +88,13 @@ func TestCaddy(t *testing.T) {
 	bothSides(t, func(t *testing.T, s *side) string {
 		adminPort, adminAddr := s.port(t)
 		port, addr := s.port(t)
+		s.udp[port] = true
 		admin, base := "http://"+adminAddr, "https://"+addr
 		arrived, release := make(chan struct{}), make(chan struct{})
 		backend := caddyBackend(t, s, arrived, release)
 		config := s.file(t, "config.json", caddyConfig(adminPort, port, backend, "one"))
 		p := s.start(t, "caddy", "run", "--config", config)
-		client := caddyClient(t, p, admin)
+		client := caddyClient(t, p, s, admin)
 
 		p.eventually(t, "HTTPS", func() error {
 			answer, err := ask(client, "GET", base+"/", "", 200)
@@ -113,6 +117,9 @@ func TestCaddy(t *testing.T) {
 			t.Errorf("the proxy returns %d bytes, %.60q", len(got), got)
 		}
 
+		caddy3(t, p, s, base+"/", "", "one")
+		caddy3(t, p, s, base+"/proxy/echo", big[:300_000], "POST /proxy/echo https:"+big[:300_000])
+
 		// A request that is under way outlives the configuration it came in with.
 		slow := make(chan string)
 		go func() {
@@ -122,11 +129,12 @@ func TestCaddy(t *testing.T) {
 		<-arrived
 		got, err = ask(http.DefaultClient, "POST", admin+"/load", caddyConfig(adminPort, port, backend, "two"), 200)
 		must(t, got, err)
-		fresh := caddyClient(t, p, admin)
+		fresh := caddyClient(t, p, s, admin)
 		got, err = ask(fresh, "GET", base+"/", "", 200)
 		if must(t, got, err); got != "two" {
 			t.Errorf("after the reload: %q", got)
 		}
+		caddy3(t, p, s, base+"/", "", "two")
 		close(release)
 		if got := <-slow; got != "GET /proxy/slow https:<nil>" {
 			t.Errorf("the slow request: %s", got)
@@ -134,6 +142,25 @@ func TestCaddy(t *testing.T) {
 
 		caddyMetrics(t, admin)
 		return p.stop(t)
+	})
+}
+
+// caddy3 asks by HTTP/3, and demands the answer.
+func caddy3(t *testing.T, p *process, s *side, url, sent, want string) {
+	t.Helper()
+	args := []string{"-url", url, "-ca", filepath.Join(s.dir, "root.pem")}
+	if sent != "" {
+		s.file(t, "sent", sent)
+		args = append(args, "-send", filepath.Join(s.dir, "sent"))
+	}
+	p.eventually(t, "HTTP/3", func() error {
+		out, err := exec.Command(program(t, "http3"), args...).CombinedOutput()
+		if err == nil && string(out) != "HTTP/3.0 200 Caddy\n"+want {
+			err = fmt.Errorf("%d bytes: %.80q", len(out), out)
+		} else if err != nil {
+			err = fmt.Errorf("%w: %.200s", err, out)
+		}
+		return err
 	})
 }
 

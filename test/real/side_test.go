@@ -25,6 +25,7 @@ type side struct {
 	cpus      string
 	dir       string            // on the host; in the machine it is /work
 	ports     map[string]string // guest's port to the host's
+	udp       map[string]bool   // those of them that take datagrams, too
 	env       []string          // NAME=value, for the program
 	input     string            // its standard input
 }
@@ -47,7 +48,7 @@ func bothSides(t *testing.T, f func(t *testing.T, s *side) string) {
 }
 
 func newSide(t *testing.T, isMachine bool, cpus string) *side {
-	return &side{isMachine: isMachine, cpus: cpus, dir: t.TempDir(), ports: map[string]string{}}
+	return &side{isMachine: isMachine, cpus: cpus, dir: t.TempDir(), ports: map[string]string{}, udp: map[string]bool{}}
 }
 
 // file stores a file that the program finds under the path returned.
@@ -131,6 +132,9 @@ func (s *side) start(t *testing.T, name string, args ...string) *process {
 		all := []string{"run", "-m", "768M", "-c", s.cpus, "-e", "HOME=/work", "--log", p.log, "--add", s.dir + ":/work"}
 		for guest, host := range s.ports {
 			all = append(all, "-p", "127.0.0.1:"+host+":"+guest)
+			if s.udp[guest] {
+				all = append(all, "-p", "127.0.0.1:"+host+":"+guest+"/udp")
+			}
 		}
 		for _, e := range s.env {
 			all = append(all, "-e", e)

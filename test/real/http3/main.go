@@ -1,8 +1,8 @@
 // Http3 is a client and a server of HTTP/3, quic-go's, for the tests of this folder.
 //
-//	http3 -url https://localhost:PORT/PATH -ca FILE
+//	http3 -url https://localhost:PORT/PATH -ca FILE [-send FILE]
 //
-// fetches a page, and prints protocol, status, server and body. With -serve it first starts a server of its
+// fetches a page, or sends it a file, and prints protocol, status, server and body. With -serve it first starts a server of its
 // own, which answers with what it was sent and how many bytes that were, and asks that one instead.
 package main
 
@@ -107,7 +107,7 @@ func client(pool *x509.CertPool) *http.Client {
 	}
 }
 
-func fetch(url, ca string) error {
+func fetch(url, ca, file string) error {
 	pem, err := os.ReadFile(ca)
 	if err != nil {
 		return err
@@ -116,7 +116,18 @@ func fetch(url, ca string) error {
 	if !pool.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("%s has no certificate", ca)
 	}
-	answer, err := client(pool).Get(url)
+	request, err := http.NewRequest("GET", url, nil)
+	if file != "" && err == nil {
+		var data []byte
+		if data, err = os.ReadFile(file); err != nil {
+			return err
+		}
+		request, err = http.NewRequest("POST", url, bytes.NewReader(data))
+	}
+	if err != nil {
+		return err
+	}
+	answer, err := client(pool).Do(request)
 	if err != nil {
 		return err
 	}
@@ -133,9 +144,10 @@ func fetch(url, ca string) error {
 func main() {
 	url := flag.String("url", "", "what to fetch")
 	ca := flag.String("ca", "", "file with the certificate of the authority")
+	file := flag.String("send", "", "what to send; nothing: only fetch")
 	own := flag.Bool("serve", false, "talk to a server of its own")
 	flag.Parse()
-	run := func() error { return fetch(*url, *ca) }
+	run := func() error { return fetch(*url, *ca, *file) }
 	if *own {
 		run = selfTest
 	}
