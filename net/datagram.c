@@ -66,7 +66,7 @@ static struct datagram *make(struct datagram_socket *d, struct pbuf *p)
 }
 
 void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *in, struct pbuf *p,
-	uint16_t source_port)
+	uint16_t source_port, uint16_t local_port)
 {
 	struct datagram *g = make(d, p);
 
@@ -75,6 +75,7 @@ void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *
 	g->source = in->source;
 	g->source_port = source_port;
 	g->local = in->dest;
+	g->local_port = local_port;
 	g->arrived_ns = net_now_ns();
 	g->interface_index = netif_get_index(in->netif);
 	g->ttl = in->ttl;
@@ -125,17 +126,40 @@ void datagram_close(struct socket *s)
 }
 
 /* ------------------------------------------------------------------ receiving */
-static int wait_datagram(struct datagram_socket *d, bool nonblock, struct datagram **out)
+struct reader {
+	unsigned flags; /* enum socket_message_flag */
+	bool nonblock;
+	uint64_t skip_bytes; /* of what is found: SO_PEEK_OFF */
+};
+
+/* Who peeks with an offset looks beyond what it has seen, across datagrams. */
+static struct datagram *find_datagram(struct datagram_socket *d, struct reader *r)
+{
+	uint64_t skip = socket_peek_offset_locked(&d->inet.base, r->flags), bytes;
+	bool peeks = (r->flags & SOCKET_MSG_PEEK) != 0 && d->inet.base.peek_offset >= 0;
+	struct datagram *g;
+
+	TAILQ_FOREACH(g, &d->queue, link) {
+		bytes = g->p->tot_len;
+		if (!peeks || skip < bytes || (bytes == 0 && skip == 0 && !g->peeked))
+			break;
+		skip -= bytes;
+	}
+	r->skip_bytes = skip;
+	return g;
+}
+
+static int wait_datagram(struct datagram_socket *d, struct reader *r, struct datagram **out)
 {
 	struct socket *s = &d->inet.base;
 	uint64_t deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
 	int error;
 
-	while ((*out = TAILQ_FIRST(&d->queue)) == NULL) {
+	while ((*out = find_datagram(d, r)) == NULL) {
 		error = socket_take_error_locked(s);
 		if (error != 0 || s->read_shut)
 			return error;
-		if (nonblock)
+		if (r->nonblock)
 			return -EAGAIN;
 		error = socket_wait_locked(s, deadline_ns);
 		if (error != 0)
@@ -170,6 +194,8 @@ static void describe_options(const struct datagram_socket *d, const struct datag
 		m->spec_ip = net_ip_of_v4(ip4_addr_get_u32(netif_ip4_addr(netif)));
 	m->has_timestamp = d->inet.base.want_timestamp;
 	m->timestamp_in_ns = d->inet.base.want_timestamp_ns;
+	m->has_stamp = (d->inet.base.stamps & SOCKET_STAMP_IN) != 0 &&
+		(d->inet.base.stamps & SOCKET_STAMP_TELL) != 0;
 	m->arrived_ns = g->arrived_ns;
 	m->has_drops = d->inet.base.want_drops && g->drops != 0;
 	m->drops = g->drops;
@@ -177,6 +203,9 @@ static void describe_options(const struct datagram_socket *d, const struct datag
 	m->tos = g->tos;
 	m->has_pktinfo = d->inet.base.want_pktinfo && !v6;
 	m->has_pktinfo6 = d->want_pktinfo6;
+	m->has_original = d->want_original[0] && !v6;
+	m->has_original6 = d->want_original[1] && v6;
+	m->local_port = g->local_port;
 	m->has_ttl = d->inet.base.want_ttl && !v6;
 	m->has_tos = d->inet.base.want_tos && !v6;
 	m->has_hops6 = d->want_hops6 && v6;
@@ -197,36 +226,52 @@ static void describe_error(const struct datagram *g, struct socket_message *m)
 }
 
 static void describe(const struct datagram_socket *d, const struct datagram *g,
-	struct socket_message *m)
+	const struct reader *r, struct socket_message *m)
 {
 	uint64_t bytes = g->p == NULL ? 0 : g->p->tot_len;
 
 	m->has_address = true;
 	inet_address(&d->inet, &m->address, &g->source, g->source_port);
 	m->datagram_bytes = bytes;
-	m->truncated = bytes > m->data->left_bytes;
+	/* Behind an offset it is cut, as Linux has it, unless there is room to spare. */
+	m->truncated = m->data->left_bytes < bytes && m->data->left_bytes <= bytes - r->skip_bytes;
 	if (g->error.error != 0)
 		describe_error(g, m);
 	else
 		describe_options(d, g, m);
 }
 
+/* As Linux: who asks for the whole length has seen all of it. */
+static void note_progress(struct datagram_socket *d, struct datagram *g,
+	const struct socket_message *m, uint64_t bytes)
+{
+	struct socket *s = &d->inet.base;
+
+	if ((m->flags & SOCKET_MSG_PEEK) != 0 && s->peek_offset >= 0)
+		g->peeked = m->datagram_bytes == 0;
+	socket_move_peek_offset_locked(s, m->flags,
+		(m->flags & SOCKET_MSG_TRUNCATE) != 0 ? m->datagram_bytes : bytes);
+}
+
 /* In "read": nobody else takes g away while it is copied. */
 static long receive_one(struct datagram_socket *d, struct socket_message *m, bool nonblock)
 {
 	bool errors = (m->flags & SOCKET_MSG_ERROR) != 0;
+	struct reader r = { .flags = m->flags, .nonblock = nonblock };
 	struct datagram *g;
 	uint64_t bytes;
 	long copied;
-	int error = errors ? take_error(d, &g) : wait_datagram(d, nonblock, &g);
+	int error = errors ? take_error(d, &g) : wait_datagram(d, &r, &g);
 
 	if (error != 0 || g == NULL)
 		return error;
-	describe(d, g, m);
-	bytes = MIN(m->datagram_bytes, m->data->left_bytes);
+	describe(d, g, &r, m);
+	bytes = MIN(m->datagram_bytes - r.skip_bytes, m->data->left_bytes);
 	net_unlock();
-	copied = bytes == 0 ? 0 : socket_copy_chain(m->data, g->p, 0, bytes);
+	copied = bytes == 0 ? 0 : socket_copy_chain(m->data, g->p, (uint32_t)r.skip_bytes, bytes);
 	net_lock();
+	if (!errors && copied == (long)bytes)
+		note_progress(d, g, m, bytes);
 	if (errors || (m->flags & SOCKET_MSG_PEEK) == 0)
 		drop(d, errors ? &d->errors : &d->queue, g);
 	return copied == (long)bytes ? copied : -EFAULT;

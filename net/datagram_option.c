@@ -70,6 +70,8 @@ static int set4(struct datagram_socket *d, enum socket_option o, int64_t value)
 		return set_flag(&s->want_tos, value);
 	case SOCKET_OPT_RECVTTL:
 		return set_flag(&s->want_ttl, value);
+	case SOCKET_OPT_RECVORIGINAL:
+		return set_flag(&d->want_original[0], value);
 	case SOCKET_OPT_RECVERR:
 		return set_flag(&d->want_errors[0], value);
 	case SOCKET_OPT_MTU_DISCOVER:
@@ -100,6 +102,8 @@ static int set6(struct datagram_socket *d, enum socket_option o, int64_t value)
 		return set_hops(&d->hops6, value, 0, -1);
 	case SOCKET_OPT_TCLASS6:
 		return set_class(d, value);
+	case SOCKET_OPT_RECVORIGINAL6:
+		return set_flag(&d->want_original[1], value);
 	case SOCKET_OPT_RECVPKTINFO6:
 		return set_flag(&d->want_pktinfo6, value);
 	case SOCKET_OPT_RECVHOPLIMIT6:
@@ -150,6 +154,9 @@ static int get4(const struct datagram_socket *d, enum socket_option o, int64_t *
 	case SOCKET_OPT_RECVTOS:
 		*value = s->want_tos;
 		return 0;
+	case SOCKET_OPT_RECVORIGINAL:
+		*value = d->want_original[0];
+		return 0;
 	case SOCKET_OPT_RECVTTL:
 		*value = s->want_ttl;
 		return 0;
@@ -190,6 +197,9 @@ static int get6(const struct datagram_socket *d, enum socket_option o, int64_t *
 		return 0;
 	case SOCKET_OPT_TCLASS6:
 		*value = d->class6;
+		return 0;
+	case SOCKET_OPT_RECVORIGINAL6:
+		*value = d->want_original[1];
 		return 0;
 	case SOCKET_OPT_RECVPKTINFO6:
 		*value = d->want_pktinfo6;
@@ -249,6 +259,11 @@ int datagram_change_group_locked(struct socket *s, const struct socket_group *g)
 		return multicast_leave_locked(d, g);
 	case SOCKET_GROUP_INTERFACE:
 		return multicast_set_interface_locked(d, g);
+	case SOCKET_GROUP_ADD_SOURCE:
+	case SOCKET_GROUP_DROP_SOURCE:
+	case SOCKET_GROUP_BLOCK_SOURCE:
+	case SOCKET_GROUP_UNBLOCK_SOURCE:
+		return multicast_change_source_locked(d, g);
 	}
 	return -ENOPROTOOPT;
 }

@@ -8,7 +8,11 @@
 #include "net/ip_packet.h"
 #include "net/socket_priv.h"
 
+#define DATAGRAM_SOURCES_MAX 64u /* of one group; Linux's mld_max_msf */
 #define DATAGRAM_GROUPS_MAX 64u /* of one socket; Linux's igmp_max_memberships is 20 */
+
+/* Linux's IP_PMTUDISC_*, the same for IPv6. */
+enum { PMTU_DONT, PMTU_WANT, PMTU_DO, PMTU_PROBE, PMTU_INTERFACE, PMTU_OMIT };
 
 struct datagram {
 	TAILQ_ENTRY(datagram) link;
@@ -17,18 +21,29 @@ struct datagram {
 	uint64_t arrived_ns;
 	uint32_t interface_index;
 	uint32_t drops; /* of the socket, before it */
-	uint16_t source_port;
+	uint16_t source_port, local_port;
 	uint8_t ttl, tos;
+	bool peeked; /* empty, and was seen by who peeks with an offset */
 	struct ip_error error; /* on the queue of errors */
 };
 
 TAILQ_HEAD(datagrams, datagram);
+
+struct group_source {
+	LIST_ENTRY(group_source) link;
+	struct net_ip ip;
+};
+
+LIST_HEAD(group_sources, group_source);
 
 /* A group that a socket has joined. */
 struct membership {
 	LIST_ENTRY(membership) link;
 	struct net_ip group;
 	uint32_t interface_index;
+	bool only_sources; /* hears these; else all but these */
+	bool has_sources; /* one was named, once */
+	struct group_sources sources;
 };
 
 LIST_HEAD(memberships, membership);
@@ -47,7 +62,8 @@ struct datagram_socket {
 	struct net_ip group_source; /* IP_MULTICAST_IF's address; any: by the interface */
 	uint8_t mtu_discover[2];
 	bool dont_fragment6, want_errors[2];
-	bool want_pktinfo6, want_hops6, want_class6;
+	bool want_pktinfo6, want_hops6, want_class6, want_original[2];
+	uint32_t segment_bytes; /* UDP_SEGMENT; 0: off */
 	int hops6; /* -1: the default */
 	uint8_t class6;
 };
@@ -61,7 +77,7 @@ static inline struct datagram_socket *datagram_of(struct socket *s)
 void datagram_init(struct datagram_socket *d); /* after socket_init, inet_init */
 /* Queues p from offset_bytes on, and takes it in any case. */
 void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *in, struct pbuf *p,
-	uint16_t source_port);
+	uint16_t source_port, uint16_t local_port);
 /* An error, with what came back. p NULL: nothing did. Takes p. */
 void datagram_tell_error_locked(struct datagram_socket *d, const struct ip_error *e,
 	const struct net_ip *dest, uint16_t port, struct pbuf *p);
@@ -92,6 +108,9 @@ int datagram_change_group_locked(struct socket *s, const struct socket_group *g)
 /* Whether what came for that group by that interface is for this socket. */
 bool multicast_wants_locked(const struct datagram_socket *d, const struct ip_packet *in);
 int multicast_join_locked(struct datagram_socket *d, const struct socket_group *g) must_check;
+/* Adds or takes away one source of a group. */
+int multicast_change_source_locked(struct datagram_socket *d,
+	const struct socket_group *g) must_check;
 int multicast_leave_locked(struct datagram_socket *d, const struct socket_group *g) must_check;
 void multicast_leave_all_locked(struct datagram_socket *d);
 int multicast_set_interface_locked(struct datagram_socket *d,

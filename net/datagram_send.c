@@ -4,7 +4,7 @@
  * What:       what UDP's and raw sockets do before the packet itself: the route, which the
  *             message, the address's scope, the group's options or the routing decide, in this
  *             order; the source; TTL and TOS; and whether it may be cut.
- * Invariants: (1) the source is an address of this machine.
+ * Invariants: (1) the source is an address of this machine, unless IP_FREEBIND is set.
  * Locking:    LOCK_NET.
  * Failure:    -EACCES (broadcast), -EINVAL (1), -ENETUNREACH, -EADDRNOTAVAIL, -ENODEV, -EMSGSIZE.
  * Source:     Linux net/ipv4/udp.c (udp_sendmsg), net/ipv6/udp.c, net/ipv4/ip_output.c
@@ -17,9 +17,6 @@
 #include "net/address.h"
 #include "net/datagram_priv.h"
 #include "net/net_priv.h"
-
-/* Linux's IP_PMTUDISC_*, the same for IPv6. */
-enum { PMTU_DONT, PMTU_WANT, PMTU_DO, PMTU_PROBE, PMTU_INTERFACE, PMTU_OMIT };
 
 #define ORIGIN_LOCAL 1
 #define HOPS_DEFAULT 64
@@ -83,7 +80,7 @@ int datagram_route_locked(struct datagram_socket *d, const struct socket_message
 		o->dest.scope = netif_get_index(o->netif);
 	choose_source(d, m, o);
 	choose_header(d, m, o);
-	if (!net_is_local_locked(&o->source)) /* (1) */
+	if (!d->inet.free_bind && !net_is_local_locked(&o->source)) /* (1) */
 		return -EINVAL;
 	if (net_ip_is_v4(&o->source) != net_ip_is_v4(dest))
 		return -ENETUNREACH;

@@ -38,14 +38,6 @@ struct verdict {
 	bool fatal;
 };
 
-/* The packet that came back. */
-struct inner {
-	struct net_ip source, dest;
-	uint8_t protocol;
-	const uint8_t *transport;
-	uint32_t bytes; /* from transport on */
-};
-
 static bool judge4(const uint8_t *icmp, struct ip_error *e)
 {
 	static const struct verdict unreachable[] = {
@@ -71,6 +63,11 @@ static bool judge4(const uint8_t *icmp, struct ip_error *e)
 	e->fatal = false;
 	if (icmp[0] == ICMP_TE)
 		return true;
+	if (icmp[0] == ICMP_PP) {
+		e->error = -EPROTO;
+		e->fatal = true;
+		return true;
+	}
 	if (icmp[0] != ICMP_DUR || icmp[1] >= ARRAY_LEN(unreachable))
 		return false;
 	e->error = -unreachable[icmp[1]].error;
@@ -117,7 +114,7 @@ static bool judge6(const uint8_t *icmp, struct ip_error *e)
 	}
 }
 
-static bool open4(const uint8_t *packet, uint32_t bytes, struct inner *out)
+static bool open4(const uint8_t *packet, uint32_t bytes, struct ip_returned *out)
 {
 	const struct ip_hdr *ip = (const struct ip_hdr *)(const void *)packet;
 	uint32_t header_bytes;
@@ -131,13 +128,14 @@ static bool open4(const uint8_t *packet, uint32_t bytes, struct inner *out)
 	out->source = net_ip_of_v4(ip->src.addr);
 	out->dest = net_ip_of_v4(ip->dest.addr);
 	out->protocol = IPH_PROTO(ip);
+	out->packet = packet;
 	out->transport = packet + header_bytes;
 	out->bytes = bytes - header_bytes;
 	return true;
 }
 
 /* Ours have at most a fragment header before the transport's. */
-static bool open6(const uint8_t *packet, uint32_t bytes, uint32_t scope, struct inner *out)
+static bool open6(const uint8_t *packet, uint32_t bytes, uint32_t scope, struct ip_returned *out)
 {
 	const struct ip6_hdr *ip = (const struct ip6_hdr *)(const void *)packet;
 	uint32_t header_bytes = IP6_HLEN;
@@ -155,6 +153,7 @@ static bool open6(const uint8_t *packet, uint32_t bytes, uint32_t scope, struct 
 		return false;
 	out->source = net_ip_of_bytes(&ip->src, scope);
 	out->dest = net_ip_of_bytes(&ip->dest, scope);
+	out->packet = packet;
 	out->transport = packet + header_bytes;
 	out->bytes = bytes - header_bytes;
 	return true;
@@ -165,7 +164,7 @@ static uint16_t port_at(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-static void tell_sockets(const struct inner *in, const struct ip_error *e)
+static void tell_sockets(const struct ip_returned *in, const struct ip_error *e)
 {
 	uint16_t from = port_at(in->transport), to = port_at(in->transport + 2);
 	uint32_t seq;
@@ -174,6 +173,7 @@ static void tell_sockets(const struct inner *in, const struct ip_error *e)
 		return;
 	if (e->error == -EMSGSIZE)
 		ip_note_path_mtu_locked(&in->dest, e->info);
+	raw_error_locked(in, e);
 	if (in->protocol == IP_PROTO_UDP) {
 		udp_error_locked(&in->source, from, &in->dest, to, e, in->transport + PORTS_BYTES,
 			in->bytes - PORTS_BYTES);
@@ -211,7 +211,7 @@ void icmp_error_input_locked(const struct ip_packet *in)
 	bool v6 = !net_ip_is_v4(&in->source);
 	struct ip_error e = { .origin = v6 ? ORIGIN_ICMP6 : ORIGIN_ICMP, .offender = in->source };
 	_Alignas(8) uint8_t icmp[ICMP_HEADER_BYTES + INNER_MAX];
-	struct inner inner;
+	struct ip_returned inner;
 	uint32_t bytes = pbuf_copy_partial(in->p, icmp, sizeof(icmp), in->header_bytes);
 
 	if (v6 != (in->protocol == IP6_NEXTH_ICMP6) || bytes < ICMP_HEADER_BYTES ||
@@ -231,7 +231,7 @@ void icmp_error_unreachable_locked(const struct pbuf *p, uint32_t scope)
 {
 	struct ip_error e = { .error = -EHOSTUNREACH };
 	_Alignas(8) uint8_t packet[INNER_MAX];
-	struct inner inner;
+	struct ip_returned inner;
 	uint32_t bytes = pbuf_copy_partial(p, packet, sizeof(packet), 0);
 	bool v6 = bytes != 0 && packet[0] >> 4 == 6;
 

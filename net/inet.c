@@ -2,8 +2,9 @@
  * inet.c: what TCP and UDP sockets have in common: addresses, and options about them.
  *
  * What:       checks and conversions between what the program says and struct net_ip.
- * Invariants: (1) only an address of this machine can be bound to. (2) an AF_INET socket's
- *             addresses are IPv4; an AF_INET6 socket's may be, unless it is v6only.
+ * Invariants: (1) only an address of this machine can be bound to, except by who
+ *             asked for others (IP_FREEBIND). (2) an AF_INET socket's addresses are IPv4; an
+ *             AF_INET6 socket's may be, unless it is v6only.
  * Locking:    LOCK_NET.
  * Failure:    -EAFNOSUPPORT, -EADDRNOTAVAIL, -EINVAL: no interface for a link-local address,
  *             -ENODEV, -ENETUNREACH: IPv4 by a v6only socket.
@@ -81,7 +82,7 @@ int inet_check_bind_locked(const struct inet_socket *i, const struct socket_addr
 	if (net_ip_is_scoped(out) && out->scope == 0)
 		return -EINVAL;
 	if (net_ip_is_any(out) || net_is_local_locked(out) || net_ip_is_multicast(out) ||
-		net_is_broadcast_locked(out))
+		net_is_broadcast_locked(out) || i->free_bind)
 		return 0;
 	return -EADDRNOTAVAIL;
 }
@@ -135,6 +136,11 @@ int inet_set_option(struct inet_socket *i, enum socket_option o, int64_t value)
 {
 	if (o == SOCKET_OPT_DEVICE)
 		return set_device(i, value);
+	if (o == SOCKET_OPT_FREEBIND ||
+		(o == SOCKET_OPT_FREEBIND6 && i->base.family == SOCKET_INET6)) {
+		i->free_bind = value != 0;
+		return 0;
+	}
 	if (i->base.family != SOCKET_INET6)
 		return -ENOPROTOOPT;
 	switch (o) {
@@ -174,6 +180,11 @@ int inet_get_option(const struct inet_socket *i, enum socket_option o, int64_t *
 {
 	if (o == SOCKET_OPT_MTU)
 		return get_mtu(i, value);
+	if (o == SOCKET_OPT_FREEBIND ||
+		(o == SOCKET_OPT_FREEBIND6 && i->base.family == SOCKET_INET6)) {
+		*value = i->free_bind;
+		return 0;
+	}
 	if (o == SOCKET_OPT_DEVICE) {
 		*value = i->port.interface_index;
 		return 0;

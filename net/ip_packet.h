@@ -66,6 +66,16 @@ struct ip_error {
 	struct net_ip offender; /* who said it */
 };
 
+/* The packet that it is about, as much of it as came back. */
+struct ip_returned {
+	struct net_ip source, dest;
+	uint8_t protocol;
+	const uint8_t *packet, *transport; /* IP's header, and what follows it */
+	uint32_t bytes; /* from transport on: 8 at least */
+};
+
+/* Tells the raw sockets that may have sent it. */
+void raw_error_locked(const struct ip_returned *back, const struct ip_error *e);
 /* rest: what came back of the datagram's bytes. */
 void udp_error_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port, const struct ip_error *e,

@@ -2,15 +2,16 @@
  * multicast.c: the groups that sockets have joined.
  *
  * What:       a socket's list of groups and a list of all, which tells lwIP to join when the first
- *             socket does and to leave when the last one has. lwIP's reports are sent by a tick of
- *             100 ms, which runs only while one is due.
+ *             socket does and to leave when the last one has. Sources are told apart here, when a
+ *             datagram comes: routers hear of groups only (IGMPv2, MLDv1). lwIP's reports are sent
+ *             by a tick of 100 ms, which runs only while one is due.
  * Invariants: (1) lwIP is in a group by an interface as long as a socket here is. (2) an idle
  *             machine has no tick.
  * Locking:    LOCK_NET.
  * Failure:    -EINVAL no group, -ENODEV, -EADDRINUSE joined twice, -EADDRNOTAVAIL not joined,
  *             -ENOBUFS too many, -ENOMEM.
- * Source:     RFC 2236, RFC 2710; Linux net/ipv4/igmp.c (ip_mc_join_group, ip_mc_sf_allow),
- *             net/ipv6/mcast.c; lwIP 2.1.3 igmp.c, mld6.c.
+ * Source:     RFC 2236, RFC 2710; Linux net/ipv4/igmp.c (ip_mc_join_group, ip_mc_source,
+ *             ip_mc_sf_allow), net/ipv6/mcast.c; lwIP 2.1.3 igmp.c, mld6.c.
  */
 #include <lwip/igmp.h>
 #include <lwip/mld6.h>
@@ -188,7 +189,7 @@ static bool has_room(const struct datagram_socket *d)
 	return count < DATAGRAM_GROUPS_MAX;
 }
 
-int multicast_join_locked(struct datagram_socket *d, const struct socket_group *g)
+static int join(struct datagram_socket *d, const struct socket_group *g, bool only_sources)
 {
 	struct netif *netif;
 	struct membership *m;
@@ -206,6 +207,8 @@ int multicast_join_locked(struct datagram_socket *d, const struct socket_group *
 	m = kmem_zalloc(sizeof(*m));
 	if (m == NULL)
 		return -ENOMEM;
+	LIST_INIT(&m->sources);
+	m->only_sources = only_sources;
 	m->group = g->group;
 	m->interface_index = netif_get_index(netif);
 	m->group.scope = net_ip_is_scoped(&g->group) ? m->interface_index : 0;
@@ -218,8 +221,23 @@ int multicast_join_locked(struct datagram_socket *d, const struct socket_group *
 	return 0;
 }
 
+int multicast_join_locked(struct datagram_socket *d, const struct socket_group *g)
+{
+	return join(d, g, false);
+}
+
+static void drop_source(struct group_source *s)
+{
+	LIST_REMOVE(s, link);
+	kmem_free(s);
+}
+
 static void forget(struct membership *m)
 {
+	struct group_source *s;
+
+	while ((s = LIST_FIRST(&m->sources)) != NULL)
+		drop_source(s);
 	LIST_REMOVE(m, link);
 	leave(&m->group, m->interface_index);
 	kmem_free(m);
@@ -243,6 +261,74 @@ int multicast_leave_locked(struct datagram_socket *d, const struct socket_group 
 		return -EADDRNOTAVAIL;
 	forget(m);
 	return 0;
+}
+
+/* ------------------------------------------------------------------ sources */
+static struct group_source *find_source(const struct membership *m, const struct net_ip *ip)
+{
+	struct group_source *s;
+
+	LIST_FOREACH(s, &m->sources, link)
+		if (net_ip_is_same(&s->ip, ip))
+			return s;
+	return NULL;
+}
+
+static int add_source(struct membership *m, const struct net_ip *ip)
+{
+	struct group_source *s;
+	unsigned count = 0;
+
+	LIST_FOREACH(s, &m->sources, link)
+		count++;
+	if (count >= DATAGRAM_SOURCES_MAX)
+		return -ENOBUFS;
+	if (find_source(m, ip) != NULL)
+		return -EADDRNOTAVAIL;
+	s = kmem_zalloc(sizeof(*s));
+	if (s == NULL)
+		return -ENOBUFS;
+	s->ip = *ip;
+	LIST_INSERT_HEAD(&m->sources, s, link);
+	m->has_sources = true;
+	return 0;
+}
+
+/* With its last source a group is left. */
+static int take_source(struct membership *m, const struct net_ip *ip)
+{
+	struct group_source *s = find_source(m, ip);
+
+	if (s == NULL)
+		return -EADDRNOTAVAIL;
+	drop_source(s);
+	if (m->only_sources && LIST_EMPTY(&m->sources))
+		forget(m);
+	return 0;
+}
+
+int multicast_change_source_locked(struct datagram_socket *d, const struct socket_group *g)
+{
+	bool adds = g->change == SOCKET_GROUP_ADD_SOURCE || g->change == SOCKET_GROUP_BLOCK_SOURCE;
+	bool only = g->change == SOCKET_GROUP_ADD_SOURCE || g->change == SOCKET_GROUP_DROP_SOURCE;
+	struct membership *m;
+	struct netif *netif;
+	int error = 0;
+
+	if (!net_ip_is_multicast(&g->group))
+		return -EINVAL;
+	if (g->change == SOCKET_GROUP_ADD_SOURCE)
+		error = join(d, g, true);
+	if (error != 0 && error != -EADDRINUSE)
+		return error;
+	error = find_interface(g, &netif);
+	if (error != 0)
+		return error;
+	m = find_membership(d, g, netif_get_index(netif));
+	if (m == NULL || (m->has_sources && m->only_sources != only))
+		return -EINVAL;
+	m->only_sources = only; /* one that named no source may become the other kind */
+	return adds ? add_source(m, &g->source) : take_source(m, &g->source);
 }
 
 void multicast_leave_all_locked(struct datagram_socket *d)
@@ -280,6 +366,6 @@ bool multicast_wants_locked(const struct datagram_socket *d, const struct ip_pac
 		return true;
 	LIST_FOREACH(m, &d->groups, link)
 		if (m->interface_index == index && net_ip_is_same(&m->group, &in->dest))
-			return true;
+			return (find_source(m, &in->source) != NULL) == m->only_sources;
 	return d->group_all[!net_ip_is_v4(&in->dest)];
 }

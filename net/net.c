@@ -24,6 +24,7 @@
 #include "kernel/sync/spinlock.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
+#include "net/filter.h"
 #include "net/lwip_port_priv.h"
 #include "net/net_priv.h"
 #include "net/socket_priv.h"
@@ -114,6 +115,7 @@ static void free_sockets(struct socket *dead)
 		next = dead->dead_next;
 		if (dead->ops->release)
 			dead->ops->release(dead);
+		filter_free(dead);
 		kmem_free(dead);
 	}
 }

@@ -17,13 +17,12 @@
 #include "kernel/stats.h"
 #include "lib/string.h"
 #include "net/address.h"
+#include "net/filter.h"
 #include "net/net_priv.h"
 #include "net/socket_priv.h"
 
 #define COST_BYTES 512u
 #define PROTOCOL_ALL 3u /* ETH_P_ALL */
-#define HARDWARE_ETHERNET 1u
-#define HARDWARE_LOOPBACK 772u
 
 enum { KIND_HOST, KIND_BROADCAST, KIND_MULTICAST, KIND_OTHERHOST, KIND_OUTGOING };
 
@@ -92,33 +91,35 @@ static uint8_t kind_of(const struct netif *netif, const struct eth_hdr *h, bool 
 	return memcmp(h->dest.addr, netif->hwaddr, 6) == 0 ? KIND_HOST : KIND_OTHERHOST;
 }
 
-/* The frame is h, and of p what lies behind payload_at. */
-static void show(struct packet_socket *k, const struct netif *netif, const struct eth_hdr *h,
-	const struct pbuf *p, uint32_t payload_at, bool outgoing)
+static void show(struct packet_socket *k, const struct filter_frame *in)
 {
 	uint64_t room = 2 * (uint64_t)k->base.receive_buffer_bytes;
 	uint32_t head = k->base.type == SOCKET_DATAGRAM ? 0 : SIZEOF_ETH_HDR;
-	uint32_t payload = p->tot_len - payload_at;
+	uint32_t bytes = head + in->p->tot_len - in->payload_at;
 	struct frame *f = NULL;
 
-	if (k->queue_bytes + p->tot_len + COST_BYTES <= room)
+	if (!filter_wants_frame_locked(&k->base, in, &bytes))
+		return;
+	if (k->queue_bytes + bytes + COST_BYTES <= room)
 		f = kmem_zalloc(sizeof(*f));
 	if (f != NULL)
-		f->p = pbuf_alloc(PBUF_RAW, (u16_t)(head + payload), PBUF_RAM);
+		f->p = pbuf_alloc(PBUF_RAW, (u16_t)bytes, PBUF_RAM);
 	if (f == NULL || f->p == NULL) {
 		stat_inc(STAT_net_rx_dropped);
 		k->base.drops++;
 		kmem_free(f);
 		return;
 	}
-	memcpy(f->p->payload, h, head);
-	pbuf_copy_partial(p, (char *)f->p->payload + head, (u16_t)payload, (u16_t)payload_at);
-	f->from.protocol = h->type;
-	f->from.interface_index = netif_get_index(netif);
-	f->from.hardware = netif == loopback_netif() ? HARDWARE_LOOPBACK : HARDWARE_ETHERNET;
-	f->from.kind = kind_of(netif, h, outgoing);
+	head = MIN(head, bytes);
+	memcpy(f->p->payload, in->h, head);
+	pbuf_copy_partial(in->p, (char *)f->p->payload + head, (u16_t)(bytes - head),
+		(u16_t)in->payload_at);
+	f->from.protocol = in->h->type;
+	f->from.interface_index = netif_get_index(in->netif);
+	f->from.hardware = in->hardware;
+	f->from.kind = in->kind;
 	f->from.address_bytes = 6;
-	memcpy(f->from.address, h->src.addr, 6);
+	memcpy(f->from.address, in->h->src.addr, 6);
 	f->drops = k->base.drops;
 	k->queue_bytes += f->p->tot_len + (uint64_t)COST_BYTES;
 	TAILQ_INSERT_TAIL(&k->queue, f, link);
@@ -128,6 +129,12 @@ static void show(struct packet_socket *k, const struct netif *netif, const struc
 static void show_all(const struct netif *netif, const struct eth_hdr *h, const struct pbuf *p,
 	uint32_t payload_at, bool outgoing)
 {
+	struct filter_frame in = { .netif = netif,
+		.h = h,
+		.p = p,
+		.payload_at = payload_at,
+		.hardware = netif == loopback_netif() ? HARDWARE_LOOPBACK : HARDWARE_ETHERNET,
+		.kind = kind_of(netif, h, outgoing) };
 	struct packet_socket *k;
 
 	LIST_FOREACH(k, &packets.all, link) {
@@ -135,7 +142,7 @@ static void show_all(const struct netif *netif, const struct eth_hdr *h, const s
 			continue;
 		if (k->protocol == PROTOCOL_ALL ||
 			(!outgoing && k->protocol != 0 && k->protocol == lwip_ntohs(h->type)))
-			show(k, netif, h, p, payload_at, outgoing);
+			show(k, &in);
 	}
 }
 
@@ -372,4 +379,5 @@ static const struct socket_ops packet_ops = {
 	.poll_locked = packet_poll_locked,
 	.get_option_locked = packet_get_option_locked,
 	.close = packet_close,
+	.has_filter = true,
 };

@@ -1,11 +1,11 @@
 /*
- * rawsocket.c: raw sockets of IP and IPv6, and ICMP's echo sockets ("ping").
+ * rawsocket.c: raw sockets of IP and IPv6, and ICMP's echo sockets ("ping"): all but what comes in.
  *
- * What:       a raw socket sees every packet of its protocol, IPv4's with the IP header, and sends
- *             what follows the header, or with IP_HDRINCL all of it. A ping socket sends echo
- *             requests under an identifier of its own and gets the answers to it.
- * Invariants: (1) a packet that is shown goes on to its protocol as well. (2) a ping socket sends
- *             nothing but echo requests.
+ * What:       a raw socket sends what follows the IP header, or with IP_HDRINCL all of it. A ping
+ *             socket sends echo requests under an identifier of its own. What they see is
+ *             raw_input.c's.
+ * Invariants: (1) a sum that the kernel makes (ICMPv6's, IPV6_CHECKSUM's) lies within the packet.
+ *             (2) a ping socket sends nothing but echo requests.
  * Locking:    LOCK_NET, never while copying. May sleep: receiving.
  * Failure:    Linux's errors.
  * Source:     Linux raw(7), icmp(7), net/ipv4/raw.c, net/ipv4/ping.c, net/ipv6/raw.c; RFC 3542 3.
@@ -15,7 +15,9 @@
 #include <lwip/prot/icmp.h>
 #include <lwip/prot/icmp6.h>
 #include <lwip/prot/ip.h>
+#include <lwip/ip6.h>
 #include <lwip/prot/ip4.h>
+#include <lwip/prot/ip6.h>
 
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
@@ -23,35 +25,18 @@
 #include "net/address.h"
 #include "net/datagram_priv.h"
 #include "net/net_priv.h"
+#include "net/raw_priv.h"
 
 #define PROTOCOL_RAW 255u /* sends only */
-#define ICMP_TYPES 32u
-#define ECHO_BYTES 8u
 #define PAYLOAD_MAX 65440u
-
-/* All fields [n]. */
-struct raw_socket {
-	struct datagram_socket d;
-	LIST_ENTRY(raw_socket) link;
-	uint8_t protocol; /* [I] */
-	bool ping; /* [I] its port is the identifier */
-	bool header_included;
-	uint32_t filter4; /* bit n set: ICMP's type n is not wanted */
-	uint32_t filter6[8]; /* the same for ICMPv6 */
-};
+#define ICMP_SUM_AT 2 /* of either version */
 
 static struct {
-	LIST_HEAD(raw_sockets, raw_socket) all; /* [n] */
 	struct port_table identifiers; /* [n] */
 	bool ready; /* [n] */
 } raw;
 
 static const struct socket_ops raw_ops;
-
-static struct raw_socket *raw_of(struct socket *s)
-{
-	return (struct raw_socket *)(void *)s;
-}
 
 int raw_socket_new(unsigned family, unsigned type, unsigned protocol, struct socket **out)
 {
@@ -67,71 +52,16 @@ int raw_socket_new(unsigned family, unsigned type, unsigned protocol, struct soc
 	datagram_init(&r->d);
 	r->protocol = (uint8_t)protocol;
 	r->ping = type == SOCKET_DATAGRAM;
-	r->header_included = protocol == PROTOCOL_RAW && family == SOCKET_INET;
+	r->header_included = protocol == PROTOCOL_RAW;
+	r->sum_offset = protocol == icmp && (r->ping || family == SOCKET_INET6) ? ICMP_SUM_AT : -1;
 	net_lock();
 	if (!raw.ready)
 		port_table_init(&raw.identifiers, inet_random);
 	raw.ready = true;
-	LIST_INSERT_HEAD(&raw.all, r, link);
+	raw_input_add_locked(r);
 	net_unlock();
 	*out = &r->d.inet.base;
 	return 0;
-}
-
-/* ------------------------------------------------------------------ in */
-static bool is_filtered(const struct raw_socket *r, uint8_t type)
-{
-	if (r->protocol == IP6_NEXTH_ICMP6)
-		return (r->filter6[type / 32] >> (type % 32) & 1) != 0;
-	return r->protocol == IP_PROTO_ICMP && type < ICMP_TYPES && (r->filter4 >> type & 1) != 0;
-}
-
-static bool is_answer(const struct raw_socket *r, const uint8_t *icmp, uint32_t bytes)
-{
-	uint8_t type = r->protocol == IP_PROTO_ICMP ? ICMP_ER : ICMP6_TYPE_EREP;
-
-	return bytes >= ECHO_BYTES && icmp[0] == type && r->d.inet.port.bound &&
-		(icmp[4] << 8 | icmp[5]) == r->d.inet.port.local_port;
-}
-
-static bool wants(const struct raw_socket *r, const struct ip_packet *in)
-{
-	const struct port_binding *b = &r->d.inet.port;
-	bool v6 = r->d.inet.base.family == SOCKET_INET6;
-	const uint8_t *l4 = (const uint8_t *)in->p->payload + in->header_bytes;
-	uint32_t bytes = in->p->len > in->header_bytes ? in->p->len - in->header_bytes : 0;
-
-	if (r->protocol != in->protocol || v6 == net_ip_is_v4(&in->dest))
-		return false;
-	if (!net_ip_is_any(&b->local_ip) && !net_ip_is_same(&b->local_ip, &in->dest))
-		return false;
-	if (b->remote_port != 0 && !net_ip_is_same(&b->remote_ip, &in->source))
-		return false;
-	if (!multicast_wants_locked(&r->d, in))
-		return false;
-	if (r->ping)
-		return is_answer(r, l4, bytes);
-	return bytes == 0 || !is_filtered(r, l4[0]);
-}
-
-bool raw_input_locked(const struct ip_packet *in)
-{
-	struct raw_socket *r;
-	struct pbuf *copy;
-	bool shown = false;
-
-	LIST_FOREACH(r, &raw.all, link) {
-		if (!wants(r, in))
-			continue;
-		shown = true;
-		copy = pbuf_clone(PBUF_RAW, PBUF_RAM, in->p);
-		if (copy == NULL)
-			continue;
-		if (r->ping || r->d.inet.base.family == SOCKET_INET6)
-			pbuf_remove_header(copy, in->header_bytes);
-		datagram_enqueue_locked(&r->d, in, copy, 0);
-	}
-	return shown;
 }
 
 /* ------------------------------------------------------------------ addresses */
@@ -226,22 +156,40 @@ static int make_echo(struct raw_socket *r, struct pbuf *p)
 	return 0;
 }
 
-/* ICMPv6's sum covers addresses that the program may not know; a ping socket's is ours, too. */
-static void make_sum(const struct raw_socket *r, const struct ip_output *o, struct pbuf *p)
+/* IPv6's sums cover addresses that the program may not know; a ping socket's sum is ours, too. */
+static int make_sum(const struct raw_socket *r, const struct ip_output *o, struct pbuf *p)
 {
-	uint8_t *icmp = p->payload;
+	bool v6 = r->d.inet.base.family == SOCKET_INET6;
+	uint8_t *at = (uint8_t *)p->payload + r->sum_offset;
 	ip_addr_t source, dest;
 	uint16_t sum;
 
-	if (p->tot_len < 4 || (!r->ping && r->protocol != IP6_NEXTH_ICMP6))
-		return;
-	icmp[2] = icmp[3] = 0;
+	if (r->sum_offset < 0)
+		return 0;
+	if ((uint32_t)r->sum_offset + sizeof(sum) > p->tot_len) /* (1) */
+		return -EINVAL;
+	at[0] = at[1] = 0;
 	net_ip_to_lwip(&o->source, &source);
 	net_ip_to_lwip(&o->dest, &dest);
-	sum = r->protocol == IP_PROTO_ICMP
-		? inet_chksum_pbuf(p)
-		: ip_chksum_pseudo(p, IP6_NEXTH_ICMP6, p->tot_len, &source, &dest);
-	memcpy(icmp + 2, &sum, sizeof(sum));
+	sum = !v6 ? inet_chksum_pbuf(p)
+		  : ip_chksum_pseudo(p, r->protocol, p->tot_len, &source, &dest);
+	if (sum == 0 && r->protocol == IP_PROTO_UDP)
+		sum = 0xffff;
+	memcpy(at, &sum, sizeof(sum));
+	return 0;
+}
+
+/* As it is: Linux fills in nothing. */
+static int send_whole6(const struct ip_output *o, struct pbuf *p)
+{
+	int error;
+
+	if (p->tot_len < IP6_HLEN)
+		return -EINVAL;
+	if (p->tot_len > netif_mtu6(o->netif))
+		return -EMSGSIZE;
+	error = ip6_output_if_src(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, o->netif);
+	return error == ERR_OK || error == ERR_MEM ? 0 : -ENETUNREACH;
 }
 
 /* What the program leaves open in its header is filled in, as raw(7) says. */
@@ -250,6 +198,8 @@ static int send_whole(const struct ip_output *o, struct pbuf *p)
 	struct ip_hdr *ip = p->payload;
 	int error;
 
+	if (!net_ip_is_v4(&o->dest))
+		return send_whole6(o, p);
 	if (p->tot_len < IP_HLEN || IPH_V(ip) != 4 || IPH_HL_BYTES(ip) < IP_HLEN ||
 		IPH_HL_BYTES(ip) > p->tot_len)
 		return -EINVAL;
@@ -295,10 +245,9 @@ static int send_packet(struct raw_socket *r, struct pbuf *p, const struct socket
 	if (r->header_included)
 		return send_whole(&o, p);
 	error = datagram_fit_locked(&r->d, &o, 0, p->tot_len);
-	if (error != 0)
-		return error;
-	make_sum(r, &o, p);
-	return ip_output_locked(&o, p);
+	if (error == 0)
+		error = make_sum(r, &o, p);
+	return error != 0 ? error : ip_output_locked(&o, p);
 }
 
 static long raw_send(struct socket *s, struct socket_message *m, bool nonblock)
@@ -325,15 +274,28 @@ static long raw_send(struct socket *s, struct socket_message *m, bool nonblock)
 }
 
 /* ------------------------------------------------------------------ the rest */
+/* Negative: none is made. RFC 3542 3.1: an odd offset is wrong. */
+static int set_sum(struct raw_socket *r, int64_t value)
+{
+	if (value > 0 && value % 2 != 0)
+		return -EINVAL;
+	r->sum_offset = (int32_t)MAX(value, -1);
+	return 0;
+}
+
 static int raw_set_option_locked(struct socket *s, enum socket_option o, int64_t value)
 {
 	struct raw_socket *r = raw_of(s);
 
-	if (o == SOCKET_OPT_HDRINCL && s->family == SOCKET_INET && !r->ping) {
+	if (r->ping)
+		return datagram_set_option_locked(s, o, value);
+	if (o == (s->family == SOCKET_INET ? SOCKET_OPT_HDRINCL : SOCKET_OPT_HDRINCL6)) {
 		r->header_included = value != 0;
 		return 0;
 	}
-	if (o == SOCKET_OPT_ICMP_FILTER && r->protocol == IP_PROTO_ICMP && !r->ping) {
+	if (o == SOCKET_OPT_CHECKSUM6 && s->family == SOCKET_INET6)
+		return set_sum(r, value);
+	if (o == SOCKET_OPT_ICMP_FILTER && r->protocol == IP_PROTO_ICMP) {
 		r->filter4 = (uint32_t)value;
 		return 0;
 	}
@@ -344,11 +306,17 @@ static int raw_get_option_locked(struct socket *s, enum socket_option o, int64_t
 {
 	struct raw_socket *r = raw_of(s);
 
-	if (o == SOCKET_OPT_HDRINCL && s->family == SOCKET_INET && !r->ping) {
+	if (r->ping)
+		return datagram_get_option_locked(s, o, value);
+	if (o == (s->family == SOCKET_INET ? SOCKET_OPT_HDRINCL : SOCKET_OPT_HDRINCL6)) {
 		*value = r->header_included;
 		return 0;
 	}
-	if (o == SOCKET_OPT_ICMP_FILTER && r->protocol == IP_PROTO_ICMP && !r->ping) {
+	if (o == SOCKET_OPT_CHECKSUM6 && s->family == SOCKET_INET6) {
+		*value = r->sum_offset;
+		return 0;
+	}
+	if (o == SOCKET_OPT_ICMP_FILTER && r->protocol == IP_PROTO_ICMP) {
 		*value = r->filter4;
 		return 0;
 	}
@@ -374,7 +342,7 @@ static void raw_close(struct socket *s)
 	struct raw_socket *r = raw_of(s);
 
 	net_lock();
-	LIST_REMOVE(r, link);
+	raw_input_remove_locked(r);
 	net_unlock();
 	datagram_close(s);
 }
@@ -392,4 +360,5 @@ static const struct socket_ops raw_ops = {
 	.change_group_locked = datagram_change_group_locked,
 	.close = raw_close,
 	.has_error_queue = true,
+	.has_filter = true,
 };

@@ -56,6 +56,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family
 	s->linger_s = -1;
 	s->receive_lowat_bytes = 1;
 	s->incoming_cpu = -1;
+	s->peek_offset = -1;
 	s->ttl = 64;
 	s->send_buffer_bytes = SOCKET_BUFFER_MAX / 2;
 	s->receive_buffer_bytes = SOCKET_BUFFER_MAX / 2;
@@ -154,6 +155,21 @@ int socket_enter_write_locked(struct socket *s)
 void socket_leave_write_locked(struct socket *s)
 {
 	leave(s, &s->write_busy);
+}
+
+uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags)
+{
+	return (flags & SOCKET_MSG_PEEK) != 0 && s->peek_offset > 0 ? (uint64_t)s->peek_offset : 0;
+}
+
+void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t bytes)
+{
+	int64_t by = (int64_t)MIN(bytes, (uint64_t)INT32_MAX);
+
+	if (s->peek_offset < 0)
+		return;
+	by = s->peek_offset + ((flags & SOCKET_MSG_PEEK) != 0 ? by : -by);
+	s->peek_offset = (int32_t)MIN(MAX(by, 0), (int64_t)INT32_MAX);
 }
 
 long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes, uint64_t bytes)

@@ -11,6 +11,7 @@
 #include "kernel/uio.h"
 #include "net/ip.h"
 
+struct bpf_instruction;
 struct file;
 
 enum socket_family {
@@ -106,11 +107,23 @@ struct socket_message {
 	uint8_t ttl, tos;
 	bool has_timestamp,
 		timestamp_in_ns; /* receive, when asked for; the form that it is told in */
+	bool has_stamp; /* SOCKET_OPT_TIMESTAMPING's */
 	uint64_t arrived_ns; /* monotonic */
+	bool has_original, has_original6;
+	uint16_t local_port; /* receive, with local_ip; host byte order */
+	uint32_t segment_bytes; /* send: UDP_SEGMENT; 0: as the socket says */
 	bool has_drops;
 	uint32_t drops; /* receive, when asked for: datagrams lost before this one */
 	bool has_error; /* receive: with SOCKET_MSG_ERROR */
 	struct socket_queued_error queued_error;
+};
+
+/* When a datagram came, in software only. Others are for hardware, of which there is none here. */
+enum socket_stamp {
+	SOCKET_STAMP_HARDWARE_IN = 1 << 2,
+	SOCKET_STAMP_IN = 1 << 3, /* note it … */
+	SOCKET_STAMP_TELL = 1 << 4, /* … and tell it */
+	SOCKET_STAMP_HARDWARE_TELL = 1 << 5 | 1 << 6,
 };
 
 enum socket_option {
@@ -139,6 +152,11 @@ enum socket_option {
 	SOCKET_OPT_PKTINFO,
 	SOCKET_OPT_RECVTOS,
 	SOCKET_OPT_RECVTTL,
+	SOCKET_OPT_RECVORIGINAL, /* address and port that a datagram was sent to */
+	SOCKET_OPT_RECVORIGINAL6,
+	SOCKET_OPT_FREEBIND, /* addresses that are not ours may be bound to */
+	SOCKET_OPT_FREEBIND6,
+	SOCKET_OPT_SEGMENT, /* bytes of the datagrams that one send becomes; 0: one */
 	SOCKET_OPT_MTU_DISCOVER,
 	SOCKET_OPT_MTU, /* get only: of the path to the peer */
 	SOCKET_OPT_RECVERR,
@@ -147,6 +165,8 @@ enum socket_option {
 	SOCKET_OPT_MULTICAST_ALL,
 	SOCKET_OPT_MULTICAST_IF, /* get only: IPv4 address, network byte order */
 	SOCKET_OPT_HDRINCL,
+	SOCKET_OPT_HDRINCL6,
+	SOCKET_OPT_CHECKSUM6, /* where in the packet its sum is made; -1: nowhere */
 	SOCKET_OPT_ICMP_FILTER, /* bit n set: ICMP type n is not wanted */
 	SOCKET_OPT_V6ONLY,
 	SOCKET_OPT_UNICAST_HOPS6,
@@ -166,6 +186,7 @@ enum socket_option {
 	SOCKET_OPT_RCVBUF_FORCE,
 	SOCKET_OPT_TIMESTAMP, /* of datagrams, in microseconds */
 	SOCKET_OPT_TIMESTAMP_NS,
+	SOCKET_OPT_TIMESTAMPING, /* bits: enum socket_stamp; -EINVAL others */
 	SOCKET_OPT_RCVLOWAT, /* bytes */
 	SOCKET_OPT_PRIORITY,
 	SOCKET_OPT_MARK,
@@ -181,6 +202,8 @@ enum socket_option {
 	SOCKET_OPT_NETLINK_JOIN, /* set only: number of a group */
 	SOCKET_OPT_NETLINK_LEAVE,
 	SOCKET_OPT_NETLINK_CAP_ACK,
+	SOCKET_OPT_LOCK_FILTER, /* once on it stays */
+	SOCKET_OPT_PEEK_OFFSET, /* bytes; negative: off. -EOPNOTSUPP */
 	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
 	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
 	SOCKET_OPTIONS
@@ -188,7 +211,17 @@ enum socket_option {
 
 /* Multicast groups: which, by which interface. */
 struct socket_group {
-	enum { SOCKET_GROUP_JOIN, SOCKET_GROUP_LEAVE, SOCKET_GROUP_INTERFACE } change;
+	enum {
+		SOCKET_GROUP_JOIN,
+		SOCKET_GROUP_LEAVE,
+		SOCKET_GROUP_INTERFACE,
+		/* of one source: joined for it and others like it, or for all but it and others */
+		SOCKET_GROUP_ADD_SOURCE,
+		SOCKET_GROUP_DROP_SOURCE,
+		SOCKET_GROUP_BLOCK_SOURCE,
+		SOCKET_GROUP_UNBLOCK_SOURCE,
+	} change;
+	struct net_ip source;
 	struct net_ip group; /* INTERFACE: only its family counts */
 	uint32_t interface_index; /* 0: by the address below, or by the route when that is any */
 	struct net_ip interface_ip; /* IPv4 */
@@ -221,11 +254,21 @@ long socket_receive(struct file *f, struct socket_message *m) must_check;
 /* -ENOPROTOOPT: not for this kind of socket. */
 int socket_set_option(struct file *f, enum socket_option option, int64_t value) must_check;
 int socket_get_option(struct file *f, enum socket_option option, int64_t *value) must_check;
-/* Joins or leaves, or says by which interface to send. -EINVAL no group, -ENODEV, -EADDRINUSE,
- * -EADDRNOTAVAIL, -ENOBUFS, -EPROTO on streams. */
+/* Joins or leaves, of all sources or of one, or says by which interface to send. -EINVAL no group,
+ * or not that kind of membership, -ENODEV, -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS, -EPROTO on
+ * streams. */
 int socket_change_group(struct file *f, const struct socket_group *g) must_check;
 /* Bit n set: ICMPv6 type n is not wanted. -ENOPROTOOPT: not such a raw socket. */
 int socket_set_icmp6_filter(struct file *f, const uint32_t filter[8]) must_check;
+/* The filter that says which packets the socket gets, and how much of each; it takes the place of
+ * another one. -EINVAL a bad program, -EPERM it is locked, -ENOENT there is none, -ENOMEM,
+ * -ENOPROTOOPT not for this kind: packet, raw and UDP sockets have filters. */
+int socket_attach_filter(struct file *f, const struct bpf_instruction *program,
+	uint32_t count) must_check;
+int socket_detach_filter(struct file *f) must_check;
+/* Its instructions, when room is not 0; -EINVAL: room is too little. */
+int socket_copy_filter(struct file *f, struct bpf_instruction *out, uint32_t room,
+	uint32_t *count) must_check;
 int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out) must_check;
 /* Who the peer was when it connected or listened; pid 0 and all bits: nobody. */
 int socket_get_peer_credentials(struct file *f, struct socket_credentials *out) must_check;

@@ -31,12 +31,46 @@ static int set_timestamp(struct socket *s, bool on, bool in_ns)
 	return 0;
 }
 
+/* CAVEAT: none of what is sent, and no more about one (SOF_TIMESTAMPING_TX_*, _OPT_*). A stream's
+ * bytes have none. */
+static int set_stamps(struct socket *s, int64_t value)
+{
+	const int64_t known = SOCKET_STAMP_HARDWARE_IN | SOCKET_STAMP_IN | SOCKET_STAMP_TELL |
+		SOCKET_STAMP_HARDWARE_TELL;
+
+	if (s->type == SOCKET_STREAM)
+		return -ENOPROTOOPT;
+	if ((value & ~known) != 0)
+		return -EINVAL;
+	s->stamps = (uint8_t)value;
+	return 0;
+}
+
 static int set_lowat(struct socket *s, int64_t value)
 {
 	if (value < 0)
 		value = INT32_MAX;
-	/* More could never wait here. */
-	s->receive_lowat_bytes = (uint32_t)MIN(MAX(value, 1), (int64_t)s->receive_buffer_bytes);
+	if (s->protocol == IP_PROTO_TCP)
+		value = MIN(value, (int64_t)s->receive_buffer_bytes); /* more could never wait */
+	s->receive_lowat_bytes = (uint32_t)MAX(value, 1);
+	return 0;
+}
+
+static int lock_filter(struct socket *s, bool on)
+{
+	if (!s->ops->has_filter)
+		return -ENOPROTOOPT;
+	if (s->filter_locked && !on)
+		return -EPERM;
+	s->filter_locked = on;
+	return 0;
+}
+
+static int set_peek_offset(struct socket *s, int64_t value)
+{
+	if (!s->ops->has_peek_offset)
+		return -EOPNOTSUPP;
+	s->peek_offset = (int32_t)value;
 	return 0;
 }
 
@@ -70,6 +104,8 @@ int socket_set_common_option_locked(struct socket *s, enum socket_option o, int6
 	case SOCKET_OPT_TIMESTAMP:
 	case SOCKET_OPT_TIMESTAMP_NS:
 		return set_timestamp(s, value != 0, o == SOCKET_OPT_TIMESTAMP_NS);
+	case SOCKET_OPT_TIMESTAMPING:
+		return set_stamps(s, value);
 	case SOCKET_OPT_RCVBUF:
 		s->receive_buffer_bytes = clamp_buffer(value, SOCKET_BUFFER_MAX);
 		return 0;
@@ -90,6 +126,10 @@ int socket_set_common_option_locked(struct socket *s, enum socket_option o, int6
 	case SOCKET_OPT_RXQ_OVFL:
 		s->want_drops = value != 0;
 		return 0;
+	case SOCKET_OPT_LOCK_FILTER:
+		return lock_filter(s, value != 0);
+	case SOCKET_OPT_PEEK_OFFSET:
+		return set_peek_offset(s, value);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -146,6 +186,9 @@ static int get_common(struct socket *s, enum socket_option o, int64_t *value)
 	case SOCKET_OPT_TIMESTAMP_NS:
 		*value = s->want_timestamp_ns;
 		return 0;
+	case SOCKET_OPT_TIMESTAMPING:
+		*value = s->stamps;
+		return 0;
 	case SOCKET_OPT_COOKIE:
 		*value = (int64_t)s->inode;
 		return 0;
@@ -161,6 +204,12 @@ static int get_common(struct socket *s, enum socket_option o, int64_t *value)
 	case SOCKET_OPT_RXQ_OVFL:
 		*value = s->want_drops;
 		return 0;
+	case SOCKET_OPT_LOCK_FILTER:
+		*value = s->filter_locked;
+		return s->ops->has_filter ? 0 : -ENOPROTOOPT;
+	case SOCKET_OPT_PEEK_OFFSET:
+		*value = s->peek_offset;
+		return s->ops->has_peek_offset ? 0 : -EOPNOTSUPP;
 	case SOCKET_OPT_INCOMING_CPU:
 		*value = s->incoming_cpu;
 		return 0;

@@ -22,6 +22,7 @@
 #define SOCKET_BACKLOG_MAX 4096 /* somaxconn */
 
 struct socket;
+struct socket_filter;
 
 /* A kind of socket. Called without lock, except where _locked is said. NULL: -EOPNOTSUPP. */
 struct socket_ops {
@@ -44,6 +45,8 @@ struct socket_ops {
 	/* The last reference is gone, no lock is held; the object, which the socket begins, is
 	 * freed afterwards. NULL: it holds nothing. */
 	void (*release)(struct socket *s);
+	bool has_filter; /* net/filter.c asks it which packets are wanted */
+	bool has_peek_offset; /* receive knows SO_PEEK_OFF */
 	bool has_error_queue; /* receive knows SOCKET_MSG_ERROR; else there is never one */
 };
 
@@ -62,8 +65,11 @@ struct socket {
 	/* options [n] */
 	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl,
 		want_credentials, want_timestamp, want_timestamp_ns;
-	bool want_drops;
+	bool want_drops, filter_locked;
+	struct socket_filter *filter; /* net/filter.c; NULL: none */
+	int32_t peek_offset; /* SO_PEEK_OFF; negative: off */
 	uint8_t tos, ttl;
+	uint8_t stamps; /* enum socket_stamp */
 	uint32_t priority, mark, receive_lowat_bytes;
 	uint32_t drops; /* what found no room to be received */
 	int32_t incoming_cpu; /* that took the last packet for it; -1: none yet */
@@ -97,6 +103,10 @@ int socket_enter_read_locked(struct socket *s) must_check;
 void socket_leave_read_locked(struct socket *s);
 int socket_enter_write_locked(struct socket *s) must_check;
 void socket_leave_write_locked(struct socket *s);
+/* Where a receive that peeks begins, by SO_PEEK_OFF; others begin at 0. */
+uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags);
+/* So many bytes were read, or seen. */
+void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t bytes);
 /* Copies up to bytes of a chain, from offset, out to the program. */
 long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes,
 	uint64_t bytes) must_check;
@@ -109,6 +119,7 @@ int socket_set_common_option_locked(struct socket *s, enum socket_option o,
 struct inet_socket {
 	struct socket base;
 	struct port_binding port; /* [n] */
+	bool free_bind; /* [n] addresses that are not ours will do */
 };
 
 /* -EINVAL, -EAFNOSUPPORT, -EADDRNOTAVAIL: not one of ours. */

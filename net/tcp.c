@@ -488,4 +488,5 @@ static const struct socket_ops tcp_ops = {
 	.set_option_locked = tcp_set_option_locked,
 	.get_option_locked = tcp_get_option_locked,
 	.close = tcp_close_file,
+	.has_peek_offset = true,
 };

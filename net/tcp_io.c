@@ -374,12 +374,13 @@ static int judge_receive(struct tcp_socket *t)
 	return t->reset || s->read_shut ? 0 : -EAGAIN;
 }
 
-/* Until there is something: bytes, 0 at the end, or -errno. */
-static long wait_bytes(struct tcp_socket *t, bool nonblock, uint64_t deadline_ns)
+/* Until there is something behind skip_bytes: bytes, 0 at the end, or -errno. */
+static long wait_bytes(struct tcp_socket *t, uint64_t skip_bytes, bool nonblock,
+	uint64_t deadline_ns)
 {
 	int error;
 
-	while (t->rx_bytes == 0) {
+	while (t->rx_bytes <= skip_bytes) {
 		error = judge_receive(t);
 		if (error != -EAGAIN)
 			return error;
@@ -389,13 +390,14 @@ static long wait_bytes(struct tcp_socket *t, bool nonblock, uint64_t deadline_ns
 		if (error != 0)
 			return error;
 	}
-	return (long)MIN(t->rx_bytes, (uint64_t)INT64_MAX);
+	return (long)MIN(t->rx_bytes - skip_bytes, (uint64_t)INT64_MAX);
 }
 
-static long receive_piece(struct tcp_socket *t, struct socket_message *m, uint64_t bytes)
+static long receive_piece(struct tcp_socket *t, struct socket_message *m, uint64_t skip_bytes,
+	uint64_t bytes)
 {
 	struct pbuf *head = t->rx_head;
-	uint32_t offset = t->rx_offset_bytes;
+	uint32_t offset = t->rx_offset_bytes + (uint32_t)skip_bytes;
 	long copied;
 
 	bytes = MIN(bytes, m->data->left_bytes);
@@ -406,6 +408,8 @@ static long receive_piece(struct tcp_socket *t, struct socket_message *m, uint64
 		drop_front(t, (uint64_t)copied);
 		tcp_open_window_locked(t);
 	}
+	if (copied > 0)
+		socket_move_peek_offset_locked(&t->inet.base, m->flags, (uint64_t)copied);
 	return copied;
 }
 
@@ -414,15 +418,16 @@ static long receive_all(struct tcp_socket *t, struct socket_message *m, bool non
 	uint64_t deadline_ns = socket_deadline_ns(t->inet.base.receive_timeout_ns);
 	bool all = (m->flags & SOCKET_MSG_WAITALL) != 0 && (m->flags & SOCKET_MSG_PEEK) == 0;
 	uint64_t enough = MIN((uint64_t)t->inet.base.receive_lowat_bytes, m->data->left_bytes);
+	uint64_t skip = socket_peek_offset_locked(&t->inet.base, m->flags);
 	long total = 0, n;
 
 	do {
 		/* With something in hand: take what has come meanwhile, but do not wait for it. */
 		if (total != 0 && (uint64_t)total >= enough && !all && t->rx_bytes == 0)
 			break;
-		n = wait_bytes(t, nonblock, deadline_ns);
+		n = wait_bytes(t, skip, nonblock, deadline_ns);
 		if (n > 0)
-			n = receive_piece(t, m, (uint64_t)n);
+			n = receive_piece(t, m, skip, (uint64_t)n);
 		if (n <= 0)
 			return total != 0 ? total : n;
 		total += n;

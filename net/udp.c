@@ -21,10 +21,12 @@
 #include "lib/string.h"
 #include "net/address.h"
 #include "net/datagram_priv.h"
+#include "net/filter.h"
 #include "net/net_priv.h"
 
 #define PAYLOAD_MAX4 65507u
 #define DHCP_CLIENT_PORT 68
+#define SEGMENTS_MAX 128u /* Linux's UDP_MAX_SEGMENTS */
 #define PAYLOAD_MAX6 65440u /* CAVEAT: Linux's is 65527; a pbuf counts its headers, too */
 
 static struct {
@@ -88,7 +90,16 @@ static void take(struct datagram_socket *d, struct ip_packet *in, struct pbuf *p
 	const struct udp_hdr *header)
 {
 	uint16_t length = (uint16_t)(lwip_ntohs(header->len) - UDP_HLEN);
+	uint32_t bytes = length + UDP_HLEN;
 
+	if (p->tot_len > in->header_bytes + bytes)
+		pbuf_realloc(p, (u16_t)(in->header_bytes + bytes));
+	if (!filter_wants_packet_locked(&d->inet.base, in, p, &bytes)) {
+		d->inet.base.drops++;
+		pbuf_free(p);
+		return;
+	}
+	length = (uint16_t)(MAX(bytes, UDP_HLEN) - UDP_HLEN);
 	/* Past the first pbuf when IP's header is alone in it. */
 	p = pbuf_free_header(p, (u16_t)(in->header_bytes + UDP_HLEN));
 	if (p == NULL)
@@ -97,7 +108,7 @@ static void take(struct datagram_socket *d, struct ip_packet *in, struct pbuf *p
 		return;
 	if (length < p->tot_len)
 		pbuf_realloc(p, length);
-	datagram_enqueue_locked(d, in, p, lwip_ntohs(header->src));
+	datagram_enqueue_locked(d, in, p, lwip_ntohs(header->src), lwip_ntohs(header->dest));
 }
 
 static bool is_for(struct port_binding *b, const struct ip_packet *in, const struct udp_hdr *header)
@@ -314,10 +325,49 @@ static int judge_send(struct datagram_socket *d, const struct socket_message *m,
 	return error != 0 ? error : socket_take_error_locked(s);
 }
 
+/* UDP_SEGMENT: as many datagrams as it takes, of which the last one may be shorter. */
+static int send_segments(struct datagram_socket *d, struct pbuf *p, struct ip_output *o,
+	uint16_t port, uint32_t segment_bytes)
+{
+	uint32_t at, bytes;
+	struct pbuf *piece;
+	int error = 0;
+
+	for (at = 0; at < p->tot_len && error == 0; at += bytes) {
+		bytes = MIN(segment_bytes, p->tot_len - at);
+		piece = pbuf_alloc(PBUF_TRANSPORT, (u16_t)bytes, PBUF_RAM);
+		if (piece == NULL)
+			return -ENOBUFS;
+		pbuf_copy_partial(p, piece->payload, (u16_t)bytes, (u16_t)at);
+		make_header(d, o, port, piece);
+		error = ip_output_locked(o, piece);
+		pbuf_free(piece);
+	}
+	return error;
+}
+
+/* What is sent is cut into such pieces, each of which must fit whole. 0: it is not cut. */
+static int judge_segments(struct datagram_socket *d, const struct socket_message *m,
+	const struct ip_output *o, uint32_t bytes, uint32_t *segment_bytes)
+{
+	uint32_t segment = m->segment_bytes != 0 ? m->segment_bytes : d->segment_bytes;
+	uint32_t header_bytes = UDP_HLEN + (net_ip_is_v4(&o->dest) ? IP_HLEN : IP6_HLEN);
+
+	*segment_bytes = 0;
+	if (segment == 0)
+		return 0;
+	if (segment + header_bytes > ip_path_mtu_locked(&o->dest, o->netif) ||
+		bytes > segment * SEGMENTS_MAX)
+		return -EINVAL;
+	*segment_bytes = segment < bytes ? segment : 0;
+	return 0;
+}
+
 static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct socket_message *m)
 {
 	struct ip_output o = { .protocol = IP_PROTO_UDP };
 	struct net_ip dest;
+	uint32_t segment;
 	uint16_t port;
 	int error = judge_send(d, m, &dest, &port);
 
@@ -326,11 +376,16 @@ static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct
 	if (error == 0)
 		error = datagram_route_locked(d, m, &dest, &o);
 	if (error == 0)
-		error = datagram_fit_locked(d, &o, port, p->tot_len + UDP_HLEN);
+		error = judge_segments(d, m, &o, p->tot_len, &segment);
+	if (error == 0)
+		error = datagram_fit_locked(d, &o, port,
+			(segment != 0 ? segment : p->tot_len) + UDP_HLEN);
 	if (error == 0 && !d->inet.port.bound)
 		error = bind_to(d, inet_any(&d->inet), 0);
 	if (error != 0)
 		return error;
+	if (segment != 0)
+		return send_segments(d, p, &o, port, segment);
 	make_header(d, &o, port, p);
 	return ip_output_locked(&o, p);
 }
@@ -360,6 +415,24 @@ static long udp_send_to(struct socket *s, struct socket_message *m, bool nonbloc
 }
 
 /* ------------------------------------------------------------------ the rest */
+static int udp_set_option_locked(struct socket *s, enum socket_option o, int64_t value)
+{
+	if (o != SOCKET_OPT_SEGMENT)
+		return datagram_set_option_locked(s, o, value);
+	if (value < 0 || value > UINT16_MAX)
+		return -EINVAL;
+	datagram_of(s)->segment_bytes = (uint32_t)value;
+	return 0;
+}
+
+static int udp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
+{
+	if (o != SOCKET_OPT_SEGMENT)
+		return datagram_get_option_locked(s, o, value);
+	*value = datagram_of(s)->segment_bytes;
+	return 0;
+}
+
 static const struct socket_ops udp_ops = {
 	.bind = udp_bind_to,
 	.connect = udp_connect_to,
@@ -368,9 +441,11 @@ static const struct socket_ops udp_ops = {
 	.send = udp_send_to,
 	.receive = datagram_receive,
 	.poll_locked = datagram_poll_locked,
-	.set_option_locked = datagram_set_option_locked,
-	.get_option_locked = datagram_get_option_locked,
+	.set_option_locked = udp_set_option_locked,
+	.get_option_locked = udp_get_option_locked,
 	.change_group_locked = datagram_change_group_locked,
 	.close = datagram_close,
 	.has_error_queue = true,
+	.has_filter = true,
+	.has_peek_offset = true,
 };

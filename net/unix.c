@@ -397,4 +397,5 @@ static const struct socket_ops unix_ops = {
 	.get_option_locked = unix_get_option_locked,
 	.close = unix_close,
 	.release = unix_release,
+	.has_peek_offset = true,
 };

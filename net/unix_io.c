@@ -273,23 +273,52 @@ long unix_send(struct socket *s, struct socket_message *m, bool nonblock)
 }
 
 /* ------------------------------------------------------------------ receiving */
+struct reader {
+	unsigned flags; /* enum socket_message_flag */
+	bool nonblock;
+	uint64_t deadline_ns;
+	uint64_t skip_bytes; /* of what is found: SO_PEEK_OFF */
+};
+
+static struct reader make_reader(struct unix_socket *u, const struct socket_message *m,
+	bool nonblock)
+{
+	return (struct reader){ m->flags, nonblock, socket_deadline_ns(u->base.receive_timeout_ns),
+		0 };
+}
+
+/* Who peeks with an offset looks beyond what it has seen. */
+static struct unix_message *find_message(struct unix_socket *u, struct reader *r)
+{
+	uint64_t skip = socket_peek_offset_locked(&u->base, r->flags), bytes;
+	struct unix_message *message;
+
+	STAILQ_FOREACH(message, &u->messages, link) {
+		bytes = message->bytes - message->done_bytes;
+		if (skip == 0 || skip < bytes)
+			break;
+		skip -= bytes;
+	}
+	r->skip_bytes = skip;
+	return message;
+}
+
 /* *out is NULL at the end. */
-static int wait_message(struct unix_socket *u, bool nonblock, uint64_t deadline_ns,
-	struct unix_message **out)
+static int wait_message(struct unix_socket *u, struct reader *r, struct unix_message **out)
 {
 	struct socket *s = &u->base;
 	int error;
 
-	while ((*out = STAILQ_FIRST(&u->messages)) == NULL) {
+	while ((*out = find_message(u, r)) == NULL) {
 		if (s->error != 0)
 			return socket_take_error_locked(s);
 		if (s->read_shut)
 			return 0;
 		if (s->type != SOCKET_DATAGRAM && u->phase != UNIX_CONNECTED)
 			return s->type == SOCKET_STREAM ? -EINVAL : -ENOTCONN;
-		if (nonblock)
+		if (r->nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(s, deadline_ns);
+		error = socket_wait_locked(s, r->deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -324,22 +353,25 @@ static int take_along(const struct unix_socket *u, struct socket_message *m,
 static long receive_whole(struct unix_socket *u, struct socket_message *m, bool nonblock)
 {
 	bool peek = (m->flags & SOCKET_MSG_PEEK) != 0;
+	struct reader r = make_reader(u, m, nonblock);
 	struct unix_message *message;
-	long copied = wait_message(u, nonblock, socket_deadline_ns(u->base.receive_timeout_ns),
-		&message);
+	long copied = wait_message(u, &r, &message);
 	int error;
 
 	if (copied != 0 || message == NULL)
 		return copied;
-	m->datagram_bytes = message->bytes;
-	m->truncated = message->bytes > m->data->left_bytes;
+	m->datagram_bytes = message->bytes - r.skip_bytes;
+	m->truncated = m->datagram_bytes > m->data->left_bytes;
 	m->has_address = u->base.type == SOCKET_DATAGRAM && message->from.path_bytes != 0;
 	m->has_timestamp = u->base.want_timestamp;
 	m->timestamp_in_ns = u->base.want_timestamp_ns;
 	m->arrived_ns = message->arrived_ns;
 	m->address = message->from;
-	copied = copy_message(m, message, 0);
+	copied = copy_message(m, message, (uint32_t)r.skip_bytes);
 	error = copied < 0 ? 0 : take_along(u, m, message, peek);
+	if (copied >= 0)
+		socket_move_peek_offset_locked(&u->base, m->flags,
+			peek ? (uint64_t)copied : message->bytes);
 	if (!peek)
 		drop_first(u);
 	return error != 0 ? error : copied;
@@ -353,33 +385,36 @@ static bool is_same_sender(const struct socket_message *m, const struct unix_mes
 }
 
 struct stream_reader {
+	struct reader r;
 	struct unix_message *at; /* the message to read; NULL: none yet */
-	uint64_t deadline_ns;
-	bool peek, all, nonblock;
+	long total; /* bytes read */
+	long enough; /* with so many it waits for no more */
 };
 
 /* Reads from one message. 0: it is the end, or what follows may not be joined to what was read. */
-static long read_piece(struct unix_socket *u, struct socket_message *m, struct stream_reader *r,
-	bool is_first)
+static long read_piece(struct unix_socket *u, struct socket_message *m, struct stream_reader *r)
 {
+	bool peek = (m->flags & SOCKET_MSG_PEEK) != 0;
 	struct unix_message *message = r->at;
 	long n = 0;
 	int error;
 
-	if (message == NULL && (is_first || r->all))
-		n = wait_message(u, r->nonblock, r->deadline_ns, &message);
+	if (message == NULL && r->total < r->enough)
+		n = wait_message(u, &r->r, &message);
 	if (n != 0 || message == NULL)
 		return n;
-	if (!is_first && m->has_credentials && !is_same_sender(m, message))
+	if (r->total != 0 && m->has_credentials && !is_same_sender(m, message))
 		return 0;
-	n = copy_message(m, message, message->done_bytes);
+	n = copy_message(m, message, message->done_bytes + (uint32_t)r->r.skip_bytes);
 	if (n <= 0)
 		return n;
-	error = take_along(u, m, message, r->peek);
+	error = take_along(u, m, message, peek);
 	if (error != 0)
 		return error;
+	socket_move_peek_offset_locked(&u->base, m->flags, (uint64_t)n);
 	r->at = STAILQ_NEXT(message, link);
-	if (r->peek)
+	r->r.skip_bytes = 0;
+	if (peek)
 		return n;
 	message->done_bytes += (uint32_t)n;
 	if (message->done_bytes == message->bytes)
@@ -389,23 +424,23 @@ static long read_piece(struct unix_socket *u, struct socket_message *m, struct s
 
 static long receive_stream(struct unix_socket *u, struct socket_message *m, bool nonblock)
 {
-	bool peek = (m->flags & SOCKET_MSG_PEEK) != 0;
-	struct stream_reader r = {
-		.at = STAILQ_FIRST(&u->messages),
-		.deadline_ns = socket_deadline_ns(u->base.receive_timeout_ns),
-		.peek = peek,
-		.all = (m->flags & SOCKET_MSG_WAITALL) != 0 && !peek,
-		.nonblock = nonblock,
-	};
-	long total = 0, n;
+	struct stream_reader r = { .r = make_reader(u, m, nonblock) };
+	uint64_t room = m->data->left_bytes;
+	long n;
 
+	/* SO_RCVLOWAT and MSG_WAITALL; who peeks takes what there is. */
+	r.enough = (m->flags & SOCKET_MSG_WAITALL) != 0
+		? (long)room
+		: (long)MIN((uint64_t)u->base.receive_lowat_bytes, MAX(room, 1ul));
+	if ((m->flags & SOCKET_MSG_PEEK) != 0)
+		r.enough = 1;
 	do {
-		n = read_piece(u, m, &r, total == 0);
+		n = read_piece(u, m, &r);
 		if (n <= 0)
 			break;
-		total += n;
+		r.total += n;
 	} while (m->data->left_bytes != 0 && m->files == NULL); /* nothing joins behind files */
-	return total != 0 ? total : n;
+	return r.total != 0 ? r.total : n;
 }
 
 long unix_receive(struct socket *s, struct socket_message *m, bool nonblock)

@@ -16,6 +16,7 @@
 #include <linux/capability.h>
 #include <linux/in.h>
 #include <linux/socket.h>
+#include <linux/udp.h>
 
 #include "abi/linux/sysargs.h"
 #include "base/units.h"
@@ -132,7 +133,19 @@ static int take_socket_level(unsigned family, const struct linux_cmsghdr *c, con
 	return 0; /* said to nobody, and Linux does not mind */
 }
 
-/* Levels that the family does not know are passed over. CAVEAT: UDP_SEGMENT is -EINVAL. */
+/* Of UDP's level there is one. */
+static int take_udp(const struct linux_cmsghdr *c, const uint8_t *data, struct socket_message *m)
+{
+	uint16_t bytes;
+
+	if (c->type != UDP_SEGMENT || c->bytes != sizeof(*c) + sizeof(bytes))
+		return -EINVAL;
+	memcpy(&bytes, data, sizeof(bytes));
+	m->segment_bytes = bytes;
+	return 0;
+}
+
+/* Levels that the family does not know are passed over. */
 static int take_control(struct file *f, const struct linux_cmsghdr *c, const uint8_t *data,
 	struct socket_message *m)
 {
@@ -144,7 +157,7 @@ static int take_control(struct file *f, const struct linux_cmsghdr *c, const uin
 		return 0;
 	if (c->level == IPPROTO_IP || (family == SOCKET_INET6 && c->level == IPPROTO_IPV6))
 		return linux_take_ip_control(c->level, c->type, data, c->bytes - sizeof(*c), m);
-	return c->level == IPPROTO_UDP ? -EINVAL : 0;
+	return c->level == IPPROTO_UDP ? take_udp(c, data, m) : 0;
 }
 
 static int take_all(struct file *f, const uint8_t *raw, uint64_t bytes, struct socket_message *m)
@@ -261,6 +274,16 @@ static void put_timestamp(struct control_out *o, const struct socket_message *m)
 		&v, sizeof(v));
 }
 
+/* In software; then by hardware, twice: never. */
+static void put_stamp(struct control_out *o, const struct socket_message *m)
+{
+	uint64_t real_ns = m->arrived_ns + (uint64_t)clock_real_offset_ns();
+	struct linux_time v[3] = { { (int64_t)(real_ns / NS_PER_S),
+		(int64_t)(real_ns % NS_PER_S) } };
+
+	linux_put_control(o, SOL_SOCKET, SO_TIMESTAMPING_OLD, v, sizeof(v));
+}
+
 bool linux_store_control(struct linux_msghdr *h, struct socket_message *m, bool close_on_exec)
 {
 	struct control_out o = { .at = h->control, .left = h->control_bytes };
@@ -269,6 +292,8 @@ bool linux_store_control(struct linux_msghdr *h, struct socket_message *m, bool 
 
 	if (m->has_timestamp)
 		put_timestamp(&o, m);
+	if (m->has_stamp)
+		put_stamp(&o, m);
 	if (m->has_drops)
 		linux_put_control(&o, SOL_SOCKET, SO_RXQ_OVFL, &m->drops, sizeof(m->drops));
 	linux_put_ip_controls(&o, m);

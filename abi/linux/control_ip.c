@@ -111,6 +111,18 @@ static void put_pktinfo(struct control_out *o, const struct socket_message *m)
 		linux_put_control(o, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
 }
 
+static void put_original(struct control_out *o, const struct socket_message *m)
+{
+	struct socket_address to = { .family = m->has_original6 ? SOCKET_INET6 : SOCKET_INET,
+		.ip = m->local_ip,
+		.port = m->local_port };
+	uint8_t raw[LINUX_SOCKADDR_MAX];
+	uint32_t bytes = linux_encode_sockaddr(raw, &to);
+
+	linux_put_control(o, m->has_original6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		m->has_original6 ? IPV6_ORIGDSTADDR : IP_ORIGDSTADDR, raw, bytes);
+}
+
 /* The error, then who said it: nobody, when it was this machine. */
 static void put_error(struct control_out *o, const struct socket_message *m)
 {
@@ -148,6 +160,8 @@ void linux_put_ip_controls(struct control_out *o, const struct socket_message *m
 		linux_put_control(o, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 	if (m->has_class6)
 		linux_put_control(o, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	if (m->has_original || m->has_original6)
+		put_original(o, m);
 	if (m->has_error)
 		put_error(o, m);
 }

@@ -16,5 +16,9 @@ int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out) m
 int linux_store_sockaddr(uaddr_t ua, uaddr_t length_ua, const struct socket_address *a) must_check;
 /* The options that change a socket's multicast groups. -ENOPROTOOPT: another option. */
 int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes) must_check;
+/* SO_ATTACH_FILTER, SO_DETACH_FILTER. -ENOPROTOOPT: another option. */
+int linux_set_filter(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes) must_check;
+/* SO_GET_FILTER: room and count are of instructions; room 0 asks for the count only. */
+int linux_get_filter(struct file *f, uaddr_t ua, uint32_t room, uint32_t *count) must_check;
 /* Bytes of the address in Linux's form. */
 uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct socket_address *a);

@@ -14,7 +14,9 @@
 #include <linux/in.h>
 #include <linux/netlink.h>
 #include <linux/in6.h>
+#include <linux/net_tstamp.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 
 #include "abi/linux/sys_net_priv.h"
 #include "base/assert.h"
@@ -70,6 +72,7 @@ static const struct option options_known[] = {
 	{ SOL_SOCKET, SO_RCVBUFFORCE, FORM_INT, true, SOCKET_OPT_RCVBUF_FORCE },
 	{ SOL_SOCKET, SO_TIMESTAMP_OLD, FORM_INT, true, SOCKET_OPT_TIMESTAMP },
 	{ SOL_SOCKET, SO_TIMESTAMPNS_OLD, FORM_INT, true, SOCKET_OPT_TIMESTAMP_NS },
+	{ SOL_SOCKET, SO_TIMESTAMPING_OLD, FORM_U64, true, SOCKET_OPT_TIMESTAMPING },
 	{ SOL_SOCKET, SO_RCVLOWAT, FORM_INT, true, SOCKET_OPT_RCVLOWAT },
 	{ SOL_SOCKET, SO_PRIORITY, FORM_INT, true, SOCKET_OPT_PRIORITY },
 	{ SOL_SOCKET, SO_MARK, FORM_INT, true, SOCKET_OPT_MARK },
@@ -78,6 +81,8 @@ static const struct option options_known[] = {
 	{ SOL_SOCKET, SO_BINDTOIFINDEX, FORM_INT, true, SOCKET_OPT_DEVICE },
 	{ SOL_SOCKET, SO_COOKIE, FORM_U64, false, SOCKET_OPT_COOKIE },
 	{ SOL_SOCKET, SO_SNDLOWAT, FORM_INT, false, SOCKET_OPT_SNDLOWAT },
+	{ SOL_SOCKET, SO_LOCK_FILTER, FORM_INT, true, SOCKET_OPT_LOCK_FILTER },
+	{ SOL_SOCKET, SO_PEEK_OFF, FORM_INT, true, SOCKET_OPT_PEEK_OFFSET },
 	{ SOL_SOCKET, SO_PASSCRED, FORM_INT, true, SOCKET_OPT_PASSCRED },
 	{ IPPROTO_TCP, TCP_NODELAY, FORM_INT, true, SOCKET_OPT_NODELAY },
 	{ IPPROTO_TCP, TCP_CORK, FORM_INT, true, SOCKET_OPT_CORK },
@@ -93,6 +98,9 @@ static const struct option options_known[] = {
 	{ IPPROTO_IP, IP_TTL, FORM_BYTE, true, SOCKET_OPT_TTL },
 	{ IPPROTO_IP, IP_PKTINFO, FORM_BYTE, true, SOCKET_OPT_PKTINFO },
 	{ IPPROTO_IP, IP_RECVTOS, FORM_BYTE, true, SOCKET_OPT_RECVTOS },
+	{ IPPROTO_IP, IP_RECVORIGDSTADDR, FORM_BYTE, true, SOCKET_OPT_RECVORIGINAL },
+	{ IPPROTO_IP, IP_FREEBIND, FORM_BYTE, true, SOCKET_OPT_FREEBIND },
+	{ IPPROTO_UDP, UDP_SEGMENT, FORM_INT, true, SOCKET_OPT_SEGMENT },
 	{ IPPROTO_IP, IP_RECVTTL, FORM_BYTE, true, SOCKET_OPT_RECVTTL },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, FORM_BYTE, true, SOCKET_OPT_MTU_DISCOVER },
 	{ IPPROTO_IP, IP_MTU, FORM_INT, false, SOCKET_OPT_MTU },
@@ -107,6 +115,12 @@ static const struct option options_known[] = {
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, FORM_INT, true, SOCKET_OPT_UNICAST_HOPS6 },
 	{ IPPROTO_IPV6, IPV6_TCLASS, FORM_INT, true, SOCKET_OPT_TCLASS6 },
 	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, FORM_INT, true, SOCKET_OPT_RECVPKTINFO6 },
+	{ IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, FORM_INT, true, SOCKET_OPT_RECVORIGINAL6 },
+	{ IPPROTO_IPV6, IPV6_FREEBIND, FORM_INT, true, SOCKET_OPT_FREEBIND6 },
+	{ IPPROTO_IPV6, IPV6_HDRINCL, FORM_INT, true, SOCKET_OPT_HDRINCL6 },
+	{ IPPROTO_RAW, IPV6_HDRINCL, FORM_INT, true, SOCKET_OPT_HDRINCL6 },
+	{ IPPROTO_IPV6, IPV6_CHECKSUM, FORM_INT, true, SOCKET_OPT_CHECKSUM6 },
+	{ IPPROTO_RAW, IPV6_CHECKSUM, FORM_INT, true, SOCKET_OPT_CHECKSUM6 },
 	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, FORM_INT, true, SOCKET_OPT_RECVHOPLIMIT6 },
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS, FORM_INT, true, SOCKET_OPT_RECVTCLASS6 },
 	{ IPPROTO_IPV6, IPV6_RECVERR, FORM_INT, true, SOCKET_OPT_RECVERR6 },
@@ -131,6 +145,13 @@ struct linux_ucred {
 	int32_t pid;
 	uint32_t uid, gid;
 };
+
+STATIC_ASSERT(SOCKET_STAMP_HARDWARE_IN == (int)SOF_TIMESTAMPING_RX_HARDWARE &&
+		SOCKET_STAMP_IN == (int)SOF_TIMESTAMPING_RX_SOFTWARE &&
+		SOCKET_STAMP_TELL == (int)SOF_TIMESTAMPING_SOFTWARE &&
+		SOCKET_STAMP_HARDWARE_TELL ==
+			((int)SOF_TIMESTAMPING_SYS_HARDWARE | (int)SOF_TIMESTAMPING_RAW_HARDWARE),
+	"Linux");
 
 static const struct option *find(int level, int name)
 {
@@ -272,6 +293,15 @@ static int get_device(struct file *f, uint8_t *out, uint32_t *bytes)
 	return 0;
 }
 
+static bool is_icmp6(struct file *f)
+{
+	int64_t protocol;
+
+	return socket_family(f) == SOCKET_INET6 &&
+		socket_get_option(f, SOCKET_OPT_PROTOCOL, &protocol) == 0 &&
+		protocol == IPPROTO_ICMPV6;
+}
+
 static int set_option(struct file *f, const struct sysargs *a)
 {
 	int level = sysarg_int(a, 1), name = sysarg_int(a, 2);
@@ -287,12 +317,17 @@ static int set_option(struct file *f, const struct sysargs *a)
 	error = linux_set_group(f, level, name, a->arg[3], (uint32_t)bytes);
 	if (error != -ENOPROTOOPT)
 		return error;
+	error = linux_set_filter(f, level, name, a->arg[3], (uint32_t)bytes);
+	if (error != -ENOPROTOOPT)
+		return error;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket_is_tcp(f))
 		return set_congestion(a->arg[3], (uint32_t)bytes);
 	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
 		return set_device(f, a->arg[3], (uint32_t)bytes);
 	if (o == NULL || !o->settable)
 		return -ENOPROTOOPT;
+	if (level == IPPROTO_IPV6 && name == IPV6_CHECKSUM && is_icmp6(f))
+		return -EINVAL; /* its sum is made anyway */
 	error = load_value(o, a->arg[3], (uint32_t)bytes, &value);
 	if (error == 0 && !may_set(o->option, value))
 		error = -EPERM;
@@ -407,6 +442,12 @@ static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32
 	return error;
 }
 
+/* Whose length counts instructions. */
+static bool is_filter(const struct file *f, const struct sysargs *a)
+{
+	return socket_is(f) && sysarg_int(a, 1) == SOL_SOCKET && sysarg_int(a, 2) == SO_GET_FILTER;
+}
+
 long sys_getsockopt(const struct sysargs *a)
 {
 	uint8_t value[sizeof(struct tcp_info)];
@@ -419,6 +460,11 @@ long sys_getsockopt(const struct sysargs *a)
 	error = user_load_u32(&room, a->arg[4]);
 	if (error == 0 && (int32_t)room < 0)
 		error = -EINVAL;
+	if (error == 0 && is_filter(f, a)) {
+		error = linux_get_filter(f, a->arg[3], room, &bytes);
+		file_put(f);
+		return error != 0 ? error : user_store_u32(a->arg[4], bytes);
+	}
 	if (error == 0)
 		error = get_encoded(f, sysarg_int(a, 1), sysarg_int(a, 2), value, &bytes);
 	file_put(f);

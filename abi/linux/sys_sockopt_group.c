@@ -1,11 +1,11 @@
 /*
  * sys_sockopt_group.c: multicast groups, and ICMPv6's filter: what setsockopt takes as structures.
  *
- * What:       decodes the five forms in which Linux takes a group and an interface; a filter.
+ * What:       decodes the forms in which Linux takes a group, an interface and a source; a filter.
  * Invariants: none.
  * Locking:    none.
- * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT, and what net/socket.h says of groups. Source-specific
- *             groups (IP_ADD_SOURCE_MEMBERSHIP and its kin) are -ENOPROTOOPT.
+ * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT, and what net/socket.h says of groups. CAVEAT: whole
+ *             lists of sources (IP_MSFILTER, MCAST_MSFILTER) are -ENOPROTOOPT.
  * Source:     Linux ip(7), ipv6(7); net/ipv4/ip_sockglue.c, net/ipv6/ipv6_sockglue.c.
  */
 #include <linux/in.h>
@@ -19,9 +19,11 @@
 #define ICMPV6_FILTER 1
 #define GROUP_REQ_BYTES 136u /* struct group_req: index, padding, struct sockaddr_storage */
 #define GROUP_REQ_ADDRESS 8u
+#define GROUP_SOURCE_REQ_BYTES (GROUP_REQ_BYTES + LINUX_SOCKADDR_MAX) /* struct group_source_req */
 
 STATIC_ASSERT(sizeof(struct ip_mreq) == 8, "Linux");
 STATIC_ASSERT(sizeof(struct ip_mreqn) == 12, "Linux");
+STATIC_ASSERT(sizeof(struct ip_mreq_source) == 12, "Linux");
 STATIC_ASSERT(sizeof(struct ipv6_mreq) == 20, "Linux");
 
 /* struct ip_mreqn, struct ip_mreq, or for the interface alone an address. */
@@ -64,22 +66,72 @@ static int load_interface6(uaddr_t ua, uint32_t bytes, struct socket_group *g)
 		: user_copy_in(&g->interface_index, ua, sizeof(g->interface_index));
 }
 
-/* struct group_req. */
-static int load_any(uaddr_t ua, uint32_t bytes, int level, struct socket_group *g)
+static int load_address(uaddr_t ua, int level, struct net_ip *out)
 {
 	struct socket_address address;
-	int error;
+	int error = linux_load_sockaddr(ua, LINUX_SOCKADDR_MAX, &address);
 
-	if (bytes < GROUP_REQ_BYTES)
-		return -EINVAL;
-	error = user_copy_in(&g->interface_index, ua, sizeof(g->interface_index));
-	if (error == 0)
-		error = linux_load_sockaddr(ua + GROUP_REQ_ADDRESS, LINUX_SOCKADDR_MAX, &address);
 	if (error != 0)
 		return error;
 	if (address.family != (level == IPPROTO_IP ? SOCKET_INET : SOCKET_INET6))
 		return -EADDRNOTAVAIL;
-	g->group = address.ip;
+	*out = address.ip;
+	return 0;
+}
+
+/* struct group_req, and struct group_source_req, which has a source behind it. */
+static int load_any(uaddr_t ua, uint32_t bytes, int level, struct socket_group *g)
+{
+	bool has_source = g->change >= SOCKET_GROUP_ADD_SOURCE;
+	int error;
+
+	if (bytes < (has_source ? GROUP_SOURCE_REQ_BYTES : GROUP_REQ_BYTES))
+		return -EINVAL;
+	error = user_copy_in(&g->interface_index, ua, sizeof(g->interface_index));
+	if (error == 0)
+		error = load_address(ua + GROUP_REQ_ADDRESS, level, &g->group);
+	if (error == 0 && has_source)
+		error = load_address(ua + GROUP_REQ_BYTES, level, &g->source);
+	return error;
+}
+
+/* What the option for both families does; false: it is none of them. */
+static bool find_any(int name, struct socket_group *g)
+{
+	switch (name) {
+	case MCAST_JOIN_GROUP:
+		g->change = SOCKET_GROUP_JOIN;
+		return true;
+	case MCAST_LEAVE_GROUP:
+		g->change = SOCKET_GROUP_LEAVE;
+		return true;
+	case MCAST_JOIN_SOURCE_GROUP:
+		g->change = SOCKET_GROUP_ADD_SOURCE;
+		return true;
+	case MCAST_LEAVE_SOURCE_GROUP:
+		g->change = SOCKET_GROUP_DROP_SOURCE;
+		return true;
+	case MCAST_BLOCK_SOURCE:
+		g->change = SOCKET_GROUP_BLOCK_SOURCE;
+		return true;
+	case MCAST_UNBLOCK_SOURCE:
+		g->change = SOCKET_GROUP_UNBLOCK_SOURCE;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int load4_source(uaddr_t ua, uint32_t bytes, struct socket_group *g)
+{
+	struct ip_mreq_source r;
+	int error = bytes != sizeof(r) ? -EINVAL : user_copy_in(&r, ua, sizeof(r));
+
+	if (error != 0)
+		return error;
+	g->group = net_ip_of_v4(r.imr_multiaddr);
+	g->interface_ip = net_ip_of_v4(r.imr_interface);
+	g->source = net_ip_of_v4(r.imr_sourceaddr);
 	return 0;
 }
 
@@ -94,6 +146,18 @@ static int load4_option(int name, uaddr_t ua, uint32_t bytes, struct socket_grou
 	case IP_MULTICAST_IF:
 		g->change = SOCKET_GROUP_INTERFACE;
 		return load4(ua, bytes, true, g);
+	case IP_ADD_SOURCE_MEMBERSHIP:
+		g->change = SOCKET_GROUP_ADD_SOURCE;
+		return load4_source(ua, bytes, g);
+	case IP_DROP_SOURCE_MEMBERSHIP:
+		g->change = SOCKET_GROUP_DROP_SOURCE;
+		return load4_source(ua, bytes, g);
+	case IP_BLOCK_SOURCE:
+		g->change = SOCKET_GROUP_BLOCK_SOURCE;
+		return load4_source(ua, bytes, g);
+	case IP_UNBLOCK_SOURCE:
+		g->change = SOCKET_GROUP_UNBLOCK_SOURCE;
+		return load4_source(ua, bytes, g);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -133,12 +197,10 @@ int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t by
 		return set_filter(f, ua, bytes);
 	if (level != IPPROTO_IP && level != IPPROTO_IPV6)
 		return -ENOPROTOOPT;
-	if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP) {
-		g.change = name == MCAST_JOIN_GROUP ? SOCKET_GROUP_JOIN : SOCKET_GROUP_LEAVE;
+	if (find_any(name, &g))
 		error = load_any(ua, bytes, level, &g);
-	} else {
+	else
 		error = level == IPPROTO_IP ? load4_option(name, ua, bytes, &g)
 					    : load6_option(name, ua, bytes, &g);
-	}
 	return error != 0 ? error : socket_change_group(f, &g);
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // Socket options: what is set is what is told.
-var sockoptChecks = slices.Concat(sockoptSocketChecks, sockoptTCPChecks, sockoptPortChecks, sockoptActChecks)
+var sockoptChecks = slices.Concat(sockoptSocketChecks, sockoptTCPChecks, sockoptPortChecks,
+	sockoptActChecks, sockoptIPChecks, sockfilterChecks, peekoffChecks)
 
 // Options that every socket has.
 var sockoptSocketChecks = []check{

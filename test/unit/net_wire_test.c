@@ -1,4 +1,5 @@
 /* sources: net/net.c net/lwip_port.c net/loopback.c net/device.c net/config.c net/ip_guard.c
+ * net/filter.c lib/bpf.c net/raw_input.c
  * net/tcp_table.c net/tcp_mtu.c net/tcp_deadline.c net/tcp_recovery.c net/port.c net/inet.c
  * net/address.c net/ip_input.c net/ip_output.c net/icmp_error.c net/datagram.c
  * net/datagram_send.c net/datagram_option.c net/multicast.c net/config6.c net/nd_guard.c
