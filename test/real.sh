@@ -5,6 +5,7 @@
 # $OUT/real, which takes minutes and the network the first time. OUT is the folder of the build
 # (default build); the other parameters are explained in that file. `test/real.sh -run NATS` runs one.
 set -u
+"$(dirname "$0")/../tools/install-deps.sh" run real || exit 1
 cd "$(dirname "$0")/real" || exit 1
 go_folder=$(../../tools/check-go.sh) || exit 1
 PATH=$go_folder:$PATH

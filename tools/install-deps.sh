@@ -1,8 +1,8 @@
 #!/bin/bash
 # install-deps.sh GROUP...: installs the Debian packages that are missing, saying what each is for.
 #
-# Groups: build (the command and the kernel), run (booting), test, check (make check), fuzz, gdb. A
-# package counts as present when what we use of it is there, however it came: so nothing happens
+# Groups: build (the command and the kernel), run (booting), test, check (make check), fuzz, gdb, real
+# (test/real.sh). A package counts as present when what we use of it is there, however it came: so nothing happens
 # on a complete machine, and no root is needed to find out. As root or through sudo.
 set -u
 
@@ -34,6 +34,8 @@ fuzz     clang            cmd:clang                              fuzzing
 fuzz     libclang-rt-14-dev  glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a  libFuzzer and the sanitizers
 check    spin             cmd:spin                               models of hand-offs between CPUs
 gdb      gdb              cmd:gdb                                debugging the machine
+real     npm              cmd:npm                                fetching esbuild and what it bundles
+real     nodejs           cmd:node                               running the bundle
 '
 
 is_present() {

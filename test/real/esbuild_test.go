@@ -1,6 +1,10 @@
 package real
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -41,6 +45,32 @@ console.log(x, data.title, view, dep())
 			}
 		}
 		return code + "\n" + strings.Join(lines, "\n")
+	})
+}
+
+// TestEsbuildTree bundles a package that others wrote, and runs what came out.
+func TestEsbuildTree(t *testing.T) {
+	sources := extract(t, rxjs, download(t, rxjs))
+	if len(sources) < 200 {
+		t.Fatalf("%d files", len(sources))
+	}
+	bothSides(t, func(t *testing.T, s *side) string {
+		for name, data := range sources {
+			s.file(t, "rxjs/"+name, string(data))
+		}
+		p := s.start(t, "esbuild", s.path("rxjs/index.ts"), "--bundle", "--minify", "--format=cjs", "--legal-comments=none",
+			"--tsconfig-raw={}", "--log-level=info")
+		code := p.wait(t)
+		bundle := filepath.Join(t.TempDir(), "bundle.js")
+		out := p.stdout.String()
+		must(t, "", store(bundle, []byte(out)))
+		script := `const r = require(process.argv[1]);
+r.range(1, 10).pipe(r.filter(x => x % 2), r.map(x => x * x), r.scan((a, x) => a + x, 0)).subscribe(x => console.log(x))`
+		got, err := exec.Command("node", "-e", script, bundle).CombinedOutput()
+		if want := "1\n10\n35\n84\n165\n"; err != nil || string(got) != want {
+			t.Errorf("the bundle of %d bytes: %v, %.300s; want %q", len(out), err, got, want)
+		}
+		return fmt.Sprintf("%s, %d bytes, %x", code, len(out), sha256.Sum256([]byte(out)))
 	})
 }
 

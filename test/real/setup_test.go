@@ -34,13 +34,20 @@ var modules = []module{
 	{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "v0.314.0", "remove_all_sd"},
 }
 
-// archive is a program that comes as a binary in an npm package; the hash is that of its .tgz.
+// archive is an npm package; the hash is that of its .tgz. member is what is used of it: a program that
+// comes as a binary, or a folder of sources.
 type archive struct{ name, spec, sha256, member string }
 
 var archives = []archive{{
 	"esbuild", "@esbuild/linux-x64@0.28.2",
 	"9573bb2233aab0f9ea7647d5cca9726113cc1768de61d66b17267f4db84488f6", "package/bin/esbuild",
 }}
+
+// rxjs is what esbuild is given to bundle: 251 files of TypeScript.
+var rxjs = archive{
+	"rxjs", "rxjs@7.8.2",
+	"2312f8ffd9726ffd7bd53ea12c5f13663d09a3dc3326f448c70b88f5ef6fac82", "package/src/",
+}
 
 // examples are programs of this repository, built by `go build` in their folder each time.
 var examples = map[string]string{
@@ -125,50 +132,71 @@ func fetchArchive(t *testing.T, a archive) string {
 	if _, err := os.Stat(binary); err == nil {
 		return binary
 	}
-	cmd := exec.Command("npm", "pack", "--silent", a.spec)
-	cmd.Dir = t.TempDir()
-	name, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("npm pack %s: %v", a.spec, err)
+	files := extract(t, a, download(t, a))
+	if len(files) != 1 {
+		t.Fatalf("%s has %d files %s", a.spec, len(files), a.member)
 	}
-	data, err := os.ReadFile(filepath.Join(cmd.Dir, strings.TrimSpace(string(name))))
+	must(t, "", store(binary, files[""]))
+	return binary
+}
+
+// download returns the .tgz, which stays in $OUT/real.
+func download(t *testing.T, a archive) []byte {
+	t.Helper()
+	file := filepath.Join(outFolder(), "real", a.name+"-"+a.sha256[:12]+".tgz")
+	data, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		cmd := exec.Command("npm", "pack", "--silent", a.spec)
+		cmd.Dir = t.TempDir()
+		name, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("npm pack %s: %v", a.spec, err)
+		}
+		data, err = os.ReadFile(filepath.Join(cmd.Dir, strings.TrimSpace(string(name))))
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != a.sha256 {
 		t.Fatalf("%s: SHA-256 is %s, want %s", a.spec, got, a.sha256)
 	}
-	if err := extract(data, a.member, binary); err != nil {
-		t.Fatalf("%s: %v", a.spec, err)
-	}
-	return binary
+	must(t, "", store(file, data))
+	return data
 }
 
-// extract writes one member of a .tgz; the file appears under its name only when it is whole.
-func extract(data []byte, member, file string) error {
+// extract returns the files of a .tgz whose names begin with the member, by what follows it.
+func extract(t *testing.T, a archive, data []byte) map[string][]byte {
+	t.Helper()
 	unzipped, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	r := tar.NewReader(unzipped)
-	for {
+	files := map[string][]byte{}
+	for r := tar.NewReader(unzipped); ; {
 		h, err := r.Next()
-		if err != nil {
-			return fmt.Errorf("%s: %w", member, err)
+		if err == io.EOF {
+			return files
 		}
-		if h.Name != member {
+		if err != nil {
+			t.Fatalf("%s: %v", a.spec, err)
+		}
+		rest, ok := strings.CutPrefix(h.Name, a.member)
+		if !ok || h.Typeflag != tar.TypeReg {
 			continue
 		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			return err
+		if files[rest], err = io.ReadAll(r); err != nil {
+			t.Fatalf("%s: %v", h.Name, err)
 		}
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(file+".new", content, 0o755); err != nil {
-			return err
-		}
-		return os.Rename(file+".new", file)
 	}
+}
+
+// store writes a file, which appears under its name only when it is whole.
+func store(file string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", data, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
