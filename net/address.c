@@ -17,6 +17,7 @@
 
 #include "base/errno.h"
 #include "lib/string.h"
+#include "net/counters.h"
 #include "net/net_priv.h"
 
 void net_ip_to_lwip(const struct net_ip *a, ip_addr_t *out)
@@ -190,8 +191,10 @@ static int route6(const struct net_ip *dest, struct netif *asked, struct netif *
 		*out = &device_first()->netif;
 	if (*out == NULL)
 		*out = find_route6(ip_2_ip6(&to));
-	if (*out == NULL || !netif_is_link_up(*out))
+	if (*out == NULL || !netif_is_link_up(*out)) {
+		net_counters.ip[1].no_routes++;
 		return -ENETUNREACH;
+	}
 	from = ip6_select_source_address(*out, ip_2_ip6(&to));
 	if (from == NULL)
 		return -EADDRNOTAVAIL;

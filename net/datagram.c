@@ -12,12 +12,14 @@
  *             net/core/skbuff.c (sock_dequeue_err_skb).
  */
 #include <linux/eventpoll.h>
+#include <lwip/prot/ip.h>
 
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/sched/thread.h"
 #include "kernel/stats.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/datagram_priv.h"
 #include "net/net_priv.h"
 
@@ -70,8 +72,11 @@ void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *
 {
 	struct datagram *g = make(d, p);
 
-	if (g == NULL)
+	if (g == NULL) {
+		if (d->inet.base.protocol == IP_PROTO_UDP)
+			net_counters.udp[!net_ip_is_v4(&in->dest)].buffer_errors++;
 		return;
+	}
 	g->source = in->source;
 	g->source_port = source_port;
 	g->local = in->dest;
@@ -272,6 +277,8 @@ static long receive_one(struct datagram_socket *d, struct socket_message *m, boo
 	net_lock();
 	if (!errors && copied == (long)bytes)
 		note_progress(d, g, m, bytes);
+	if (!errors && (m->flags & SOCKET_MSG_PEEK) == 0 && d->inet.base.protocol == IP_PROTO_UDP)
+		net_counters.udp[!net_ip_is_v4(&g->source)].received++;
 	if (errors || (m->flags & SOCKET_MSG_PEEK) == 0)
 		drop(d, errors ? &d->errors : &d->queue, g);
 	return copied == (long)bytes ? copied : -EFAULT;

@@ -87,6 +87,11 @@ int datagram_shut_down(struct socket *s, enum socket_shutdown how) must_check;
 /* Gives back port, groups and what is queued; takes LOCK_NET. */
 void datagram_close(struct socket *s);
 
+/* ------------------------------------------------------------------ udp.c, raw_input.c */
+const struct port_table *udp_ports(void); /* LOCK_NET */
+/* Calls fn for each raw and each ping socket. */
+void raw_each_locked(void (*fn)(const struct datagram_socket *d, bool ping, void *arg), void *arg);
+
 /* ------------------------------------------------------------------ datagram_send.c */
 /* Where a message goes and how: fills in o. -ENETUNREACH and the like, -EACCES, -EINVAL. */
 int datagram_route_locked(struct datagram_socket *d, const struct socket_message *m,

@@ -31,6 +31,7 @@
 #include "kernel/stats.h"
 #include "lib/string.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/net_priv.h"
 
 #define COPY_BELOW_BYTES 512u
@@ -225,7 +226,7 @@ static void count_arp_seconds(struct net_device *d, uint64_t now_ns)
 		etharp_tmr();
 }
 
-static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+static err_t send4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
 	struct net_device *d = netif->state;
 	const ip4_addr_t *next_hop = dest, *found_ip;
@@ -249,8 +250,18 @@ static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 	return error;
 }
 
+static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+{
+	err_t error;
+
+	counters_see_out_locked(p); /* before p has an Ethernet header */
+	error = send4(netif, p, dest);
+	net_counters.ip[0].out_discards += error != ERR_OK;
+	return error;
+}
+
 /* What goes to ourselves does not cross the wire. */
-static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
+static err_t send6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
 {
 	struct net_ip to = net_ip_of_bytes(dest->addr, ip6_addr_zone(dest));
 	struct netif *owner = net_owner_locked(&to);
@@ -259,6 +270,16 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 		return loopback_queue_locked(owner, p);
 	config6_wake_locked();
 	return ethip6_output(netif, p, dest);
+}
+
+static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
+{
+	err_t error;
+
+	counters_see_out_locked(p);
+	error = send6(netif, p, dest);
+	net_counters.ip[1].out_discards += error != ERR_OK;
+	return error;
 }
 
 static bool is_own_prefix(const struct netif *netif, const ip6_addr_t *to)

@@ -3,8 +3,8 @@
  *
  * What:       lwIP does not do this. The packet that comes back inside names the socket; what a
  *             router says of a path's MTU is noted on the way.
- * Invariants: (1) only an error about a packet from one of our addresses is heard. (2) a packet
- *             with a bad sum says nothing.
+ * Invariants: (1) only an error about a packet from one of our addresses is heard. (2) a message
+ *             with a bad sum goes no further than to raw sockets.
  * Locking:    LOCK_NET.
  * Failure:    what is cut off or unknown is ignored.
  * Source:     RFC 792, RFC 1191, RFC 4443; Linux net/ipv4/icmp.c (icmp_err_convert),
@@ -21,6 +21,7 @@
 #include "base/units.h"
 #include "lib/string.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
 #include "net/socket_priv.h"
@@ -187,7 +188,7 @@ static void tell_sockets(const struct ip_returned *in, const struct ip_error *e)
 	}
 }
 
-/* (2). lwIP tests ICMPv6's sum itself, but later. */
+/* (2). lwIP tests sums itself, but later, and not those of all messages. */
 static bool is_sum_good(const struct ip_packet *in)
 {
 	bool v6 = in->protocol == IP6_NEXTH_ICMP6;
@@ -206,6 +207,24 @@ static bool is_sum_good(const struct ip_packet *in)
 	return sum == 0;
 }
 
+bool icmp_refuse_bad_locked(struct ip_packet *in)
+{
+	bool v6 = !net_ip_is_v4(&in->source);
+	struct icmp_counters *counters = &net_counters.icmp[v6];
+
+	if (v6 != (in->protocol == IP6_NEXTH_ICMP6))
+		return false; /* the other family's: nobody's */
+	counters->in++;
+	if (is_sum_good(in)) {
+		counters_see_icmp_locked(in);
+		return false;
+	}
+	counters->in_errors++;
+	bad_packet_count_locked("ICMP checksum");
+	pbuf_free(in->p);
+	return true;
+}
+
 void icmp_error_input_locked(const struct ip_packet *in)
 {
 	bool v6 = !net_ip_is_v4(&in->source);
@@ -221,8 +240,7 @@ void icmp_error_input_locked(const struct ip_packet *in)
 	e.code = icmp[1];
 	bytes -= ICMP_HEADER_BYTES;
 	if ((v6 ? open6(icmp + ICMP_HEADER_BYTES, bytes, netif_get_index(in->netif), &inner)
-		: open4(icmp + ICMP_HEADER_BYTES, bytes, &inner)) &&
-		is_sum_good(in))
+		: open4(icmp + ICMP_HEADER_BYTES, bytes, &inner)))
 		tell_sockets(&inner, &e);
 }
 

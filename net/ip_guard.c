@@ -19,6 +19,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "net/counters.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
 #include "net/tcp_recovery.h"
@@ -55,8 +56,11 @@ int ip_guard_input_locked(struct pbuf *p)
 {
 	const struct ip_hdr *ip = p->payload;
 
-	if (p->len < IP_HLEN)
+	counters_see_in_locked(p);
+	if (p->len < IP_HLEN) {
+		net_counters.ip[0].header_errors++;
 		return drop(p, "IP header");
+	}
 	if ((IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0)
 		start_reassembly_clock();
 	return 0;
@@ -67,8 +71,11 @@ int ip_guard_input6_locked(struct pbuf *p)
 {
 	const struct ip6_hdr *ip = p->payload;
 
-	if (p->len < IP6_HLEN)
+	counters_see_in_locked(p);
+	if (p->len < IP6_HLEN) {
+		net_counters.ip[1].header_errors++;
 		return drop(p, "IPv6 header");
+	}
 	if (IP6H_NEXTH(ip) != IP_PROTO_TCP && IP6H_NEXTH(ip) != IP_PROTO_UDP &&
 		IP6H_NEXTH(ip) != IP6_NEXTH_ICMP6)
 		start_reassembly_clock();
@@ -82,8 +89,13 @@ uint64_t ip_guard_next_ns_locked(void)
 
 void ip_guard_tick_locked(uint64_t now_ns)
 {
+	uint64_t failed;
+
 	while (guard.ticks_left != 0 && guard.tick_ns <= now_ns) {
+		failed = net_lwip_counters.mib2.ipreasmfails;
 		ip_reass_tmr();
+		net_counters.ip[0].reassembly_timeouts += net_lwip_counters.mib2.ipreasmfails -
+			failed;
 		ip6_reass_tmr();
 		guard.ticks_left--;
 		guard.tick_ns += REASSEMBLY_TICK_NS;
@@ -114,6 +126,12 @@ static bool are_options_good(const uint8_t *option, uint32_t bytes, bool syn)
 	return true;
 }
 
+static bool drop_tcp(struct pbuf *p, const char *why)
+{
+	net_counters.tcp.bad_headers++;
+	return drop(p, why);
+}
+
 bool ip_guard_tcp_locked(struct ip_packet *in)
 {
 	const struct tcp_hdr *tcp =
@@ -123,14 +141,14 @@ bool ip_guard_tcp_locked(struct ip_packet *in)
 	uint8_t flags;
 
 	if (in->p->len < in->header_bytes + TCP_HLEN)
-		return drop(in->p, "TCP header cut off");
+		return drop_tcp(in->p, "TCP header cut off");
 	tcp_bytes = TCPH_HDRLEN_BYTES(tcp);
 	flags = TCPH_FLAGS(tcp);
 	if (tcp_bytes < TCP_HLEN || in->p->len < in->header_bytes + tcp_bytes ||
 		!are_options_good((const uint8_t *)(tcp + 1), tcp_bytes - TCP_HLEN,
 			(flags & TCP_SYN) != 0) ||
 		((flags & TCP_SYN) != 0 && (flags & (TCP_FIN | TCP_RST)) != 0))
-		return drop(in->p, "TCP header or options");
+		return drop_tcp(in->p, "TCP header or options");
 	tcp_recovery_see_options_locked((const uint8_t *)(tcp + 1), tcp_bytes - TCP_HLEN);
 	tcp_table_select_locked(&in->dest, lwip_ntohs(tcp->dest), &in->source,
 		lwip_ntohs(tcp->src));

@@ -16,6 +16,7 @@
 #include <lwip/prot/ip6.h>
 
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
 
@@ -76,6 +77,7 @@ raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 	else
 		describe4(&in);
 	shown = raw_input_locked(&in);
+	counters_see_delivered_locked(&in, shown);
 	switch (in.protocol) {
 	case IP_PROTO_TCP:
 		taken = ip_guard_tcp_locked(&in);
@@ -85,7 +87,7 @@ raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 		break;
 	case IP6_NEXTH_ICMP6:
 		config6_wake_locked();
-		taken = nd_guard_locked(&in);
+		taken = icmp_refuse_bad_locked(&in) || nd_guard_locked(&in);
 		if (taken)
 			break;
 		if (is_question(&in))
@@ -93,7 +95,9 @@ raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 		icmp_error_input_locked(&in);
 		break;
 	case IP_PROTO_ICMP:
-		icmp_error_input_locked(&in);
+		taken = icmp_refuse_bad_locked(&in);
+		if (!taken)
+			icmp_error_input_locked(&in);
 		break;
 	case IP_PROTO_IGMP:
 		multicast_wake_locked();

@@ -48,6 +48,8 @@ bool nd_guard_locked(struct ip_packet *in); /* ICMPv6 */
 /* A datagram that is not for a socket of ours. message_bytes: behind UDP's header. */
 bool dhcp_guard_locked(struct ip_packet *in, uint16_t from_port, uint16_t to_port,
 	uint32_t message_bytes);
+/* A message of ICMP or ICMPv6 whose sum is wrong is dropped: then true. Counts what came. */
+bool icmp_refuse_bad_locked(struct ip_packet *in);
 /* ICMP's and ICMPv6's errors, told to the sockets that they are about. */
 void icmp_error_input_locked(const struct ip_packet *in);
 /* A packet of ours, header first, has come to no neighbour: its sender hears EHOSTUNREACH. scope:

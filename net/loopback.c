@@ -14,13 +14,13 @@
  */
 #include <lwip/ip4.h>
 #include <lwip/ip6.h>
-#include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/ip6.h>
 
 #include "base/units.h"
 #include "lib/string.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/net_priv.h"
 
 #define QUEUE_PACKETS_MAX 4096u
@@ -45,13 +45,13 @@ struct netif *loopback_netif(void)
 	return &loopback.netif;
 }
 
-/* As Linux, which gives it an Ethernet header. */
+/* Without an Ethernet header, as Linux, which has taken it off by then. */
 static void count_packet(uint32_t bytes)
 {
 	struct interface_counters *c = &loopback.counters;
 
 	c->tx_packets = ++c->rx_packets;
-	c->rx_bytes += bytes + SIZEOF_ETH_HDR;
+	c->rx_bytes += bytes;
 	c->tx_bytes = c->rx_bytes;
 }
 
@@ -80,16 +80,25 @@ err_t loopback_queue_locked(struct netif *as, struct pbuf *p)
 
 static err_t output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
+	err_t error;
+
 	(void)dest;
-	return loopback_queue_locked(netif, p);
+	counters_see_out_locked(p);
+	error = loopback_queue_locked(netif, p);
+	net_counters.ip[0].out_discards += error != ERR_OK;
+	return error;
 }
 
 static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
 {
 	struct net_ip to = net_ip_of_bytes(dest->addr, ip6_addr_zone(dest));
 	struct netif *owner = net_owner_locked(&to);
+	err_t error;
 
-	return loopback_queue_locked(owner != NULL ? owner : netif, p);
+	counters_see_out_locked(p);
+	error = loopback_queue_locked(owner != NULL ? owner : netif, p);
+	net_counters.ip[1].out_discards += error != ERR_OK;
+	return error;
 }
 
 static struct pbuf *take_packet(void)

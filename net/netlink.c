@@ -63,6 +63,17 @@ int netlink_socket_new(unsigned type, unsigned protocol, struct socket **out)
 	return 0;
 }
 
+const struct netlink_socket *netlink_nth_locked(uint32_t n)
+{
+	const struct netlink_socket *s;
+
+	net_assert_locked();
+	LIST_FOREACH(s, &netlink.all, link)
+		if (n-- == 0)
+			break;
+	return s;
+}
+
 /* ------------------------------------------------------------------ building an answer */
 /* Room for a message in the datagram that is being filled, or in a new one. */
 static bool make_room(struct netlink_reply *r, uint32_t bytes)

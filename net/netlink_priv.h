@@ -50,6 +50,7 @@ void *netlink_add(struct netlink_reply *r, uint32_t bytes);
 void netlink_add_attribute(struct netlink_reply *r, uint16_t type, const void *data,
 	uint32_t bytes);
 void netlink_end(struct netlink_reply *r, struct nlmsghdr *h);
+const struct netlink_socket *netlink_nth_locked(uint32_t n); /* NULL: not so many */
 /* Gives what r holds to every socket that joined the group (bit). */
 void netlink_announce_locked(struct netlink_reply *r, uint32_t group);
 

@@ -75,6 +75,23 @@ int packet_socket_new(unsigned type, unsigned protocol, struct socket **out)
 	return 0;
 }
 
+bool packet_get_nth_locked(uint32_t n, struct packet_facts *out)
+{
+	const struct packet_socket *k;
+
+	net_assert_locked();
+	LIST_FOREACH(k, &packets.all, link)
+		if (n-- == 0)
+			break;
+	if (k == NULL)
+		return false;
+	*out = (struct packet_facts){ .socket = &k->base,
+		.protocol = k->protocol,
+		.interface_index = k->interface_index,
+		.queue_bytes = k->queue_bytes };
+	return true;
+}
+
 /* ------------------------------------------------------------------ in */
 static uint8_t kind_of(const struct netif *netif, const struct eth_hdr *h, bool outgoing)
 {

@@ -265,3 +265,12 @@ struct port_binding *port_next(struct port_table *t, struct port_binding *b, uin
 		b = LIST_NEXT(b, link);
 	return b;
 }
+
+void port_each(const struct port_table *t, uint32_t bucket,
+	void (*fn)(struct port_binding *b, void *arg), void *arg)
+{
+	struct port_binding *b;
+
+	LIST_FOREACH(b, &t->buckets[bucket], link)
+		fn(b, arg);
+}

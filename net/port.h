@@ -56,5 +56,8 @@ struct port_binding *port_find(struct port_table *t, const struct net_ip *local_
 bool port_takes_interface(const struct port_binding *b, uint32_t interface_index);
 /* Whether b, bound, is for packets to this address. */
 bool port_takes(const struct port_binding *b, const struct net_ip *local_ip);
+/* Calls fn for each one in a bucket (0 .. PORT_BUCKETS - 1); fn changes nothing. */
+void port_each(const struct port_table *t, uint32_t bucket,
+	void (*fn)(struct port_binding *b, void *arg), void *arg);
 /* The next one after b (NULL: first) on this port. */
 struct port_binding *port_next(struct port_table *t, struct port_binding *b, uint16_t port);

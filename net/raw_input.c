@@ -42,6 +42,15 @@ void raw_input_remove_locked(struct raw_socket *r)
 }
 
 /* ------------------------------------------------------------------ in */
+void raw_each_locked(void (*fn)(const struct datagram_socket *d, bool ping, void *arg), void *arg)
+{
+	const struct raw_socket *r;
+
+	net_assert_locked();
+	LIST_FOREACH(r, &raw.all, link)
+		fn(&r->d, r->ping, arg);
+}
+
 static bool is_filtered(const struct raw_socket *r, uint8_t type)
 {
 	if (r->protocol == IP6_NEXTH_ICMP6)

@@ -17,7 +17,7 @@
 #include "base/errno.h"
 #include "fs/file.h"
 #include "fs/stat.h"
-#include "kernel/entropy.h"
+#include "kernel/cred.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/signal/signal.h"
 #include "lib/string.h"
@@ -31,7 +31,7 @@
 
 static struct {
 	struct socket *dead; /* [n] */
-	uint64_t last_inode; /* [n] */
+	uint64_t last_inode; /* [a] */
 } sockets;
 
 /* ------------------------------------------------------------------ references */
@@ -51,6 +51,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family
 	s->protocol = (uint16_t)protocol;
 	s->refs = 1;
 	s->inode = __atomic_add_fetch(&sockets.last_inode, 1, __ATOMIC_RELAXED);
+	socket_count(s, 1);
 	pollq_init(&s->pollq);
 	waitq_init(&s->waitq);
 	s->linger_s = -1;
@@ -73,6 +74,7 @@ void socket_put_locked(struct socket *s)
 	net_assert_locked();
 	if (--s->refs != 0)
 		return;
+	socket_count(s, -1);
 	s->dead_next = sockets.dead;
 	sockets.dead = s;
 }
@@ -258,6 +260,7 @@ static int on_stat(struct file *f, struct file_stat *out)
 	memset(out, 0, sizeof(*out));
 	out->device = 8;
 	out->inode = socket_of(f)->inode;
+	out->uid = socket_of(f)->uid;
 	out->mode = MODE_SOCKET;
 	out->links = 1;
 	out->block_bytes = 4096;
@@ -268,6 +271,7 @@ static void on_release(struct file *f)
 {
 	struct socket *s = socket_of(f);
 
+	socket_count_file(-1);
 	s->ops->close(s);
 }
 
@@ -349,8 +353,11 @@ static int new_socket(unsigned family, unsigned type, unsigned protocol, struct 
 
 static int wrap(struct socket *s, uint32_t file_flags, struct file **out)
 {
-	int error = file_alloc(&socket_file_ops, s, file_flags, out);
+	int error;
 
+	s->uid = cred_current()->fsuid;
+	error = file_alloc(&socket_file_ops, s, file_flags, out);
+	socket_count_file(error == 0 ? 1 : 0);
 	if (error != 0)
 		s->ops->close(s);
 	else

@@ -55,6 +55,7 @@ struct socket {
 	uint16_t family, type, protocol; /* [I] */
 	uint32_t refs; /* [n] */
 	uint64_t inode; /* [I] */
+	uint32_t uid; /* [n] of who made it, or accepted it */
 	struct file *file; /* [I] once it has one; its own, without a reference */
 	int error; /* [n] -errno that waits to be told; 0: none */
 	bool read_shut, write_shut; /* [n] */
@@ -111,6 +112,13 @@ void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t b
 long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes,
 	uint64_t bytes) must_check;
 
+/* ------------------------------------------------------------------ socket_count.c */
+/* One more, or one fewer; any context. */
+void socket_count(const struct socket *s, int change);
+void socket_count_file(int change); /* that a file has */
+uint32_t socket_count_used(void); /* that a file has */
+uint32_t socket_count_tcp(void); /* TCP's in memory */
+
 /* ------------------------------------------------------------------ socket_option.c */
 int socket_set_common_option_locked(struct socket *s, enum socket_option o,
 	int64_t value) must_check;
@@ -143,6 +151,14 @@ int udp_socket_new(unsigned family, struct socket **out) must_check;
 int raw_socket_new(unsigned family, unsigned type, unsigned protocol,
 	struct socket **out) must_check;
 int packet_socket_new(unsigned type, unsigned protocol, struct socket **out) must_check;
+struct packet_facts {
+	const struct socket *socket;
+	uint16_t protocol; /* host byte order; 0: receives nothing */
+	uint32_t interface_index; /* 0: all */
+	uint64_t queue_bytes;
+};
+/* The n-th packet socket; false: there are not so many. */
+bool packet_get_nth_locked(uint32_t n, struct packet_facts *out);
 int unix_socket_new(unsigned type, struct socket **out) must_check;
 int unix_socket_pair(unsigned type, struct socket *out[2]) must_check;
 int netlink_socket_new(unsigned type, unsigned protocol, struct socket **out) must_check;

@@ -21,6 +21,7 @@
 #include "kernel/process.h"
 #include "lib/string.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/net_priv.h"
 #include "net/tcp_recovery.h"
 #include "net/tcp_socket_priv.h"
@@ -89,6 +90,7 @@ static void pcb_gone(uint8_t id, void *data)
 	struct tcp_socket *t = data;
 
 	(void)id;
+	counters_see_tcp_end_locked(t->pcb);
 	t->pcb = NULL;
 	t->reset = true;
 	tcp_drop_unsent_locked(t);
@@ -119,6 +121,9 @@ static void failed(void *arg, err_t lwip_error)
 	struct socket *s = &t->inet.base;
 	int error = errno_of_end(t, lwip_error);
 
+	counters_see_tcp_end_locked(t->pcb);
+	net_counters.tcp.failed_attempts += t->phase == TCP_CONNECTING;
+	net_counters.tcp.aborts_on_timeout += error == -ETIMEDOUT;
 	if (t->phase == TCP_CONNECTING)
 		t->phase = TCP_FAILED;
 	t->reset = true;
@@ -166,6 +171,7 @@ void tcp_unreachable_locked(const struct net_ip *local_ip, uint16_t local_port,
 	t->aborting = true;
 	t->inet.base.error = error;
 	t->phase = TCP_FAILED;
+	net_counters.tcp.failed_attempts++;
 	tcp_abandon(pcb, 0);
 	socket_notify_locked(&t->inet.base, EPOLL_RESET);
 }
@@ -395,10 +401,12 @@ void tcp_stop_locked(struct tcp_socket *t)
 	tcp_select_locked(t);
 	t->pcb->rcv_wnd = TCP_WND_MAX(t->pcb); /* all was read: lwIP goes by this */
 	t->pcb->tmr = tcp_ticks; /* or a connection that was idle would not wait for its last ACK */
-	if (t->pcb->state != TIME_WAIT && (unread || t->inet.base.linger_s == 0))
+	if (t->pcb->state != TIME_WAIT && (unread || t->inet.base.linger_s == 0)) {
+		counters_see_tcp_abort_locked(t->pcb, unread);
 		tcp_abort(t->pcb);
-	else
+	} else {
 		tcp_close(t->pcb);
+	}
 	t->aborting = t->pcb == NULL;
 }
 

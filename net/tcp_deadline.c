@@ -14,6 +14,7 @@
 #include <lwip/priv/tcp_priv.h>
 
 #include "base/units.h"
+#include "net/counters.h"
 #include "net/lwip_port/hooks.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
@@ -132,7 +133,9 @@ void tcp_deadline_run_locked(void)
 			tcp_listen_deliver_locked(t);
 		if (t->held && is_due(t->hold_until))
 			release_held(t);
-		if (has_timed_out(t))
-			tcp_abandon(pcb, 0); /* told as -ETIMEDOUT; only this one leaves the list */
+		if (!has_timed_out(t))
+			continue;
+		counters_see_tcp_end_locked(pcb);
+		tcp_abandon(pcb, 0); /* told as -ETIMEDOUT; only this one leaves the list */
 	}
 }

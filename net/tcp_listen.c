@@ -13,6 +13,7 @@
 
 #include "base/errno.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/net_priv.h"
 #include "net/tcp_recovery.h"
 #include "net/tcp_socket_priv.h"
@@ -36,8 +37,10 @@ static err_t half_open(uint8_t id, struct tcp_pcb_listen *listening, struct tcp_
 	struct tcp_socket *listener = listening->callback_arg;
 
 	(void)id;
-	if (listener->accept_count + listener->half_open > listener->backlog)
+	if (listener->accept_count + listener->half_open > listener->backlog) {
+		net_counters.tcp.listen_overflows++;
 		return ERR_MEM;
+	}
 	pcb->rto = TCP_FIRST_RTO_TICKS;
 	pcb->sv = TCP_FIRST_RTO_TICKS;
 	tcp_option_limit_locked(listener, pcb);
@@ -126,6 +129,7 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	if (t == NULL)
 		return ERR_MEM;
 	half_open_gone(0, arg);
+	net_counters.tcp.accepted++;
 	tcp_option_inherit_locked(t, listener);
 	tcp_attach_locked(t, pcb);
 	tcp_mtu_attach_locked(pcb);
@@ -133,6 +137,7 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	tcp_recovery_start_locked(pcb);
 	t->phase = TCP_CONNECTED;
 	t->connect_told = true;
+	t->inet.base.uid = listener->inet.base.uid;
 	port = &t->inet.port;
 	port->reuse_addr = listener->inet.port.reuse_addr;
 	port->reuse_port = listener->inet.port.reuse_port;

@@ -286,8 +286,7 @@ int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value
 	}
 }
 
-/* Linux's enum from include/net/tcp_states.h. */
-static uint8_t linux_state(const struct tcp_socket *t)
+uint8_t tcp_linux_state(const struct tcp_pcb *pcb)
 {
 	static const uint8_t states[] = {
 		[CLOSED] = 7,
@@ -303,7 +302,7 @@ static uint8_t linux_state(const struct tcp_socket *t)
 		[TIME_WAIT] = 6,
 	};
 
-	return states[t->pcb == NULL ? CLOSED : t->pcb->state];
+	return states[pcb == NULL ? CLOSED : pcb->state];
 }
 
 static uint32_t count_unacked(const struct tcp_pcb *pcb)
@@ -324,7 +323,7 @@ int tcp_socket_info(struct socket *s, struct socket_tcp_info *out)
 	memset(out, 0, sizeof(*out));
 	net_lock();
 	pcb = t->pcb;
-	out->state = linux_state(t);
+	out->state = tcp_linux_state(pcb);
 	if (pcb != NULL && t->phase != TCP_LISTENING) {
 		out->retransmits = pcb->nrtx;
 		out->wscale_ok = (pcb->flags & TF_WND_SCALE) != 0;

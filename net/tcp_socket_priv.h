@@ -130,3 +130,5 @@ void tcp_option_limit_locked(const struct tcp_socket *t, struct tcp_pcb *pcb);
 void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket *listener);
 int tcp_set_option_locked(struct socket *s, enum socket_option o, int64_t value) must_check;
 int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value) must_check;
+/* In Linux's numbers (include/net/tcp_states.h); NULL: closed. */
+uint8_t tcp_linux_state(const struct tcp_pcb *pcb);

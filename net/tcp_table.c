@@ -24,10 +24,11 @@
 #include "base/units.h"
 #include "kernel/entropy.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 
-#define BUCKETS 1024u
+#define BUCKETS TCP_TABLE_BUCKETS
 #define TICK_NS (TCP_FAST_INTERVAL * NS_PER_MS) /* a slow tick is every second of these */
 #define TICKS_LATE_MAX 8u
 #define JUMP_NS (5 * NS_PER_S)
@@ -170,6 +171,20 @@ void tcp_table_forget_listener_locked(const struct tcp_pcb_listen *listener)
 	}
 }
 
+void tcp_table_each_locked(uint32_t bucket, void (*fn)(const struct tcp_pcb *pcb, void *arg),
+	void *arg)
+{
+	bool current = bucket == table.current;
+	const struct bucket *b = &table.buckets[bucket];
+	const struct tcp_pcb *pcb;
+
+	net_assert_locked();
+	for (pcb = current ? tcp_active_pcbs : b->active; pcb != NULL; pcb = pcb->next)
+		fn(pcb, arg);
+	for (pcb = current ? tcp_tw_pcbs : b->time_wait; pcb != NULL; pcb = pcb->next)
+		fn(pcb, arg);
+}
+
 /* ------------------------------------------------------------------ what a bucket waits for */
 struct need {
 	bool fast, slow;
@@ -221,10 +236,12 @@ static void need_of_time_wait(struct need *n)
 
 	for (pcb = tcp_tw_pcbs; pcb != NULL; pcb = next) {
 		next = pcb->next;
-		if (++count > TIME_WAIT_PER_BUCKET)
+		if (++count > TIME_WAIT_PER_BUCKET) {
+			net_counters.tcp.time_waits_cut++;
 			tcp_abandon(pcb, 0);
-		else
-			need_after(n, pcb, SLOW_TICKS(2 * TCP_MSL));
+			continue;
+		}
+		need_after(n, pcb, SLOW_TICKS(2 * TCP_MSL));
 	}
 }
 

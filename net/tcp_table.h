@@ -27,6 +27,12 @@ void tcp_table_forget_listener_locked(const struct tcp_pcb_listen *listener);
 struct tcp_pcb *tcp_table_find_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port);
 
+#define TCP_TABLE_BUCKETS 1024u
+/* Calls fn for each connection of a bucket, TIME_WAIT ones too, without selecting it. fn changes
+ * nothing. */
+void tcp_table_each_locked(uint32_t bucket, void (*fn)(const struct tcp_pcb *pcb, void *arg),
+	void *arg);
+
 /* ---- time */
 void tcp_table_sync_locked(uint64_t now_ns); /* sets lwIP's clock; at each entry */
 void tcp_table_settle_locked(void); /* looks at what the touched buckets now need; at each exit */

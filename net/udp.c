@@ -20,6 +20,7 @@
 #include "kernel/stats.h"
 #include "lib/string.h"
 #include "net/address.h"
+#include "net/counters.h"
 #include "net/datagram_priv.h"
 #include "net/filter.h"
 #include "net/net_priv.h"
@@ -38,6 +39,11 @@ static const struct socket_ops udp_ops;
 void udp_socket_init(void)
 {
 	port_table_init(&udp.ports, inet_random);
+}
+
+const struct port_table *udp_ports(void)
+{
+	return &udp.ports;
 }
 
 int udp_socket_new(unsigned family, struct socket **out)
@@ -83,6 +89,7 @@ static bool is_good(struct ip_packet *in, struct udp_hdr *header)
 		pbuf_realloc(in->p, length);
 	sum = ip_chksum_pseudo(in->p, IP_PROTO_UDP, length, &source, &dest);
 	pbuf_add_header_force(in->p, in->header_bytes);
+	net_counters.udp[!net_ip_is_v4(&in->dest)].checksum_errors += sum != 0;
 	return sum == 0;
 }
 
@@ -125,16 +132,20 @@ static void take_all(struct ip_packet *in, const struct udp_hdr *header)
 {
 	struct port_binding *b = NULL;
 	struct pbuf *copy;
+	bool wanted = false;
 
 	while ((b = port_next(&udp.ports, b, lwip_ntohs(header->dest))) != NULL) {
 		if (!is_for(b, in, header))
 			continue;
+		wanted = true;
 		copy = pbuf_clone(PBUF_RAW, PBUF_RAM, in->p);
 		if (copy == NULL)
 			stat_inc(STAT_net_rx_dropped);
 		else
 			take(socket_of_binding(b), in, copy, header);
 	}
+	if (!wanted && header->dest != PP_HTONS(DHCP_CLIENT_PORT))
+		net_counters.udp[!net_ip_is_v4(&in->dest)].ignored_groups++;
 }
 
 /* Nobody here wants it: lwIP has DHCP's socket, or refuses it for IPv6. */
@@ -146,11 +157,13 @@ static bool leave(struct ip_packet *in, const struct udp_hdr *header)
 
 bool udp_input_locked(struct ip_packet *in)
 {
+	struct udp_counters *counters = &net_counters.udp[!net_ip_is_v4(&in->dest)];
 	struct port_binding *b;
 	struct udp_hdr header;
 
 	if (!is_good(in, &header)) {
 		stat_inc(STAT_net_rx_dropped);
+		counters->in_errors++;
 		pbuf_free(in->p);
 		return true;
 	}
@@ -160,7 +173,10 @@ bool udp_input_locked(struct ip_packet *in)
 	}
 	b = port_find(&udp.ports, &in->dest, lwip_ntohs(header.dest), &in->source,
 		lwip_ntohs(header.src), netif_get_index(in->netif));
-	if (b == NULL && (!net_ip_is_v4(&in->dest) || header.dest == PP_HTONS(DHCP_CLIENT_PORT)))
+	if (b == NULL && net_ip_is_v4(&in->dest) && header.dest == PP_HTONS(DHCP_CLIENT_PORT))
+		return leave(in, &header);
+	counters->no_ports += b == NULL;
+	if (b == NULL && !net_ip_is_v4(&in->dest))
 		return leave(in, &header);
 	if (b == NULL) {
 		icmp_refuse_port_locked(in);
@@ -384,10 +400,14 @@ static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct
 		error = bind_to(d, inet_any(&d->inet), 0);
 	if (error != 0)
 		return error;
-	if (segment != 0)
-		return send_segments(d, p, &o, port, segment);
-	make_header(d, &o, port, p);
-	return ip_output_locked(&o, p);
+	if (segment != 0) {
+		error = send_segments(d, p, &o, port, segment);
+	} else {
+		make_header(d, &o, port, p);
+		error = ip_output_locked(&o, p);
+	}
+	net_counters.udp[!net_ip_is_v4(&dest)].sent += error == 0;
+	return error;
 }
 
 static long udp_send_to(struct socket *s, struct socket_message *m, bool nonblock)
@@ -401,8 +421,12 @@ static long udp_send_to(struct socket *s, struct socket_message *m, bool nonbloc
 	if (bytes > PAYLOAD_MAX4)
 		return -EMSGSIZE;
 	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)bytes, PBUF_RAM);
-	if (p == NULL)
+	if (p == NULL) {
+		net_lock();
+		net_counters.udp[s->family == SOCKET_INET6].memory_errors++;
+		net_unlock_batch();
 		return -ENOBUFS;
+	}
 	copied = bytes == 0 ? 0 : uio_copy_from(m->data, p->payload, bytes);
 	error = copied == (long)bytes ? 0 : -EFAULT;
 	if (error == 0) {

@@ -19,6 +19,15 @@
 
 static const struct socket_ops unix_ops;
 
+static struct {
+	struct unix_list all; /* [n] */
+} unixes = { .all = LIST_HEAD_INITIALIZER(unixes.all) };
+
+struct unix_list *unix_all(void)
+{
+	return &unixes.all;
+}
+
 static struct unix_socket *new_unix(unsigned type)
 {
 	struct unix_socket *u = kmem_zalloc(sizeof(*u));
@@ -30,6 +39,9 @@ static struct unix_socket *new_unix(unsigned type)
 	LIST_INIT(&u->senders);
 	TAILQ_INIT(&u->accept_queue);
 	STAILQ_INIT(&u->messages);
+	net_lock();
+	LIST_INSERT_HEAD(&unixes.all, u, all_link);
+	net_unlock_batch();
 	return u;
 }
 
@@ -332,6 +344,9 @@ static void unix_release(struct socket *s)
 {
 	struct unix_socket *u = unix_of(s);
 
+	net_lock();
+	LIST_REMOVE(u, all_link);
+	net_unlock_batch();
 	if (u->inode != NULL)
 		inode_put(u->inode);
 }

@@ -38,6 +38,7 @@ struct unix_socket {
 	struct unix_list senders;
 	bool peer_closed; /* it was connected, and the other end is gone */
 	bool closed; /* its file is gone */
+	LIST_ENTRY(unix_socket) all_link; /* until it is freed */
 
 	struct unix_queue accept_queue;
 	TAILQ_ENTRY(unix_socket) accept_link;
@@ -72,6 +73,7 @@ int unix_find(const struct socket_address *a, unsigned type, struct unix_socket 
 
 /* unix.c */
 void unix_set_peer_locked(struct unix_socket *u, struct unix_socket *peer); /* NULL: none */
+struct unix_list *unix_all(void); /* LOCK_NET; linked by all_link, closed ones among them */
 
 /* A datagram socket with a peer hears nobody else. */
 static inline bool unix_may_send_locked(const struct unix_socket *u, const struct unix_socket *to)

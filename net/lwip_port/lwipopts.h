@@ -14,7 +14,8 @@
 #define LWIP_TIMERS 0
 #define LWIP_NETCONN 0
 #define LWIP_SOCKET 0
-#define LWIP_STATS 0
+#define LWIP_STATS 0 /* the kernel's own instead */
+#define LWIP_STATS_FILENAME "net/lwip_port/counters.h"
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 #define LWIP_DISABLE_MEMP_SANITY_CHECKS 1
 
@@ -146,3 +147,4 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_TCP_ACK net_lwip_tcp_ack
 #define LWIP_HOOK_NEIGHBOUR_FAILED net_lwip_neighbour_failed
 #define LWIP_HOOK_TCP_HOLD net_lwip_tcp_hold
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS net_lwip_tcp_out

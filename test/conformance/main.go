@@ -55,6 +55,7 @@ var groups = []struct {
 	{"unix", unixChecks},
 	{"rawsocket", rawsocketChecks},
 	{"netlink", netlinkChecks},
+	{"procnet", procnetChecks},
 	{"sockopt", sockoptChecks},
 }
 
