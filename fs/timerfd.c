@@ -58,20 +58,26 @@ bool timerfd_is_real(const struct file *f)
 	return t->real;
 }
 
+/* Counts what has expired by now: true when something has. */
+static bool count_locked(struct timerfd *t)
+{
+	uint64_t now = clock_now_ns(), missed;
+
+	lock_assert_held(&t->lock);
+	if (!t->next_ns || t->next_ns > now)
+		return false;
+	missed = t->interval_ns ? (now - t->next_ns) / t->interval_ns : 0;
+	t->expirations += 1 + missed;
+	t->next_ns = t->interval_ns ? t->next_ns + (1 + missed) * t->interval_ns : 0;
+	return true;
+}
+
 static void timer_fired(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
-	uint64_t now = clock_now_ns();
 
 	spin_lock(&t->lock);
-	if (t->next_ns && t->next_ns <= now) {
-		uint64_t missed = t->interval_ns ? (now - t->next_ns) / t->interval_ns : 0;
-
-		t->expirations += 1 + missed;
-		t->next_ns = t->interval_ns ? t->next_ns + (1 + missed) * t->interval_ns : 0;
-		waitq_wake_all(&t->wait_read);
-	}
-	if (t->cancelled)
+	if (count_locked(t) || t->cancelled)
 		waitq_wake_all(&t->wait_read);
 	if (t->next_ns)
 		timer_arm(&t->timer, t->next_ns);
@@ -183,6 +189,8 @@ static long timerfd_read(struct file *f, struct uio *u, int64_t offset_bytes)
 	if (r == 0 && t->cancelled)
 		r = -ECANCELED;
 	t->cancelled &= r != -ECANCELED;
+	if (r == 0 && t->interval_ns)
+		count_locked(t); /* up to now, also where the interrupt is late, as Linux does */
 	count = t->expirations;
 	if (r == 0 || r == -ECANCELED)
 		t->expirations = 0;

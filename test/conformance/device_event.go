@@ -97,7 +97,9 @@ func timerfdFires(t *T) {
 	n, got := pollOne(fd, 1, 0)
 	t.Want("poll", n == 1 && got == 1, true)
 	syscall.Read(fd, word(&v))
-	t.Want("expirations are counted", v >= 9, true)
+	if v < 9 {
+		t.Errorf("%d expirations of 10 ms were counted in 100 ms", v)
+	}
 	syscall.Read(fd, word(&v))
 	t.Want("and go on", v >= 1, true)
 	var now syscall.Timespec
