@@ -104,6 +104,15 @@ func take(set uint64, info *siginfo, d time.Duration) (syscall.Signal, syscall.E
 	return syscall.Signal(r), 0
 }
 
+// takeAgain is take, however often one of the runtime's own signals comes between.
+func takeAgain(set uint64, info *siginfo, d time.Duration) (s syscall.Signal, e syscall.Errno) {
+	e = again(func() syscall.Errno {
+		s, e = take(set, info, d)
+		return e
+	})
+	return s, e
+}
+
 // ------------------------------------------------------------------ actions
 func signalActionArguments(t *T) {
 	var act, old sigaction

@@ -123,11 +123,11 @@ func timerOneShot(t *T) {
 	const d = 4 * time.Millisecond
 	notEarly(t, "one shot", d, func() {
 		timerSet(id, 0, d, 0)
-		s, e := take(bit(sigRT1), &siginfo{}, time.Minute)
+		s, e := takeAgain(bit(sigRT1), &siginfo{}, time.Minute)
 		t.Want("signal", s, sigRT1)
 		t.Want("error", e, syscall.Errno(0))
 	})
-	_, e := take(bit(sigRT1), &siginfo{}, 20*time.Millisecond)
+	_, e := takeAgain(bit(sigRT1), &siginfo{}, 20*time.Millisecond)
 	t.Want("only once", e, syscall.EAGAIN)
 }
 
@@ -139,7 +139,7 @@ func timerPeriodic(t *T) {
 	timerSet(id, 0, d, d)
 	for n := 0; n < 5; {
 		var i siginfo
-		s, _ := take(bit(sigRT1), &i, time.Minute)
+		s, _ := takeAgain(bit(sigRT1), &i, time.Minute)
 		t.Want("signal", s, sigRT1)
 		n += 1 + int(i.int(20))
 		if took := time.Since(start); took < time.Duration(n)*d {
@@ -154,12 +154,12 @@ func timerAbsolute(t *T) {
 	until := now(t, clkMonotonic).add(4 * time.Millisecond)
 	_, e := call(syscall.SYS_TIMER_SETTIME, uintptr(id), 1, ptr(&itimerspec{value: *until}), 0)
 	t.Want("timer_settime", e, syscall.Errno(0))
-	take(bit(sigRT1), &siginfo{}, time.Minute)
+	takeAgain(bit(sigRT1), &siginfo{}, time.Minute)
 	if n := now(t, clkMonotonic); n.ns() < until.ns() {
 		t.Errorf("at %v, wanted %v", n, until)
 	}
 	call(syscall.SYS_TIMER_SETTIME, uintptr(id), 1, ptr(&itimerspec{value: timespec{0, 1}}), 0)
-	s, _ := take(bit(sigRT1), &siginfo{}, time.Minute)
+	s, _ := takeAgain(bit(sigRT1), &siginfo{}, time.Minute)
 	t.Want("long ago is at once", s, sigRT1)
 }
 
@@ -168,12 +168,12 @@ func timerAbsoluteWall(t *T) {
 	defer timerDelete(t, id)
 	until := now(t, clkReal).add(4 * time.Millisecond)
 	call(syscall.SYS_TIMER_SETTIME, uintptr(id), 1, ptr(&itimerspec{value: *until}), 0)
-	take(bit(sigRT1), &siginfo{}, time.Minute)
+	takeAgain(bit(sigRT1), &siginfo{}, time.Minute)
 	if n := now(t, clkReal); n.ns() < until.ns() {
 		t.Errorf("at %v, wanted %v", n, until)
 	}
 	call(syscall.SYS_TIMER_SETTIME, uintptr(id), 1, ptr(&itimerspec{value: timespec{1, 0}}), 0)
-	s, _ := take(bit(sigRT1), &siginfo{}, time.Minute)
+	s, _ := takeAgain(bit(sigRT1), &siginfo{}, time.Minute)
 	t.Want("1970 is at once", s, sigRT1)
 }
 
@@ -224,7 +224,7 @@ func timerDisarm(t *T) {
 		timerSet(id, 0, d, 0)
 		timerSet(id, 0, 0, 0)
 		late := time.Since(start) >= d // on a busy host it may have expired in between
-		_, e := take(bit(sigRT1), &siginfo{}, 2*d)
+		_, e := takeAgain(bit(sigRT1), &siginfo{}, 2*d)
 		if !late {
 			t.Want("nothing comes", e, syscall.EAGAIN)
 			return
@@ -239,7 +239,7 @@ func timerDeleteWhilePending(t *T) {
 	timerDelete(t, id)
 	_, e := call(syscall.SYS_TIMER_GETOVERRUN, uintptr(id))
 	t.Want("gone", e, syscall.EINVAL)
-	take(bit(sigRT1), &siginfo{}, 5*time.Millisecond) // newer Linux has dropped it
+	takeAgain(bit(sigRT1), &siginfo{}, 5*time.Millisecond) // newer Linux has dropped it
 }
 
 func timerOverrun(t *T) {
@@ -250,7 +250,7 @@ func timerOverrun(t *T) {
 	timerSet(id, 0, d, d)
 	time.Sleep(20 * time.Millisecond)
 	var i siginfo
-	take(bit(sigRT1), &i, time.Minute)
+	takeAgain(bit(sigRT1), &i, time.Minute)
 	n, e := call(syscall.SYS_TIMER_GETOVERRUN, uintptr(id))
 	most := time.Since(start)/d + 1
 	t.Want("timer_getoverrun", e, syscall.Errno(0))
@@ -268,7 +268,7 @@ func timerInfo(t *T) {
 	defer timerDelete(t, id)
 	timerSet(id, 0, 1, 0)
 	var i siginfo
-	take(bit(sigRT1), &i, time.Minute)
+	takeAgain(bit(sigRT1), &i, time.Minute)
 	t.Want("si_code", i.int(8), int32(siTimer))
 	t.Want("timer", i.int(16), id)
 	t.Want("overrun", i.int(20), int32(0))
@@ -287,7 +287,7 @@ func timerOfThreadCPUTime(t *T) {
 	if spent := now(t, clkThread).ns() - before.ns(); spent < 10e6 {
 		t.Errorf("after %d ns", spent)
 	}
-	take(bit(sigRT1), &siginfo{}, 0)
+	takeAgain(bit(sigRT1), &siginfo{}, 0)
 }
 
 func timerOfProcessCPUTime(t *T) {
@@ -302,7 +302,7 @@ func timerOfProcessCPUTime(t *T) {
 	if spent := now(t, clkProcess).ns() - before.ns(); spent < 10e6 {
 		t.Errorf("after %d ns", spent)
 	}
-	take(bit(sigRT1), &siginfo{}, 0)
+	takeAgain(bit(sigRT1), &siginfo{}, 0)
 }
 
 // timerOfCPUTimeAsleep: time asleep does not count, and work after it does.
@@ -310,7 +310,7 @@ func timerOfCPUTimeAsleep(t *T) {
 	id := timerForThis(t, clkThread, 0)
 	defer timerDelete(t, id)
 	timerSet(id, 0, 50*time.Millisecond, 0)
-	_, e := take(bit(sigRT1), &siginfo{}, 200*time.Millisecond)
+	_, e := takeAgain(bit(sigRT1), &siginfo{}, 200*time.Millisecond)
 	t.Want("asleep", e, syscall.EAGAIN)
 	var set uint64
 	for start := time.Now(); set&bit(sigRT1) == 0; {
@@ -319,7 +319,7 @@ func timerOfCPUTimeAsleep(t *T) {
 			t.Fatalf("no signal after a minute of work")
 		}
 	}
-	take(bit(sigRT1), &siginfo{}, 0)
+	takeAgain(bit(sigRT1), &siginfo{}, 0)
 }
 
 func timerSilent(t *T) {
