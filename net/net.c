@@ -199,6 +199,24 @@ int net_errno(int lwip_error)
 	}
 }
 
+int net_take_payload(struct uio *data, pbuf_layer layer, uint32_t bytes_max, struct pbuf **out)
+{
+	uint64_t bytes = data->left_bytes;
+	struct pbuf *p;
+
+	if (bytes > bytes_max)
+		return -EMSGSIZE;
+	p = pbuf_alloc(layer, (u16_t)bytes, PBUF_RAM);
+	if (p == NULL)
+		return -ENOBUFS;
+	if (bytes != 0 && uio_copy_from(data, p->payload, bytes) != (long)bytes) {
+		pbuf_free(p);
+		return -EFAULT;
+	}
+	*out = p;
+	return 0;
+}
+
 void net_init(void)
 {
 	timer_init(&net.timer, fire);

@@ -16,6 +16,8 @@
 #include "kernel/sched/waitq.h"
 #include "net/interface.h"
 
+struct uio;
+
 /* ------------------------------------------------------------------ net.c */
 void net_lock(void);
 /* Delivers looped packets, arms the timer, kicks devices; then unlocks and does what waited. */
@@ -29,6 +31,10 @@ int net_wait_locked(struct waitq *q, uint64_t deadline_ns, unsigned flags) must_
 uint64_t net_now_ns(void); /* locked: the time of the lock's entry or later */
 /* lwIP's err_t as -errno. */
 int net_errno(int lwip_error);
+/* What the program sends, copied behind room for the headers of that layer; without the lock.
+ * -EMSGSIZE when it has more than bytes_max, -ENOBUFS, -EFAULT. */
+int net_take_payload(struct uio *data, pbuf_layer layer, uint32_t bytes_max,
+	struct pbuf **out) must_check;
 
 /* ------------------------------------------------------------------ loopback.c */
 void loopback_init_locked(void);

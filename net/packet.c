@@ -299,18 +299,12 @@ static long packet_send(struct socket *s, struct socket_message *m, bool nonbloc
 	int error;
 
 	(void)nonblock;
-	if (bytes > 0xffff - SIZEOF_ETH_HDR)
-		return -EMSGSIZE;
-	p = pbuf_alloc(PBUF_LINK, (u16_t)bytes, PBUF_RAM);
-	if (p == NULL)
-		return -ENOBUFS;
-	error = bytes == 0 || uio_copy_from(m->data, p->payload, bytes) == (long)bytes ? 0
-										       : -EFAULT;
-	if (error == 0) {
-		net_lock();
-		error = send_frame(packet_of(s), m, p);
-		net_unlock();
-	}
+	error = net_take_payload(m->data, PBUF_LINK, 0xffff - SIZEOF_ETH_HDR, &p);
+	if (error != 0)
+		return error;
+	net_lock();
+	error = send_frame(packet_of(s), m, p);
+	net_unlock();
 	pbuf_free(p);
 	return error != 0 ? error : (long)bytes;
 }

@@ -257,18 +257,12 @@ static long raw_send(struct socket *s, struct socket_message *m, bool nonblock)
 	int error;
 
 	(void)nonblock;
-	if (bytes > PAYLOAD_MAX)
-		return -EMSGSIZE;
-	p = pbuf_alloc(PBUF_IP, (u16_t)bytes, PBUF_RAM);
-	if (p == NULL)
-		return -ENOBUFS;
-	error = bytes == 0 || uio_copy_from(m->data, p->payload, bytes) == (long)bytes ? 0
-										       : -EFAULT;
-	if (error == 0) {
-		net_lock();
-		error = send_packet(raw_of(s), p, m);
-		net_unlock();
-	}
+	error = net_take_payload(m->data, PBUF_IP, PAYLOAD_MAX, &p);
+	if (error != 0)
+		return error;
+	net_lock();
+	error = send_packet(raw_of(s), p, m);
+	net_unlock();
 	pbuf_free(p);
 	return error != 0 ? error : (long)bytes;
 }

@@ -414,26 +414,20 @@ static long udp_send_to(struct socket *s, struct socket_message *m, bool nonbloc
 {
 	uint64_t bytes = m->data->left_bytes;
 	struct pbuf *p;
-	long copied;
 	int error;
 
 	(void)nonblock;
-	if (bytes > PAYLOAD_MAX4)
-		return -EMSGSIZE;
-	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)bytes, PBUF_RAM);
-	if (p == NULL) {
+	error = net_take_payload(m->data, PBUF_TRANSPORT, PAYLOAD_MAX4, &p);
+	if (error == -ENOBUFS) {
 		net_lock();
 		net_counters.udp[s->family == SOCKET_INET6].memory_errors++;
 		net_unlock_batch();
-		return -ENOBUFS;
 	}
-	copied = bytes == 0 ? 0 : uio_copy_from(m->data, p->payload, bytes);
-	error = copied == (long)bytes ? 0 : -EFAULT;
-	if (error == 0) {
-		net_lock();
-		error = send_datagram(datagram_of(s), p, m);
-		net_unlock();
-	}
+	if (error != 0)
+		return error;
+	net_lock();
+	error = send_datagram(datagram_of(s), p, m);
+	net_unlock();
 	pbuf_free(p);
 	return error != 0 ? error : (long)bytes;
 }
