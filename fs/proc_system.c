@@ -141,6 +141,7 @@ static void make_hostname(struct proc_text *t)
 		proc_print(t, "%s\n", text); \
 	}
 CONSTANT(somaxconn, "4096")
+CONSTANT(max_dgram_qlen, "10")
 CONSTANT(osrelease, "6.1.0-gosolo")
 CONSTANT(ostype, "Linux")
 CONSTANT(pid_max, "4194304")
@@ -252,6 +253,7 @@ static const struct proc_file files[] = {
 	{ .path = "version", .generate = make_version },
 	{ .path = "filesystems", .generate = make_filesystems },
 	{ .path = "sys/net/core/somaxconn", .generate = make_somaxconn },
+	{ .path = "sys/net/unix/max_dgram_qlen", .generate = make_max_dgram_qlen },
 	{ .path = "sys/net/ipv4/ip_local_port_range", .generate = make_port_range },
 	{ .path = "sys/kernel/hostname", .generate = make_hostname },
 	{ .path = "sys/kernel/osrelease", .generate = make_osrelease },

@@ -18,72 +18,7 @@
 #include "net/unix_priv.h"
 
 #define PIECE_BYTES 32000u
-#define COST_BYTES 256u /* of a message besides its bytes */
 #define OVERFLOW_ID 65534u /* Linux's overflowuid: who a message without credentials is from */
-
-static uint64_t limit_bytes(const struct unix_socket *u)
-{
-	return 2 * (uint64_t)u->base.send_buffer_bytes;
-}
-
-static bool has_space(const struct unix_socket *u)
-{
-	return 4 * u->outbound_bytes <= limit_bytes(u);
-}
-
-/* ------------------------------------------------------------------ a message's end */
-static uint64_t cost_bytes(const struct unix_message *message)
-{
-	return message->bytes + (uint64_t)COST_BYTES;
-}
-
-/* It is in no queue any more. The sender has more room: who waits there hears of it when there is
- * enough. */
-static void drop_message(struct unix_message *message)
-{
-	struct unix_socket *sender = message->sender;
-	bool had_space = has_space(sender);
-
-	sender->outbound_bytes -= cost_bytes(message);
-	if (!had_space && has_space(sender))
-		socket_notify_locked(&sender->base, EPOLLOUT);
-	socket_put_locked(&sender->base);
-	unix_rights_drop_locked(message);
-}
-
-static void drop_first(struct unix_socket *u)
-{
-	struct unix_message *message = STAILQ_FIRST(&u->messages);
-
-	STAILQ_REMOVE_HEAD(&u->messages, link);
-	drop_message(message);
-}
-
-void unix_drop_messages_locked(struct unix_socket *u)
-{
-	struct unix_message *first = STAILQ_FIRST(&u->messages), *message;
-
-	/* (1): the one that is being copied stays for its reader. */
-	while (first != NULL && (message = STAILQ_NEXT(first, link)) != NULL) {
-		STAILQ_REMOVE_AFTER(&u->messages, first, link);
-		drop_message(message);
-	}
-	if (first != NULL && !u->base.read_busy)
-		drop_first(u);
-}
-
-uint32_t unix_inbound_bytes_locked(const struct unix_socket *u)
-{
-	const struct unix_message *message;
-	uint32_t bytes = 0;
-
-	STAILQ_FOREACH(message, &u->messages, link) {
-		bytes += message->bytes - message->done_bytes;
-		if (u->base.type == SOCKET_DATAGRAM)
-			break;
-	}
-	return bytes;
-}
 
 /* ------------------------------------------------------------------ sending */
 static int judge_send(struct unix_socket *u, const struct unix_socket *to)
@@ -109,16 +44,19 @@ static int judge_send(struct unix_socket *u, const struct unix_socket *to)
 static int wait_space(struct unix_socket *u, struct unix_socket *to, bool nonblock,
 	uint64_t deadline_ns)
 {
+	bool full;
 	int error;
 
 	for (;;) {
 		/* A connection that ended while this slept has no peer any more. */
 		error = judge_send(u, u->base.type == SOCKET_DATAGRAM ? to : u->peer);
-		if (error != 0 || u->outbound_bytes < limit_bytes(u))
+		full = unix_is_full_locked(u, to);
+		if (error != 0 || (!full && u->outbound_bytes < unix_limit_bytes_locked(u)))
 			return error;
+		u->was_full |= full;
 		if (nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(&u->base, deadline_ns);
+		error = socket_wait_locked(full ? &to->base : &u->base, deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -165,8 +103,9 @@ static void deliver(struct unix_socket *u, struct unix_socket *to, struct socket
 	unix_rights_depart_locked(message);
 	message->sender = u;
 	socket_get_locked(&u->base);
-	u->outbound_bytes += cost_bytes(message);
+	u->outbound_bytes += unix_cost_bytes(message);
 	STAILQ_INSERT_TAIL(&to->messages, message, link);
+	to->message_count++;
 	socket_notify_locked(&to->base, EPOLLIN);
 }
 
@@ -204,7 +143,7 @@ static long send_stream(struct unix_socket *u, struct socket_message *m, bool no
 	while (m->data->left_bytes != 0) {
 		n = wait_space(u, to, nonblock, deadline_ns);
 		if (n == 0)
-			n = send_piece(u, to, m, MIN(limit_bytes(u) / 2, PIECE_BYTES));
+			n = send_piece(u, to, m, MIN(unix_limit_bytes_locked(u) / 2, PIECE_BYTES));
 		if (n < 0)
 			break;
 		total += n;
@@ -219,7 +158,7 @@ static long send_whole(struct unix_socket *u, struct unix_socket *to, struct soc
 	uint64_t bytes = m->data->left_bytes;
 	int error;
 
-	if (bytes + COST_BYTES > limit_bytes(u))
+	if (bytes + UNIX_COST_BYTES > unix_limit_bytes_locked(u))
 		return -EMSGSIZE;
 	error = wait_space(u, to, nonblock, socket_deadline_ns(u->base.send_timeout_ns));
 	return error != 0 ? error : send_piece(u, to, m, bytes);
@@ -373,7 +312,7 @@ static long receive_whole(struct unix_socket *u, struct socket_message *m, bool 
 		socket_move_peek_offset_locked(&u->base, m->flags,
 			peek ? (uint64_t)copied : message->bytes);
 	if (!peek)
-		drop_first(u);
+		unix_drop_first_locked(u);
 	return error != 0 ? error : copied;
 }
 
@@ -418,7 +357,7 @@ static long read_piece(struct unix_socket *u, struct socket_message *m, struct s
 		return n;
 	message->done_bytes += (uint32_t)n;
 	if (message->done_bytes == message->bytes)
-		drop_first(u);
+		unix_drop_first_locked(u);
 	return n;
 }
 
@@ -459,25 +398,4 @@ long unix_receive(struct socket *s, struct socket_message *m, bool nonblock)
 	net_unlock();
 	unix_rights_settle();
 	return result;
-}
-
-uint32_t unix_poll_locked(struct socket *s)
-{
-	struct unix_socket *u = unix_of(s);
-	uint32_t events = 0;
-
-	if (u->phase == UNIX_LISTENING)
-		return u->accept_count != 0 ? EPOLLIN | EPOLLRDNORM : 0;
-	if (s->error != 0)
-		events |= EPOLLERR;
-	if ((s->read_shut && s->write_shut) ||
-		(s->type != SOCKET_DATAGRAM && u->phase != UNIX_CONNECTED))
-		events |= EPOLLHUP;
-	if (s->read_shut)
-		events |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	if (!STAILQ_EMPTY(&u->messages))
-		events |= EPOLLIN | EPOLLRDNORM;
-	if (has_space(u))
-		events |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-	return events;
 }

@@ -6,11 +6,13 @@
  * Invariants: (1) a socket is on the list of named ones from bind to close. (2) a node stays in
  *             the tree when its socket is closed: nobody answers there any more.
  * Locking:    LOCK_NET; the file tree is asked before it is taken. May sleep: all but _locked.
- * Failure:    -EADDRINUSE -EINVAL -ECONNREFUSED -EPROTOTYPE, and the tree's.
+ * Failure:    -EADDRINUSE -EINVAL -ECONNREFUSED -EPROTOTYPE, -EACCES: the node may not be
+ *             written; and the tree's.
  * Source:     Linux unix(7), net/unix/af_unix.c.
  */
 #include "base/errno.h"
 #include "fs/inode.h"
+#include "fs/perm.h"
 #include "fs/stat.h"
 #include "fs/vfs.h"
 #include "lib/fmt.h"
@@ -72,6 +74,11 @@ int unix_find(const struct socket_address *a, unsigned type, struct unix_socket 
 		error = vfs_resolve(&at, VFS_FOLLOW, &inode);
 		if (error != 0)
 			return error;
+		error = perm_check(inode, PERM_WRITE);
+		if (error != 0) {
+			inode_put(inode);
+			return error;
+		}
 	}
 	net_lock();
 	*out = inode != NULL ? find_bound(inode) : find_abstract(a, type);

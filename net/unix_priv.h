@@ -1,6 +1,6 @@
 /*
- * unix_priv.h: a UNIX socket, shared by unix.c (connections), unix_name.c, unix_io.c (bytes) and
- * unix_rights.c (files that travel).
+ * unix_priv.h: a UNIX socket, shared by unix.c (connections), unix_name.c, unix_io.c (bytes),
+ * unix_queue.c (room) and unix_rights.c (files that travel).
  */
 #pragma once
 
@@ -45,6 +45,8 @@ struct unix_socket {
 	int accept_count, backlog;
 
 	struct unix_messages messages; /* to be read here */
+	uint32_t message_count; /* of messages */
+	bool was_full; /* it found its receiver's queue full, and wants to hear of room */
 	uint64_t outbound_bytes; /* sent from here and not read yet, with what they cost */
 	bool has_peer_credentials;
 	struct socket_credentials peer_credentials;
@@ -84,7 +86,15 @@ static inline bool unix_may_send_locked(const struct unix_socket *u, const struc
 /* unix_io.c */
 long unix_send(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 long unix_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+
+/* unix_queue.c */
+#define UNIX_COST_BYTES 256u /* of a message besides its bytes */
+uint64_t unix_cost_bytes(const struct unix_message *message);
+uint64_t unix_limit_bytes_locked(const struct unix_socket *u); /* that u may have on the way */
+/* Whether to takes no more datagrams from u. */
+bool unix_is_full_locked(const struct unix_socket *u, const struct unix_socket *to);
 uint32_t unix_poll_locked(struct socket *s);
+void unix_drop_first_locked(struct unix_socket *u); /* it was read */
 void unix_drop_messages_locked(struct unix_socket *u); /* unix_rights_settle follows */
 uint32_t unix_inbound_bytes_locked(const struct unix_socket *u); /* FIONREAD */
 

@@ -29,6 +29,9 @@ var unixNameChecks = []check{
 	{"connect-twice", unixConnectTwice},
 	{"backlog-fills", unixBacklog},
 	{"listener-closed", unixListenerClosed},
+	{"path-asks-for-permission", asRoot(unixPermission)},
+	{"queue-counts-messages", unixQueue},
+	{"queue-wakes-who-waits", unixQueueWakes},
 }
 
 // unixPair is two connected sockets, closed by the function returned.
