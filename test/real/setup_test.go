@@ -52,7 +52,7 @@ var rxjs = archive{
 // examples are programs of this repository, built by `go build` in their folder each time.
 var examples = map[string]string{
 	"repl": "repl", "proxy": "proxy", "files": "files", "metrics": "metrics", "sshd": "sshd", "sshclient": "sshd/client", "9p": "9p",
-	"http3": "../test/real/http3",
+	"http3": "../test/real/http3", "stores": "../test/real/stores",
 }
 
 func setting(name, otherwise string) string {
