@@ -319,12 +319,18 @@ int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool k
 	return r;
 }
 
-/* A page that reads as zero although the archive has something there. */
+/* Nothing of the archive is seen in [from, to) any more. */
 static int hide_archive(struct inode *i, uint64_t from, uint64_t to)
 {
 	uint64_t covered = MIN(ROUND_UP(i->data.archive_bytes, PAGE_SIZE), to);
 	int r = 0;
 
+	if (to >= i->data.archive_bytes) {
+		spin_lock(&i->lock);
+		i->data.archive_bytes = MIN(i->data.archive_bytes, from); /* (3) */
+		spin_unlock(&i->lock);
+		return 0;
+	}
 	for (uint64_t at = ROUND_DOWN(from, PAGE_SIZE); r == 0 && at < covered; at += PAGE_SIZE) {
 		pfn_t pfn;
 
@@ -335,26 +341,58 @@ static int hide_archive(struct inode *i, uint64_t from, uint64_t to)
 	return r;
 }
 
-int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool punch)
+static void set_hole(struct inode *i, uint64_t first, uint64_t end)
 {
-	uint64_t end = offset_bytes + bytes;
+	spin_lock(&i->lock);
+	i->data.hole_first = first;
+	i->data.hole_end = end;
+	spin_unlock(&i->lock);
+}
+
+/* Gives back the pages [first, end), wherever they are mapped. In between nobody may map them
+ * (data_map.c): a store through a mapping would come after the hole for who reads the file, and
+ * then be lost. */
+static void empty_pages(struct inode *i, uint64_t first, uint64_t end)
+{
+	set_hole(i, first, end);
+	if (data_is_mapped(i))
+		vm_object_unmap(&i->vm_object, first, end - 1);
+	drop_pages(i, first, end);
+	set_hole(i, 0, 0);
+}
+
+static void zero_range(struct inode *i, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		uint64_t page_end = ROUND_DOWN(from, PAGE_SIZE) + PAGE_SIZE;
+
+		zero_part(i, from, MIN(page_end, to));
+		from = page_end;
+		if ((from >> PAGE_SHIFT) % RELAX_PAGES == 0)
+			sched_relax();
+	}
+}
+
+int data_make_hole(struct inode *i, uint64_t offset_bytes, uint64_t bytes)
+{
+	uint64_t end = offset_bytes + bytes, first, rest;
 	int r;
 
 	fs_mutex_lock(&i->data.write_mutex);
 	r = check_seals(i, 0);
 	if (r == 0)
 		r = hide_archive(i, offset_bytes, end);
-	for (uint64_t at = offset_bytes; r == 0 && at < MIN(end, data_size(i));) {
-		uint64_t page_end = ROUND_DOWN(at, PAGE_SIZE) + PAGE_SIZE;
-
-		zero_part(i, at, MIN(page_end, end));
-		at = page_end;
-	}
-	/* Mappings may have the frames: those stay, as zeroes. */
-	if (r == 0 && punch && offset_bytes >= i->data.archive_bytes && !data_is_mapped(i))
-		drop_pages(i, ROUND_UP(offset_bytes, PAGE_SIZE) >> PAGE_SHIFT, end >> PAGE_SHIFT);
-	if (r == 0)
+	if (r == 0) {
+		/* Whole pages behind the archive go; what lies in it stays, as zeroes. */
+		first = ROUND_UP(MAX(offset_bytes, i->data.archive_bytes), PAGE_SIZE);
+		first = MIN(first, end);
+		rest = MAX(first, ROUND_DOWN(end, PAGE_SIZE));
+		zero_range(i, offset_bytes, first);
+		if (first < rest)
+			empty_pages(i, first >> PAGE_SHIFT, rest >> PAGE_SHIFT);
+		zero_range(i, rest, end);
 		note_changed(i);
+	}
 	fs_mutex_unlock(&i->data.write_mutex);
 	return r;
 }
@@ -382,40 +420,21 @@ int64_t data_seek(struct inode *i, uint64_t from, bool data)
 	return (int64_t)at;
 }
 
-struct mapping_search {
-	const struct vm_object *object;
-	bool found;
-};
-
-static int look_for_writer(const struct vm_region *r, void *arg)
-{
-	struct mapping_search *s = arg;
-
-	s->found = r->object == s->object && r->flags & VM_SHARED && !(r->flags & VM_NEVER_WRITE);
-	return s->found;
-}
-
-/* A mapping that is being made at this moment may be missed: it then keeps its right to write. */
-static bool has_writable_mapping(struct inode *i)
-{
-	struct mapping_search s = { .object = &i->vm_object };
-
-	if (data_is_mapped(i))
-		vm_each(look_for_writer, &s);
-	return s.found;
-}
-
 int data_add_seals(struct inode *i, uint32_t seals)
 {
+	uint32_t implied = 0;
 	int r = 0;
 
+	/* What may be executed is not written any more: Linux mm/memfd.c. */
+	if (seals & F_SEAL_EXEC && i->mode & 0111)
+		implied = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	fs_mutex_lock(&i->data.write_mutex);
 	if (i->data.seals & F_SEAL_SEAL)
 		r = -EPERM;
-	else if (seals & F_SEAL_WRITE && has_writable_mapping(i))
-		r = -EBUSY;
-	else
-		i->data.seals |= seals;
+	else if ((seals | implied) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		r = vm_object_deny_write(&i->vm_object, !(seals & F_SEAL_WRITE));
+	if (r == 0)
+		i->data.seals |= seals | implied;
 	fs_mutex_unlock(&i->data.write_mutex);
 	return r;
 }

@@ -20,8 +20,8 @@ int data_truncate(struct inode *i, int64_t bytes) must_check;
 /* fallocate: makes pages; keep_size: the size stays. -ENOSPC. */
 int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes,
 	bool keep_size) must_check;
-/* Zeroes; whole pages are given back when punch. */
-int data_zero_range(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool punch) must_check;
+/* Zeroes; whole pages are given back, wherever they are mapped. -EPERM (seals), -ENOSPC. */
+int data_make_hole(struct inode *i, uint64_t offset_bytes, uint64_t bytes) must_check;
 uint64_t data_size(struct inode *i);
 /* A mapping is going to be made; somebody opens the file to write: see enum data_mapping. */
 void data_note_mapping(struct inode *i, bool shared);
@@ -30,4 +30,3 @@ void data_note_writer(struct inode *i);
 int64_t data_seek(struct inode *i, uint64_t from, bool data);
 /* -EPERM: sealed against it; -EBUSY: F_SEAL_WRITE while a mapping can write. */
 int data_add_seals(struct inode *i, uint32_t seals) must_check;
-bool data_is_write_sealed(const struct file *f); /* false for what is no regular file */

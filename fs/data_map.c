@@ -6,8 +6,9 @@
  *             the image, so that a large file costs no memory.
  *               UNMAPPED -> PRIVATE, SHARED [data_note_mapping]   SHARED -> OWN [data_note_writer]
  *               PRIVATE, SHARED -> OWN [data_note_mapping of the other kind]
- * Invariants: (1) with shared mappings of archive frames nobody can write to the file.
- * Locking:    inode.lock; mappings are changed without it.
+ * Invariants: (1) with shared mappings of archive frames nobody can write to the file. (2) no page
+ *             is given to a mapping while a hole is made where it lies.
+ * Locking:    inode.lock; mappings are changed without it; write_mutex to wait for a hole.
  * Failure:    -EFAULT beyond the end, -ENOSPC (both SIGBUS), -ENOMEM.
  * Source:     mmap(2).
  */
@@ -91,13 +92,33 @@ static pfn_t get_archive_frame(struct inode *i, uint64_t index)
 	return pfn;
 }
 
+/* -EAGAIN: a hole is being made there. */
+static int check_index(struct inode *i, uint64_t index)
+{
+	int r = 0;
+
+	spin_lock(&i->lock);
+	if (index >= ROUND_UP(i->data.size_bytes, PAGE_SIZE) >> PAGE_SHIFT)
+		r = -EFAULT;
+	else if (index >= i->data.hole_first && index < i->data.hole_end)
+		r = -EAGAIN;
+	spin_unlock(&i->lock);
+	return r;
+}
+
 static int object_page(struct vm_object *o, uint64_t index, bool write, pfn_t *pfn)
 {
 	struct inode *i = inode_of(o);
-	uint64_t pages = ROUND_UP(data_size(i), PAGE_SIZE) >> PAGE_SHIFT;
+	int r;
 
-	if (index >= pages)
-		return -EFAULT;
+	while ((r = check_index(i, index)) == -EAGAIN) {
+		/* Whoever makes the hole has it, touches no program memory, and waits for nobody
+		 * that could wait here. */
+		fs_mutex_lock(&i->data.write_mutex);
+		fs_mutex_unlock(&i->data.write_mutex);
+	}
+	if (r < 0)
+		return r;
 	if (write)
 		inode_touch_write(i);
 	else

@@ -119,11 +119,10 @@ static const struct file_ops null_ops = {
 	.seek = device_seek,
 };
 /* Zeroes that are written to are anonymous memory. */
-static int zero_map(struct file *f, bool shared, bool write, struct vm_object **out)
+static int zero_map(struct file *f, bool shared, struct vm_object **out)
 {
 	(void)f;
 	(void)shared;
-	(void)write;
 	*out = NULL;
 	return 0;
 }

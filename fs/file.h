@@ -36,7 +36,7 @@ struct file_ops {
 	int (*truncate)(struct file *f, int64_t bytes); /* NULL: -EINVAL */
 	int (*sync)(struct file *f, bool data_only); /* NULL: -EINVAL */
 	/* Source of pages for mmap, with a reference for the caller; NULL op: -ENODEV. */
-	int (*map)(struct file *f, bool shared, bool write, struct vm_object **out);
+	int (*map)(struct file *f, bool shared, struct vm_object **out);
 	/* O_NONBLOCK, O_APPEND … changed by fcntl; NULL: nothing to do. */
 	void (*flags_changed)(struct file *f);
 	/* Last reference went: free what is behind. May sleep only if the file can. */

@@ -90,6 +90,8 @@ struct inode_data {
 	uint64_t archive_bytes; /* [o] how much of it still counts where there is no page */
 	enum data_mapping mapping; /* [o] */
 	bool opened_to_write; /* [o] once */
+	/* [o] pages of which a hole is being made, under [w]: mappings do not get them */
+	uint64_t hole_first, hole_end;
 	uint32_t seals; /* [o] memfd: F_SEAL_* */
 	struct fs_mutex write_mutex; /* writes, truncation */
 };

@@ -104,17 +104,10 @@ static int node_sync(struct file *f, bool data_only)
 	return 0; /* memory is where these files live: nothing is more durable than it already is */
 }
 
-bool data_is_write_sealed(const struct file *f)
-{
-	return file_is_regular(f) && f->inode->data.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
-}
-
-static int regular_map(struct file *f, bool shared, bool write, struct vm_object **out)
+static int regular_map(struct file *f, bool shared, struct vm_object **out)
 {
 	struct inode *i = f->inode;
 
-	if (shared && write && data_is_write_sealed(f))
-		return -EPERM;
 	data_note_mapping(i, shared);
 	inode_get(i);
 	*out = &i->vm_object;

@@ -420,7 +420,7 @@ static int allocate(struct file *f, uint32_t mode, uint64_t offset, uint64_t byt
 	case 0:
 		return data_allocate(f->inode, offset, bytes, keep);
 	case FALLOC_FL_PUNCH_HOLE:
-		return keep ? data_zero_range(f->inode, offset, bytes, true) : -EOPNOTSUPP;
+		return keep ? data_make_hole(f->inode, offset, bytes) : -EOPNOTSUPP;
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -98,8 +98,8 @@ static int get_file_object(int fd, struct vm_request *r)
 	else if (!f->ops->map)
 		err = -ENODEV;
 	else
-		err = f->ops->map(f, shared, shared && write, &r->object);
-	if (!err && shared && (mode != O_RDWR || data_is_write_sealed(f)))
+		err = f->ops->map(f, shared, &r->object);
+	if (!err && shared && mode != O_RDWR)
 		r->flags |= VM_NEVER_WRITE;
 	file_put(f);
 	return err;

@@ -10,7 +10,8 @@
  *             See vm_tree.c and vm_pages.c for theirs.
  * Locking:    vm.lock inside; LOCK_KMEM and LOCK_PMM below it. Callers hold no lock: windows.
  * Failure:    -errno as in vm.h; a failed call has changed nothing a program can see, save that
- *             pages of a range it asked to replace may be gone when memory ran out midway.
+ *             pages of a range it asked to replace may be gone when memory ran out midway, and
+ *             all of it when another thread forbade the object to be written meanwhile.
  * Source:     mmap(2), munmap(2); Go's runtime/mem_linux.go.
  */
 #include "kernel/mm/vm.h"
@@ -182,6 +183,18 @@ int vm_unmap(uint64_t addr, uint64_t bytes)
 }
 
 /* ------------------------------------------------------------------ mapping */
+/* Of a request with an object: its owner lets no new shared mapping write. */
+static bool is_denied(const struct vm_request *r)
+{
+	return r->flags & VM_SHARED &&
+		atomic_load_explicit(&r->object->no_new_writers, memory_order_relaxed);
+}
+
+static bool wants_denied(const struct vm_request *r)
+{
+	return r->prot & VM_PROT_WRITE && is_denied(r);
+}
+
 /* Checks r; its size in pages, rounded, to bytes. */
 static int check_request(const struct vm_request *r, uint64_t *bytes)
 {
@@ -204,7 +217,7 @@ static int check_request(const struct vm_request *r, uint64_t *bytes)
 	if (r->prot & VM_PROT_WRITE && !r->object && !(r->flags & VM_UNCOUNTED) &&
 		vm_is_impossible(*bytes))
 		return -ENOMEM;
-	return 0;
+	return r->object && wants_denied(r) ? -EPERM : 0;
 }
 
 static int choose_for_locked(const struct vm_request *r, uint64_t bytes, uint64_t *addr)
@@ -242,6 +255,27 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 	return err;
 }
 
+/* Adds v as r says. */
+static int add_locked(const struct vm_request *r, unsigned more_flags, struct vma *v,
+	struct vma **dead)
+{
+	lock_assert_held(&vm.lock);
+	if (r->object && wants_denied(r))
+		return -EPERM; /* since vm_map looked */
+	v->prot = r->prot;
+	v->flags = (r->flags & VMA_KEPT_FLAGS) | more_flags | vm.future_flags;
+	v->object = r->object;
+	if (v->object) {
+		v->offset_bytes = r->offset_bytes;
+		v->object->ops->get(v->object);
+		if (is_denied(r))
+			v->flags |= VM_NEVER_WRITE;
+	}
+	vma_add_locked(v, dead);
+	DASSERT(vm.count > 64 || vma_tree_is_sane_locked());
+	return 0;
+}
+
 static int map(const struct vm_request *r, unsigned more_flags, uint64_t *addr, uint64_t bytes)
 {
 	struct vma *v = kmem_zalloc(sizeof(*v)), *dead = NULL;
@@ -250,25 +284,18 @@ static int map(const struct vm_request *r, unsigned more_flags, uint64_t *addr, 
 	if (!v)
 		return -ENOMEM;
 	err = place_lock(r, bytes, addr, &dead);
-	if (err) {
+	if (!err) {
+		v->start = *addr;
+		v->end = *addr + bytes;
+		err = add_locked(r, more_flags, v, &dead);
+		if (err)
+			vm_prune_locked(v->start, v->end);
+		spin_unlock(&vm.lock);
+	}
+	if (err)
 		kmem_free(v);
-		vma_bury(dead);
-		return err;
-	}
-	v->start = *addr;
-	v->end = *addr + bytes;
-	v->prot = r->prot;
-	v->flags = (r->flags & VMA_KEPT_FLAGS) | more_flags | vm.future_flags;
-	v->object = r->object;
-	if (v->object) {
-		v->offset_bytes = r->offset_bytes;
-		v->object->ops->get(v->object);
-	}
-	vma_add_locked(v, &dead);
-	DASSERT(vm.count > 64 || vma_tree_is_sane_locked());
-	spin_unlock(&vm.lock);
 	vma_bury(dead);
-	return 0;
+	return err;
 }
 
 static bool fills_future(void)

@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/compiler.h"
 #include "base/types.h"
 #include "base/units.h"
@@ -52,7 +54,9 @@ enum vm_flag {
  * a private mapping tells the program's copy from the object's page. */
 struct vm_object {
 	const struct vm_object_ops *ops; /* [I] */
-	uint32_t drops; /* [vm lock] calls of vm_object_drop: pages got before are not believed */
+	uint32_t drops; /* [vm lock] times pages were dropped: those got before are not believed */
+	uint32_t writers; /* [vm lock] shared mappings that may write */
+	_Atomic bool no_new_writers; /* [a] changes under the vm lock: vm_object_deny_write */
 };
 struct vm_object_ops {
 	void (*get)(struct vm_object *o); /* called under LOCK_VM; put is called without locks */
@@ -80,7 +84,7 @@ void vm_init(void);
 /* A free hint is honoured exactly (after rounding down); an occupied one gives another address.
  * -ENOMEM: no address space, too many mappings. -EINVAL. -EPERM: fixed below VM_LOWEST. Memory
  * itself is never refused here unless it cannot possibly exist: one writable private mapping larger
- * than all RAM (and VM_OVERCOMMIT_BYTES) is -ENOMEM. */
+ * than all RAM (and VM_OVERCOMMIT_BYTES) is -ENOMEM. -EPERM also: vm_object_deny_write. */
 int vm_map(const struct vm_request *r, uint64_t *addr) must_check;
 /* Holes are no error. bytes are rounded up to pages in all of these; 0 is -EINVAL in vm_unmap and
  * vm_remap and does nothing elsewhere. */
@@ -129,6 +133,12 @@ int vm_sync(uint64_t addr, uint64_t bytes) must_check;
 void vm_object_clean(struct vm_object *o, uint64_t first, uint64_t last);
 /* … are dropped, private copies too (the file was truncated): the next touch asks page() again. */
 void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last);
+/* … are dropped, but for private copies (the file got a hole there). */
+void vm_object_unmap(struct vm_object *o, uint64_t first, uint64_t last);
+/* From now on new shared mappings of o may not write: with VM_PROT_WRITE vm_map says -EPERM, others
+ * are made VM_NEVER_WRITE. keep_old: those that may write already keep that; else they are -EBUSY,
+ * and nothing has changed. */
+int vm_object_deny_write(struct vm_object *o, bool keep_old) must_check;
 
 /* Whether the whole range is mapped (any protection): for madvise's -ENOMEM. */
 bool vm_is_mapped(uint64_t addr, uint64_t bytes);

@@ -3,7 +3,7 @@
  *
  * What:       msync asks the objects behind a range to write back. The owner of an object asks for
  *             its pages to be made read-only or dropped wherever they are mapped; there are no
- *             reverse maps, so that looks at every mapping.
+ *             reverse maps, so that looks at every mapping. And it can forbid new writers.
  * Invariants: vm_pages.c's: flushed before the lock is released, put after the flush.
  * Locking:    vm.lock inside, not held while an object is called. May sleep: vm_sync.
  * Failure:    the object's -errno; -ENOMEM for a hole.
@@ -192,11 +192,35 @@ void vm_object_clean(struct vm_object *o, uint64_t first, uint64_t last)
 	for_each_batch(o, first, last, clean_batch_locked);
 }
 
-void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last)
+/* A fault that has asked for a page already, and has not mapped it yet, asks again. */
+static void note_drop(struct vm_object *o)
 {
-	/* A fault that has asked for a page already, and has not mapped it yet, asks again. */
 	spin_lock(&vm.lock);
 	o->drops++;
 	spin_unlock(&vm.lock);
+}
+
+void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last)
+{
+	note_drop(o);
 	for_each_batch(o, first, last, vm_drop_batch_locked);
+}
+
+void vm_object_unmap(struct vm_object *o, uint64_t first, uint64_t last)
+{
+	note_drop(o);
+	for_each_batch(o, first, last, vm_drop_foreign_batch_locked);
+}
+
+int vm_object_deny_write(struct vm_object *o, bool keep_old)
+{
+	int err = 0;
+
+	spin_lock(&vm.lock);
+	if (o->writers && !keep_old)
+		err = -EBUSY;
+	else /* mappings are added under the same lock: vm.c add_locked */
+		atomic_store_explicit(&o->no_new_writers, true, memory_order_relaxed);
+	spin_unlock(&vm.lock);
+	return err;
 }

@@ -57,6 +57,14 @@ static void put_dropped(pfn_t marked)
 		pmm_put(marked >> 1);
 }
 
+static void put_all_dropped(pfn_t *dropped, unsigned n, uint64_t pages)
+{
+	ASSERT(vm.resident_pages >= pages);
+	vm.resident_pages -= pages;
+	while (n > 0)
+		put_dropped(dropped[--n]);
+}
+
 uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end)
 {
 	pfn_t dropped[DROP_BATCH_PAGES];
@@ -80,10 +88,35 @@ uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end)
 	if (n == 0)
 		return end;
 	paging_flush(first, last); /* (1) */
-	ASSERT(vm.resident_pages >= pages);
-	vm.resident_pages -= pages;
-	while (n > 0)
-		put_dropped(dropped[--n]);
+	put_all_dropped(dropped, n, pages);
+	return va;
+}
+
+uint64_t vm_drop_foreign_batch_locked(uint64_t start, uint64_t end)
+{
+	pfn_t dropped[DROP_BATCH_PAGES];
+	unsigned n = 0;
+	uint64_t va = paging_next_present(start, end), first = end, last = start, bytes;
+	unsigned flags;
+	paddr_t pa;
+
+	lock_assert_held(&vm.lock);
+	for (unsigned seen = 0; va < end && seen < DROP_BATCH_PAGES; seen++) {
+		bool present = paging_lookup(va, &pa, &flags, &bytes);
+
+		ASSERT(present && bytes == PAGE_SIZE); /* only anonymous memory has others */
+		if (!pmm_is_program(pa >> PAGE_SHIFT)) {
+			present = paging_unmap(va, &pa, &bytes);
+			ASSERT(present);
+			dropped[n++] = pa >> PAGE_SHIFT << 1;
+			first = MIN(first, va);
+			last = va + PAGE_SIZE;
+		}
+		va = paging_next_present(va + PAGE_SIZE, end);
+	}
+	if (n > 0)
+		paging_flush(first, last); /* (1) */
+	put_all_dropped(dropped, n, n);
 	return va;
 }
 

@@ -104,6 +104,8 @@ void vm_split_huge_locked(uint64_t va);
 /* ------------------------------------------------------------------ vm_pages.c */
 /* Drops present pages, at most one batch; returns where to go on, or end. */
 uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end);
+/* The same without the program's own: of a private mapping of an object, its copies stay. */
+uint64_t vm_drop_foreign_batch_locked(uint64_t start, uint64_t end);
 /* Drops all, in one go. */
 void vm_drop_locked(uint64_t start, uint64_t end);
 /* Frees page tables that a removed mapping may have left empty. */

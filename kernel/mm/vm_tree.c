@@ -9,6 +9,7 @@
  *             (2) the tree_ fields of every node follow from its own range and its children's.
  *             (3) vm.last_found is NULL or in the tree.
  *             (4) a 2 MiB page lies in one mapping.
+ *             (5) an object's writers are the mappings in the tree that are shared and may write.
  * Locking:    vm.lock held by the caller, save vma_bury, which needs no lock held: put may sleep.
  * Failure:    -ENOMEM from a split, or when there would be more than VM_MAPPINGS_MAX.
  * Source:     the augmentation is Cormen et al., 14.2; the macros are the BSDs'.
@@ -54,6 +55,12 @@ static void update_path(struct vma *v)
 		update_node(v);
 }
 
+static void count_writer(const struct vma *v, uint32_t by)
+{
+	if (v->object && (v->flags & (VM_SHARED | VM_NEVER_WRITE)) == VM_SHARED)
+		v->object->writers += by;
+}
+
 static void insert_node(struct vma *v)
 {
 	struct vma *clash;
@@ -67,6 +74,7 @@ static void insert_node(struct vma *v)
 	update_path(v);
 	vm.count++;
 	vm.reserved_bytes += v->end - v->start;
+	count_writer(v, 1); /* (5) */
 }
 
 static void remove_node(struct vma *v)
@@ -85,6 +93,7 @@ static void remove_node(struct vma *v)
 	update_path(deepest);
 	vm.count--;
 	vm.reserved_bytes -= v->end - v->start;
+	count_writer(v, -1u);
 	vm.last_found = NULL; /* (3) */
 }
 

@@ -43,7 +43,7 @@ var groups = []struct {
 	{"file", fileChecks},
 	{"directory", directoryChecks},
 	{"lock", lockChecks},
-	{"mapping", mappingChecks},
+	{"mapping", append(mappingChecks, mappingHoleChecks...)},
 	{"watch", watchChecks},
 	{"proc", procChecks},
 	{"device", deviceChecks},

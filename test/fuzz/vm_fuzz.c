@@ -108,6 +108,7 @@ static void do_map(void)
 	unsigned first, count, mode, kind;
 	uint64_t addr = 0;
 	int err, expected;
+	bool is_denied;
 
 	next_range(&first, &count);
 	mode = next_byte() % 6;
@@ -118,6 +119,7 @@ static void do_map(void)
 	as.never_write = as.object && as.shared && (kind & 8);
 	if (as.never_write)
 		as.prot &= ~(unsigned)VM_PROT_WRITE;
+	is_denied = as.shared && model_object_is_denied(as.object);
 	as.index = as.object ? next_number(OBJECT_PAGES) : 0;
 	r.addr = mode == 5 ? 0 : model_addr(first);
 	r.bytes = count * PAGE_SIZE - (mode < 2 ? 5 : 0);
@@ -130,11 +132,15 @@ static void do_map(void)
 	err = vm_map(&r, &addr);
 	if (is_injected(err))
 		return;
-	expected = model_place(&first, count, mode == 5, modes[mode]);
+	if (is_denied && as.prot & VM_PROT_WRITE)
+		expected = -EPERM;
+	else
+		expected = model_place(&first, count, mode == 5, modes[mode]);
 	CHECK_EQ(err, expected);
 	if (err)
 		return;
 	CHECK_EQ(addr, model_addr(first));
+	as.never_write |= is_denied;
 	model_map(first, count, &as);
 }
 
@@ -316,9 +322,24 @@ static void do_remap(void)
 	model_remap(&m);
 }
 
+/* Mostly cuts off; sometimes makes a hole, seldom forbids to write. */
 static void do_truncate(void)
 {
-	model_truncate(1 + next_byte() % OBJECTS, next_number(OBJECT_PAGES + 1));
+	unsigned how = next_byte(), number = 1 + how % OBJECTS, first, count;
+
+	if (how >= 250 && !fuzz.nested) {
+		model_deny_write(number, how % 4 < 2);
+		return;
+	}
+	if (how < 160) {
+		model_truncate(number, next_number(OBJECT_PAGES + 1));
+		return;
+	}
+	first = next_number(OBJECT_PAGES);
+	count = 1 + next_byte() % (OBJECT_PAGES - first);
+	model_object_make_hole(number, first, count);
+	if (!fuzz.was_disturbed)
+		model_check_hole(number, first, count);
 }
 
 /* ------------------------------------------------------------------ driver */

@@ -263,6 +263,34 @@ void model_truncate(unsigned number, unsigned pages)
 			model.pages[i].own = false;
 }
 
+void model_check_hole(unsigned number, unsigned first, unsigned count)
+{
+	unsigned flags;
+	pfn_t pfn;
+
+	for (unsigned i = 0; i < WINDOW_PAGES; i++) {
+		const struct model_page *p = &model.pages[i];
+
+		if (p->object == number && !p->own && p->index >= first && p->index < first + count)
+			CHECK(!look(i, &pfn, &flags));
+	}
+}
+
+static bool may_write(const struct model_page *p, unsigned number)
+{
+	return p->mapped && p->object == number && p->shared && !p->never_write;
+}
+
+void model_deny_write(unsigned number, bool keep_old)
+{
+	int expected = 0;
+
+	for (unsigned i = 0; i < WINDOW_PAGES && !keep_old; i++)
+		if (may_write(&model.pages[i], number))
+			expected = -EBUSY;
+	model_object_deny_write(number, keep_old, expected);
+}
+
 /* ------------------------------------------------------------------ remap */
 static bool is_one_mapping(const struct model_page *a, const struct model_page *b)
 {

@@ -57,6 +57,8 @@ int model_can_remap(struct model_remap *m); /* sets to */
 void model_remap(const struct model_remap *m);
 void model_remap_failed(const struct model_remap *m); /* memory ran out somewhere on the way */
 void model_truncate(unsigned number, unsigned pages);
+void model_check_hole(unsigned number, unsigned first, unsigned count); /* nobody maps it */
+void model_deny_write(unsigned number, bool keep_old);
 
 bool model_is_present(unsigned page); /* or in the object's memory */
 int model_fault(unsigned page, unsigned access); /* enum vm_fault_result */

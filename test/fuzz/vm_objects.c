@@ -25,6 +25,7 @@ struct object {
 	pfn_t frames[OBJECT_PAGES];
 	unsigned values[OBJECT_PAGES];
 	bool dirty[OBJECT_PAGES];
+	bool denied;
 };
 
 static struct object objects[OBJECTS];
@@ -108,6 +109,7 @@ void model_objects_begin(void)
 		struct object *f = &objects[n];
 
 		f->base.ops = &object_ops;
+		f->base.no_new_writers = f->denied = false;
 		f->refs = 1;
 		f->pages = OBJECT_PAGES;
 		for (unsigned i = 0; i < OBJECT_PAGES; i++) {
@@ -123,6 +125,7 @@ void model_objects_end(void)
 {
 	for (unsigned n = 0; n < OBJECTS; n++) {
 		CHECK_EQ(objects[n].refs, 1);
+		CHECK_EQ(objects[n].base.writers, 0);
 		for (unsigned i = 0; i < OBJECT_PAGES; i++) {
 			CHECK_EQ(pmm_frame(objects[n].frames[i])->refs, 1);
 			pmm_put(objects[n].frames[i]);
@@ -160,4 +163,28 @@ void model_object_cut(unsigned number, unsigned pages)
 	}
 	f->pages = pages;
 	vm_object_drop(&f->base, pages, UINT64_MAX >> PAGE_SHIFT);
+}
+
+void model_object_make_hole(unsigned number, unsigned first, unsigned count)
+{
+	struct object *f = &objects[number - 1];
+
+	for (unsigned i = first; i < first + count; i++) {
+		f->values[i] = 0;
+		model_fill_frame(f->frames[i], 0);
+	}
+	vm_object_unmap(&f->base, first, first + count - 1);
+}
+
+void model_object_deny_write(unsigned number, bool keep_old, int expected)
+{
+	struct object *f = &objects[number - 1];
+
+	CHECK_EQ(vm_object_deny_write(&f->base, keep_old), expected);
+	f->denied |= expected == 0;
+}
+
+bool model_object_is_denied(unsigned number)
+{
+	return number && objects[number - 1].denied;
 }

@@ -25,6 +25,12 @@ bool model_object_is_dirty(unsigned number, unsigned index);
 /* The object ends behind so many pages; who has more of them mapped loses them. */
 void model_object_cut(unsigned number, unsigned pages);
 
+/* Pages [first, first + count) become zero; nobody has them mapped then. */
+void model_object_make_hole(unsigned number, unsigned first, unsigned count);
+/* vm_object_deny_write, with what it must answer. */
+void model_object_deny_write(unsigned number, bool keep_old, int expected);
+bool model_object_is_denied(unsigned number); /* to new shared mappings that write */
+
 /* All bytes of a frame are value; the same when read. */
 void model_fill_frame(pfn_t pfn, unsigned value);
 unsigned model_frame_value(pfn_t pfn);

@@ -209,18 +209,13 @@ static const struct vm_object_ops object_ops = { get_object, put_object, page_of
 	NULL };
 static struct vm_object object = { .ops = &object_ops };
 
-static int map_file(struct file *f, bool shared, bool write, struct vm_object **out)
+static int map_file(struct file *f, bool shared, struct vm_object **out)
 {
-	CHECK(!write || (shared && (f->flags & O_ACCMODE) == O_RDWR));
+	(void)f;
+	(void)shared;
 	get_object(&object);
 	*out = &object;
 	return 0;
-}
-
-bool data_is_write_sealed(const struct file *f)
-{
-	(void)f;
-	return false;
 }
 
 int vfs_make_shared_memory(uint64_t bytes, struct vm_object **out)

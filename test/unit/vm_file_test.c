@@ -76,7 +76,121 @@ static void test_shared_file(void)
 	unmap(b, PAGES(8));
 }
 
+static void test_hole(void)
+{
+	uint64_t a = map_file(8, RW, VM_SHARED, 0), b = map_file(8, RW, 0, 0);
+	unsigned flags;
+
+	store(a + PAGES(1), 'B');
+	CHECK_EQ(load(b + PAGES(1)), 'B');
+	store(b + PAGES(2), 'X');
+	CHECK_EQ(load(a + PAGES(2)), 'c');
+	CHECK_EQ(load(a + PAGES(3)), 'd');
+	vm_object_unmap(&file.base, 1, 2);
+	CHECK_EQ(frame_at(a + PAGES(1), &flags), PFN_NONE);
+	CHECK_EQ(frame_at(b + PAGES(1), &flags), PFN_NONE);
+	CHECK_EQ(frame_at(a + PAGES(2), &flags), PFN_NONE);
+	CHECK(frame_at(a + PAGES(3), &flags) != PFN_NONE);
+	CHECK_EQ(load(b + PAGES(2)), 'X'); /* a copy is the program's */
+	CHECK_EQ(resident(), 2);
+	unmap(a, PAGES(8));
+	unmap(b, PAGES(8));
+}
+
+/* More pages than one batch, every second one a copy. */
+static void test_hole_among_copies(void)
+{
+	uint64_t a[64];
+
+	for (unsigned i = 0; i < ARRAY_LEN(a); i++) {
+		a[i] = map_file(8, RW, 0, 0);
+		for (unsigned page = 0; page < 8; page++)
+			if (page % 2)
+				store(a[i] + PAGES(page), 'X');
+			else
+				load(a[i] + PAGES(page));
+	}
+	vm_object_unmap(&file.base, 0, UINT64_MAX >> PAGE_SHIFT);
+	CHECK_EQ(resident(), ARRAY_LEN(a) * 4);
+	for (unsigned i = 0; i < ARRAY_LEN(a); i++) {
+		CHECK_EQ(load(a[i] + PAGES(7)), 'X');
+		unmap(a[i], PAGES(8));
+	}
+}
+
+static int map_shared(uint64_t *addr, unsigned prot, unsigned flags)
+{
+	struct vm_request r = { .addr = *addr,
+		.bytes = PAGES(2),
+		.prot = prot,
+		.flags = VM_SHARED | flags,
+		.object = &file.base };
+
+	return vm_map(&r, addr);
+}
+
+static void test_denied_writers(void)
+{
+	uint64_t a = map_file(8, R, VM_SHARED, 0), b = map_file(8, RW, 0, 0), c = 0;
+
+	CHECK_EQ(vm_object_deny_write(&file.base, false), -EBUSY); /* it may become writable */
+	CHECK_EQ(vm_protect(a + PAGES(3), PAGES(2), RW), 0); /* three mappings */
+	unmap(a, PAGES(3));
+	unmap(a + PAGES(5), PAGES(3));
+	CHECK_EQ(vm_object_deny_write(&file.base, false), -EBUSY);
+	CHECK_EQ(vm_object_deny_write(&file.base, true), 0);
+	store(a + PAGES(3), 'D');
+	CHECK_EQ(map_shared(&c, RW, 0), -EPERM);
+	CHECK_EQ(vm_object_deny_write(&file.base, false), -EBUSY);
+	CHECK_EQ(vm_remap(a + PAGES(3), PAGES(2), PAGES(9), VM_REMAP_MAY_MOVE, 0, &a), 0);
+	CHECK_EQ(vm_object_deny_write(&file.base, false), -EBUSY);
+	unmap(a, PAGES(9));
+	CHECK_EQ(vm_object_deny_write(&file.base, false), 0);
+	CHECK_EQ(map_shared(&c, R, 0), 0);
+	CHECK_EQ(vm_protect(c, PAGE_SIZE, RW), -EACCES);
+	CHECK_EQ(vm_object_deny_write(&file.base, false), 0); /* that one cannot */
+	CHECK_EQ(map_shared(&c, RW, VM_FIXED), -EPERM);
+	CHECK_EQ(load(c), 'a'); /* what was to be replaced is there */
+	store(b, 'X'); /* private ones as before */
+	unmap(b, PAGES(8));
+	unmap(c, PAGES(2));
+	file.base.no_new_writers = false;
+	CHECK_EQ(file.base.writers, 0);
+}
+
 static uint64_t moving;
+
+static void deny(void)
+{
+	CHECK_EQ(vm_object_deny_write(&file.base, true), 0);
+}
+
+static int map_file_fixed(uint64_t addr, uint64_t pages)
+{
+	struct vm_request r = { .addr = addr,
+		.bytes = PAGES(pages),
+		.prot = RW,
+		.flags = VM_SHARED | VM_FIXED,
+		.object = &file.base };
+
+	return vm_map(&r, &addr);
+}
+
+/* Denied while what lies at the fixed address is being emptied. */
+static void test_denied_meanwhile(void)
+{
+	uint64_t a = map_any(PAGES(300), RW);
+
+	for (unsigned i = 0; i < 300; i++)
+		store(a + PAGES(i), 1);
+	host_relax = deny;
+	CHECK_EQ(map_file_fixed(a, 300), -EPERM);
+	host_relax = NULL;
+	CHECK(file.base.no_new_writers);
+	file.base.no_new_writers = false;
+	CHECK_EQ(file.base.writers, 0);
+	CHECK(!vm_is_mapped(a, PAGE_SIZE));
+}
 
 static void take_it_away(void)
 {
@@ -104,6 +218,10 @@ int main(void)
 	setup_machine();
 	RUN(test_private_file);
 	RUN(test_shared_file);
+	RUN(test_hole);
+	RUN(test_hole_among_copies);
+	RUN(test_denied_writers);
+	RUN(test_denied_meanwhile);
 	RUN(test_changed_while_asked);
 	return 0;
 }

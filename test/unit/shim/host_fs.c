@@ -163,6 +163,19 @@ void vm_object_drop(struct vm_object *o, uint64_t first, uint64_t last)
 	(void)last;
 }
 
+void vm_object_unmap(struct vm_object *o, uint64_t first, uint64_t last)
+{
+	(void)o;
+	CHECK(first <= last);
+}
+
+int vm_object_deny_write(struct vm_object *o, bool keep_old)
+{
+	(void)o;
+	(void)keep_old;
+	return 0;
+}
+
 bool file_is_console(const struct file *f)
 {
 	(void)f;
