@@ -2,8 +2,8 @@
  * alarm.c: something that sends a signal when a clock says so.
  *
  * What:       an alarm counts on monotonic time, on the wall clock, or on CPU time of the process
- *             or of a thread. CPU time has no alarm of its own: a kernel timer looks again when the
- *             limit could be reached at the earliest, until it is.
+ *             or of a thread. Of CPU time a cputimer says when the limit could be reached at the
+ *             earliest, again and again until it is.
  *
  *               idle -> armed [put]   armed -> armed [fire: too early, or periodic; stepped]
  *               armed -> idle [fire: one shot; put; the thread whose time counts is gone]
@@ -23,8 +23,6 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/time/clock.h"
 
-enum { LOOK_AGAIN_NS = 100000 };
-
 /* (2) False: what it counts on is gone. */
 static bool read_clock(const struct alarm *al, uint64_t *now_ns)
 {
@@ -39,13 +37,10 @@ static void arm(struct alarm *al, uint64_t now_ns)
 {
 	uint64_t left = al->expires_ns > now_ns ? al->expires_ns - now_ns : 0;
 
-	if (!linux_clock_is_cpu_time(&al->clock)) {
-		timer_arm(&al->timer, al->expires_ns);
-		return;
-	}
-	if (al->clock.kind == CLOCK_KIND_PROCESS)
-		left /= cpu_count; /* all CPUs may run the process */
-	timer_arm(&al->timer, linux_deadline_after(MAX(left, (uint64_t)LOOK_AGAIN_NS)));
+	if (linux_clock_is_cpu_time(&al->clock))
+		cputimer_arm(&al->timer, left);
+	else
+		timer_arm(&al->timer.timer, al->expires_ns);
 }
 
 static void expire(struct alarm *al, uint64_t now_ns)
@@ -66,7 +61,7 @@ static void expire(struct alarm *al, uint64_t now_ns)
 
 void alarm_fire(struct timer *t)
 {
-	struct alarm *al = container_of(t, struct alarm, timer);
+	struct alarm *al = container_of(t, struct alarm, timer.timer);
 	uint64_t now;
 
 	if (!read_clock(al, &now)) {

@@ -2,16 +2,17 @@
  * alarm_priv.h: something that sends a signal when a clock says so, for sys_timer.c.
  *
  * Its owner calls these one at a time, under a lock of its own that may sleep; before alarm_put and
- * alarm_get it cancels al->timer: then the fields are its alone, else they are the callback's.
+ * alarm_get it cancels al->timer (cputimer_cancel): then the fields are its alone, else they are
+ * the callback's.
  */
 #pragma once
 
 #include "abi/linux/clock_priv.h"
+#include "kernel/sched/cputimer.h"
 #include "kernel/signal/signal.h"
-#include "kernel/time/timer.h"
 
 struct alarm {
-	struct timer timer;
+	struct cputimer timer; /* for other clocks its ordinary timer alone is used */
 	struct linux_clock clock; /* [I] */
 	int32_t target_tid; /* [I] 0: the process */
 	bool silent; /* [I] SIGEV_NONE */

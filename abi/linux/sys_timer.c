@@ -41,7 +41,7 @@ RB_HEAD(posix_timer_tree, posix_timer);
 
 #define ITIMER(clock_kind, user, number) \
 	{ \
-		.timer = { .fire = alarm_fire }, \
+		.timer = { .timer = { .fire = alarm_fire } }, \
 		.clock = { .kind = (clock_kind), .user_only = (user) }, .info = { \
 			.signo = (number), \
 			.code = SI_KERNEL \
@@ -99,7 +99,7 @@ static void clock_stepped(int64_t delta_ns)
 
 	fs_mutex_lock(&timers.mutex);
 	RB_FOREACH(t, posix_timer_tree, &timers.tree) {
-		timer_cancel(&t->alarm.timer);
+		cputimer_cancel(&t->alarm.timer);
 		alarm_stepped(&t->alarm, delta_ns);
 	}
 	fs_mutex_unlock(&timers.mutex);
@@ -169,7 +169,7 @@ static int add(struct posix_timer *al, bool id_as_value)
 
 static void take(struct posix_timer *al)
 {
-	timer_cancel(&al->alarm.timer); /* (1) */
+	cputimer_cancel(&al->alarm.timer); /* (1) */
 	RB_REMOVE(posix_timer_tree, &timers.tree, al);
 	timers.count--;
 	kmem_free(al);
@@ -202,7 +202,8 @@ long sys_timer_create(const struct sysargs *a)
 	al = kmem_zalloc(sizeof(*al));
 	if (!al)
 		return -EAGAIN;
-	timer_init(&al->alarm.timer, alarm_fire);
+	timer_init(&al->alarm.timer.timer, alarm_fire);
+	al->alarm.timer.tid = clock.kind == CLOCK_KIND_THREAD ? clock.tid : 0;
 	al->alarm.clock = clock;
 	al->alarm.target_tid = ev.sigev_notify == SIGEV_THREAD_ID ? ev._sigev_un._tid : 0;
 	al->alarm.silent = ev.sigev_notify == SIGEV_NONE;
@@ -251,7 +252,7 @@ long sys_timer_settime(const struct sysargs *a)
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al) {
-		timer_cancel(&al->alarm.timer); /* (1) */
+		cputimer_cancel(&al->alarm.timer); /* (1) */
 		old = alarm_get(&al->alarm);
 		alarm_put(&al->alarm, &fresh, absolute);
 	}
@@ -269,7 +270,7 @@ long sys_timer_gettime(const struct sysargs *a)
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al) {
-		timer_cancel(&al->alarm.timer); /* (1) */
+		cputimer_cancel(&al->alarm.timer); /* (1) */
 		s = alarm_get(&al->alarm);
 		alarm_resume(&al->alarm);
 	}
@@ -296,7 +297,7 @@ static struct alarm_setting change_itimer(struct alarm *al, const struct alarm_s
 	struct alarm_setting old;
 
 	fs_mutex_lock(&timers.mutex);
-	timer_cancel(&al->timer); /* (1) */
+	cputimer_cancel(&al->timer); /* (1) */
 	old = alarm_get(al);
 	if (fresh)
 		alarm_put(al, fresh, false);

@@ -29,6 +29,7 @@
 #include "kernel/sched/sched_priv.h"
 
 #include "base/assert.h"
+#include "kernel/sched/cputimer.h"
 #include "kernel/sched/torture.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
@@ -85,6 +86,8 @@ static void finish_switch(void)
 		thread_free(dead);
 	if (moving)
 		sched_place(&cpus[moving->cpu], moving);
+	if (unlikely(cputimer_is_awaited(c->current)))
+		cputimer_resume(c->current);
 	sched_send_kicks(); /* (6) */
 }
 

@@ -18,6 +18,7 @@
 #include "kernel/mm/kmem.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/process.h"
+#include "kernel/sched/cputimer.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
 #include "kernel/sync/futex.h"
@@ -172,6 +173,7 @@ static void unlist(struct thread *t)
 	threads.ended_cpu_ns += sched_thread_cpu_ns(t);
 	threads.ended_system_ns += t->system_ns;
 	spin_unlock(&threads.lock);
+	cputimer_forget(t);
 }
 
 int thread_clone(const struct thread_start *start, int32_t *tid)

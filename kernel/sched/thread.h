@@ -48,6 +48,8 @@ struct thread {
 	uint32_t sample_weight; /* [t] entries that the sample under way stands for */
 	uint64_t system_ns; /* [t] CPU time in the kernel, by samples */
 	struct cputime told; /* [t] */
+	LIST_HEAD(cputimer_list, cputimer) cputimers; /* [cputimers lock] wait for it to run */
+	bool cputimers_wait; /* [cputimers lock]; set with [s], too: kernel/sched/cputimer.h */
 	char name[16]; /* [t] PR_SET_NAME */
 	struct cred cred; /* [t] whom it acts as */
 

@@ -31,6 +31,7 @@ enum lock_rank {
 	LOCK_OBJECT, /* memory objects behind mappings (page cache of one file) */
 	LOCK_ENTROPY, /* kernel/entropy.c */
 	LOCK_IRQ, /* kernel/irq.c: the interrupt controller */
+	LOCK_CPUTIMER, /* kernel/sched/cputimer.c: who waits for CPU time to go on */
 	LOCK_TIMER, /* kernel/time/timer.c: timers of one CPU */
 	LOCK_SCHED, /* kernel/sched/sched.c: run queue of one CPU */
 	LOCK_CLOCK, /* kernel/time/clock.c: whoever changes rate or wall-clock time */

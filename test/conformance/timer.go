@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/pprof"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,6 +30,8 @@ var timerChecks = []check{
 	{"of-thread-cpu-time", onSignalThread(timerOfThreadCPUTime)},
 	{"of-process-cpu-time", onSignalThread(timerOfProcessCPUTime)},
 	{"of-cpu-time-asleep", onSignalThread(timerOfCPUTimeAsleep)},
+	{"of-cpu-time-in-bursts", onSignalThread(timerOfCPUTimeInBursts)},
+	{"of-another-thread", onSignalThread(timerOfAnotherThread)},
 	{"silent", timerSilent},
 	{"itimer-real", timerItimerReal},
 	{"itimer-cpu", timerItimerCPU},
@@ -320,6 +323,61 @@ func timerOfCPUTimeAsleep(t *T) {
 		}
 	}
 	takeAgain(bit(sigRT1), &siginfo{}, 0)
+}
+
+// timerOfCPUTimeInBursts: what is counted stops and goes on many times; nothing of it is missed, and
+// no sleep is counted.
+func timerOfCPUTimeInBursts(t *T) {
+	const interval, burst, bursts = 10 * time.Millisecond, 3 * time.Millisecond, 60
+	for _, clock := range []uintptr{clkThread, clkProcess} {
+		id := timerForThis(t, clock, 0)
+		before := now(t, clock).ns()
+		timerSet(id, 0, interval, interval)
+		var fired int64
+		for n := 0; n < bursts; n++ {
+			for start := now(t, clkThread).ns(); now(t, clkThread).ns()-start < int64(burst); {
+			}
+			call(syscall.SYS_NANOSLEEP, ptr(spec(burst)), 0)
+			for i := (siginfo{}); ; {
+				if _, e := take(bit(sigRT1), &i, 0); e != 0 {
+					break
+				}
+				fired += 1 + int64(i.int(20)) // and the overruns
+			}
+		}
+		due := (now(t, clock).ns() - before) / int64(interval)
+		if fired > due || fired < due/2 {
+			t.Errorf("clock %d: fired %d times in %d intervals", clock, fired, due)
+		}
+		timerDelete(t, id)
+	}
+}
+
+// timerOfAnotherThread: who sleeps may be waited for by its clock; when it ends, nothing comes.
+func timerOfAnotherThread(t *T) {
+	tid, work := make(chan int), make(chan bool)
+	var heard atomic.Bool
+	go func() {
+		runtime.LockOSThread() // and so ends with it
+		tid <- syscall.Gettid()
+		<-work
+		for !heard.Load() {
+		}
+		<-work
+	}()
+	id := timerForThis(t, uintptr(int64(^int32(<-tid)<<3|6)), 0)
+	timerSet(id, 0, 20*time.Millisecond, 0)
+	_, e := take(bit(sigRT1), &siginfo{}, 60*time.Millisecond)
+	t.Want("asleep", e, syscall.EAGAIN)
+	work <- true
+	_, e = take(bit(sigRT1), &siginfo{}, time.Minute)
+	t.Want("at work", e, syscall.Errno(0))
+	heard.Store(true)
+	timerSet(id, 0, 20*time.Millisecond, 0)
+	close(work)
+	_, e = take(bit(sigRT1), &siginfo{}, 60*time.Millisecond)
+	t.Want("gone", e, syscall.EAGAIN)
+	timerDelete(t, id)
 }
 
 func timerSilent(t *T) {

@@ -84,7 +84,9 @@ func TestNoTick(t *testing.T) {
 	c := firstConfig(t)
 	// Computing, the monitor's sleep is one interrupt, the turn that its waking cuts short another: 200 a
 	// second; asleep, the runtime looks around now and then. A tick would be 250 more, or 100 at least.
-	for what, most := range map[string]int{"sleep": 40 * 3, "compute": 240 * 3} {
+	// A CPU profile is written every 100 ms; 16 threads that looked for its end at each interval would be
+	// 1,600 more.
+	for what, most := range map[string]int{"sleep": 40 * 3, "profiled": 100 * 3, "compute": 240 * 3} {
 		r := startMachine(t, config{c.release, "1"}, job{binary: "stress", args: []string{what, "3000"}}).wait()
 		interrupts := most + 1
 		fmt.Sscanf(string(r.stdout), "timer interrupts %d", &interrupts)

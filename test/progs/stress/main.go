@@ -23,7 +23,7 @@ func main() {
 		"pages": pagesMain, "affinity": affinityMain, "signals": signalsMain,
 		"sleepers": sleepersMain, "cpus": cpusMain, "shares": sharesMain,
 		"storm": stormMain, "hops": hopsMain, "sleep": sleepMain,
-		"compute": computeMain, "http": httpMain, "churn": churnMain,
+		"compute": computeMain, "profiled": profiledMain, "http": httpMain, "churn": churnMain,
 	})
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +84,27 @@ func sleepMain(args []string) {
 	before := timerInterrupts()
 	time.Sleep(time.Duration(n) * time.Millisecond)
 	fmt.Println("timer interrupts", timerInterrupts()-before)
+}
+
+// profiledMain is sleepMain while a CPU profile is taken, whose timers count the CPU time of each of
+// many threads that have run before, and of the process.
+func profiledMain(args []string) {
+	err := pprof.StartCPUProfile(io.Discard)
+	prog.Check(err == nil, "%v", err)
+	defer pprof.StopCPUProfile()
+	var ran sync.WaitGroup
+	sleeps := make(chan bool)
+	for i := 0; i < 16; i++ {
+		ran.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			spend(20_000)
+			ran.Done()
+			<-sleeps
+		}()
+	}
+	ran.Wait()
+	sleepMain(args)
 }
 
 // computeMain is the same for one thread that computes.
