@@ -11,6 +11,7 @@
 	X(exceptions) X(interrupts) X(timer_interrupts) X(context_switches) X(threads_created) \
 	X(threads_exited) X(futex_waits) X(futex_wakes) X(signals_delivered) X(net_rx_packets) \
 	X(net_rx_bytes) X(net_rx_dropped) X(net_rx_bad) X(net_neighbours_failed) \
+	X(net_syn_cookies_sent) X(net_syn_cookies_redeemed) \
 	X(net_tx_packets) X(net_tx_bytes) X(net_tx_dropped) \
 	X(channel_out_bytes) X(channel_in_bytes) X(pages_zeroed) \
 	X(pages_huge) X(pages_split) X(idle_waits) X(device_errors) \

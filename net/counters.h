@@ -36,7 +36,7 @@ struct tcp_counters {
 	uint64_t accepted, failed_attempts, resets, bad_headers, repeated, repeated_syns,
 		keepalives;
 	uint64_t time_waits_ended, time_waits_cut; /* cut: too many of them */
-	uint64_t listen_overflows;
+	uint64_t listen_overflows, cookies_sent, cookies_redeemed, cookies_failed;
 	uint64_t aborts_on_data, aborts_on_close, aborts_on_timeout;
 };
 

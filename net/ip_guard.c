@@ -22,6 +22,7 @@
 #include "net/counters.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
+#include "net/tcp_cookie.h"
 #include "net/tcp_recovery.h"
 #include "net/tcp_table.h"
 
@@ -155,5 +156,5 @@ bool ip_guard_tcp_locked(struct ip_packet *in)
 	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		tcp_table_reuse_time_wait_locked(&in->dest, lwip_ntohs(tcp->dest), &in->source,
 			lwip_ntohs(tcp->src), lwip_ntohl(tcp->seqno));
-	return false;
+	return tcp_cookie_input_locked(in);
 }

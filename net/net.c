@@ -28,6 +28,7 @@
 #include "net/lwip_port_priv.h"
 #include "net/net_priv.h"
 #include "net/socket_priv.h"
+#include "net/tcp_cookie.h"
 #include "net/tcp_table.h"
 
 static struct {
@@ -224,6 +225,7 @@ void net_init(void)
 	net.now_ns = net.held_since_ns = clock_now_ns();
 	lwip_port_init();
 	tcp_table_init_locked(net.now_ns);
+	tcp_cookie_init_locked();
 	socket_init_locked();
 	lwip_init();
 	loopback_init_locked();

@@ -139,9 +139,9 @@ static const struct column ip6_columns[] = {
 };
 
 static const struct column tcp_more_columns[] = {
-	NEVER_COUNTED("SyncookiesSent"), /* there are none */
-	NEVER_COUNTED("SyncookiesRecv"),
-	NEVER_COUNTED("SyncookiesFailed"),
+	COUNT("SyncookiesSent", TCP(cookies_sent)),
+	COUNT("SyncookiesRecv", TCP(cookies_redeemed)),
+	COUNT("SyncookiesFailed", TCP(cookies_failed)),
 	COUNT("TW", TCP(time_waits_ended)),
 	COUNT("ListenOverflows", TCP(listen_overflows)),
 	COUNT("ListenDrops", TCP(listen_overflows)),

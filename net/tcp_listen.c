@@ -3,8 +3,9 @@
  *
  * What:       lwIP calls half_open for each SYN and accepted when its handshake is complete; the
  *             new connection waits in the listener's queue as a socket of its own.
- * Invariants: (1) a listener's queue and its half-open connections never exceed backlog + 1: a SYN
- *             too many is dropped. (2) a half-open pcb holds one reference to its listener.
+ * Invariants: (1) a listener's queue and its half-open connections exceed backlog + 1 only by those
+ *             whose cookie came back: a SYN too many gets a cookie (net/tcp_cookie.c), or none when
+ *             the queue itself is full. (2) a half-open pcb holds one reference to its listener.
  * Locking:    LOCK_NET. May sleep: accept.
  * Failure:    -EADDRINUSE, -EINVAL, -ENOMEM; accept: -EAGAIN.
  * Source:     Linux listen(2), accept(2), net/ipv4/inet_connection_sock.c; lwIP 2.1.3 tcp.h.
@@ -15,6 +16,7 @@
 #include "net/address.h"
 #include "net/counters.h"
 #include "net/net_priv.h"
+#include "net/tcp_cookie.h"
 #include "net/tcp_recovery.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
@@ -30,14 +32,14 @@ static void half_open_gone(uint8_t id, void *data)
 
 static const struct tcp_ext_arg_callbacks half_open_callbacks = { half_open_gone, NULL };
 
-/* A SYN came; pcb is its half-open connection. Refused ones are dropped without a word: the peer
- * will try again. */
+/* A SYN came; pcb is its half-open connection. When nobody accepts, it is dropped without a word:
+ * the peer will try again. */
 static err_t half_open(uint8_t id, struct tcp_pcb_listen *listening, struct tcp_pcb *pcb)
 {
 	struct tcp_socket *listener = listening->callback_arg;
 
 	(void)id;
-	if (listener->accept_count + listener->half_open > listener->backlog) {
+	if (listener->accept_count > listener->backlog) {
 		net_counters.tcp.listen_overflows++;
 		return ERR_MEM;
 	}
@@ -45,6 +47,11 @@ static err_t half_open(uint8_t id, struct tcp_pcb_listen *listening, struct tcp_
 	pcb->sv = TCP_FIRST_RTO_TICKS;
 	tcp_option_limit_locked(listener, pcb);
 	pcb->rcv_wnd = pcb->rcv_ann_wnd = TCP_WND_MAX(pcb);
+	if (!tcp_cookie_redeem_locked(pcb) &&
+		listener->accept_count + listener->half_open > listener->backlog) {
+		tcp_cookie_offer_locked(pcb);
+		return ERR_OK;
+	}
 	listener->half_open++;
 	socket_get_locked(&listener->inet.base);
 	tcp_ext_arg_set(pcb, 0, listener);

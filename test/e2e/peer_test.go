@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -31,6 +32,7 @@ type peer struct {
 	in    chan []byte
 	owns  map[netip.Addr]bool // answers for these
 	guest []byte              // the machine's hardware address
+	heard atomic.Uint32       // the identifier and number of the last echo reply by IPv4
 }
 
 func newPeer(t *testing.T, w *wire, guest *wireEnd, owns ...netip.Addr) *peer {
@@ -49,6 +51,9 @@ func (p *peer) take(frame []byte) {
 	}
 	if reply := p.reply(frame); reply != nil {
 		go p.end.w.carry(p.end, reply) // the wire's lock is held
+	}
+	if b := ip4Of(frame, protoICMP); len(b) >= 8 && b[0] == 0 {
+		p.heard.Store(binary.BigEndian.Uint32(b[4:]))
 	}
 	select {
 	case p.in <- frame:

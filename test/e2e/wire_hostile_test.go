@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"math/rand"
 	"net/netip"
-	"regexp"
-	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -35,10 +36,6 @@ func TestWireHostile(t *testing.T) {
 			{"cut off and spoilt", 20000, func(i int) []byte { return g.spoilt(r, i) }},
 			{"SYN", 20000, func(i int) []byte { return g.syn(r) }},
 		} {
-			if attack.name == "SYN" { // no SYN cookies: the next connection may have to wait (CAVEATS.md)
-				g.tcpEcho(peerIP4, guestIP4)
-				g.tcpEcho(peerIP6, guestIP6)
-			}
 			began := time.Now()
 			for i := 0; i < attack.times; i++ {
 				g.send(attack.make(i))
@@ -49,15 +46,12 @@ func TestWireHostile(t *testing.T) {
 			g.pings(peerIP4, guestIP4, 100)
 			g.pings(peerIP6, guestIP6, 100)
 			g.udpEcho(peerIP4, guestIP4)
+			g.tcpEcho(peerIP4, guestIP4)
+			g.tcpEcho(peerIP6, guestIP6)
 			t.Logf("%s: %d in %v", attack.name, attack.times, time.Since(began).Round(time.Millisecond))
 		}
 		end := g.endsWell(t)
-		m := regexp.MustCompile(`(?m)^net_rx_bad\s+(\d+)`).FindSubmatch(end.stdout)
-		if m == nil {
-			t.Fatalf("no counter in %s", end.report())
-		}
-		n, _ := strconv.Atoi(string(m[1]))
-		lines := bytes.Count([]byte(end.log), []byte("a bad packet was dropped"))
+		n, lines := badPackets(t, end)
 		t.Logf("%d bad packets counted, %d log lines", n, lines)
 		if n < 5000 || lines < 1 || lines > 10 {
 			t.Error(end.report())
@@ -70,8 +64,91 @@ func someone(r *rand.Rand) netip.Addr {
 }
 
 func (g *guest) syn(r *rand.Rand) []byte {
-	from := netip.AddrPortFrom(someone(r), uint16(1024+r.Intn(60000)))
-	return g.packet(from.Addr(), guestIP4, protoTCP, segment(from, netip.AddrPortFrom(guestIP4, 7000), r.Uint32(), 0, 2, []byte{2, 4, 5, 180}, nil))
+	from, to := netip.AddrPortFrom(someone(r), uint16(1024+r.Intn(60000))), guestIP4
+	switch r.Intn(3) {
+	case 0: // from beyond the router
+		from = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(r.Intn(256))}), from.Port())
+	case 1:
+		from = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0xfd, 0, 0, 9, 14: byte(r.Intn(256)), 15: byte(1 + r.Intn(100))}), from.Port())
+		to = guestIP6
+	}
+	return g.packet(from.Addr(), to, protoTCP, segment(from, netip.AddrPortFrom(to, 7000), r.Uint32(), 0, 2, []byte{2, 4, 5, 180}, nil))
+}
+
+// flood sends SYNs as fast as the machine takes them, which it says by answering an echo request among
+// them; until it is stopped or the test ends. (More would be dropped on their way, with those of others.)
+func (g *guest) flood() (sent *atomic.Int64, stop func()) {
+	const burst = 100
+	sent = &atomic.Int64{}
+	enough, ended := make(chan bool), make(chan bool)
+	go func() {
+		defer close(ended)
+		r := rand.New(rand.NewSource(2))
+		for number := uint32(0x66660000); ; number++ {
+			for i := 0; i < burst; i++ {
+				g.send(g.syn(r))
+			}
+			sent.Add(burst)
+			g.send(g.packet(peerIP4, guestIP4, protoICMP, icmp4(8, 0, number, nil)))
+			for began := time.Now(); g.heard.Load() != number && time.Since(began) < 5*time.Second; time.Sleep(time.Millisecond) {
+				select {
+				case <-enough:
+					return
+				default:
+				}
+			}
+		}
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() { close(enough) })
+		<-ended
+	}
+	g.peer.t.Cleanup(stop)
+	return sent, stop
+}
+
+// TestWireSynFlood: while SYNs of those who do not exist come as fast as the machine takes them, others
+// connect, by hand and from another machine, and every byte arrives.
+func TestWireSynFlood(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		g := startGuest(t, c, job{binary: "wire", args: []string{"serve", "7000", "/proc/gosolo/stats"}, memory: "64M", timeout: 6 * time.Minute},
+			peerIP4, peerIP6, peerLink)
+		g.pings(peerLink, guestLink, 56)
+		g.advertise(advertisement(1800, prefix6))
+		g.solicits(guestIP6)
+		g.pings(peerIP4, guestIP4, 56) // both know each other's hardware address
+		g.pings(peerIP6, guestIP6, 56)
+		w := g.peer.end.w
+		flooded, stop := g.flood()
+		for flooded.Load() < 6000 { // more than the queue holds
+			time.Sleep(10 * time.Millisecond)
+		}
+		var longest time.Duration
+		for i := 0; i < 10; i++ {
+			for _, ip := range []netip.Addr{guestIP4, guestIP6} {
+				began := time.Now()
+				if ip.Is4() {
+					g.tcpEcho(peerIP4, ip)
+				} else {
+					g.tcpEcho(peerIP6, ip)
+				}
+				longest = max(longest, time.Since(began))
+			}
+		}
+		_, flags := w.machine("ip=10.9.0.2/24", "ip6=fd00:9::2/64")
+		for _, to := range []string{"10.9.0.1:7000", "[" + guestIP6.String() + "]:7000"} {
+			ends(t, startMachine(t, c, job{binary: "wire", args: []string{"dial", to, "300000"}, flags: flags}).wait(), 0, "echoed 300000 true <nil>\n")
+			_, flags = w.machine("ip=10.9.0.3/24", "ip6=fd00:9::3/64")
+		}
+		stop()
+		r := g.endsWell(t)
+		sent, redeemed := statistic(t, r, "net_syn_cookies_sent"), statistic(t, r, "net_syn_cookies_redeemed")
+		t.Logf("%d SYNs, %d cookies sent, %d came back; a connection of 500 bytes took %v at most", flooded.Load(), sent, redeemed, longest)
+		if sent < 1000 || redeemed < 3 || longest > 40*time.Second || strings.Count(r.log, "SYN cookies") > 10 {
+			t.Error(r.report())
+		}
+	})
 }
 
 func (g *guest) neighbour(i int) []byte {
