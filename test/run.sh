@@ -2,7 +2,8 @@
 # run.sh [quick|full|soak|nightly] - boots the machine and compares Go programs there with Linux.
 #
 #   quick    (default; `make test`) the newest Go with every test, at 1 and 2 CPUs; then programs and
-#            stress once more at 4 CPUs, and with the oldest Go that is supported
+#            stress once more at 4 CPUs, and with the oldest Go that is supported; then the tests of
+#            Go's own packages that fit (std.sh)
 #   full     both releases in every test
 #   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
 #   nightly  full, and also every release between, with 4 CPUs too
@@ -35,6 +36,8 @@ quick)
 	stage "newest Go, 1 and 2 CPUs" local "1 2"
 	stage "newest Go, 4 CPUs" local 4 -run '^(TestPrograms|TestStress)$'
 	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress|TestConformance)$'
+	echo "=== std: tests of Go's own packages, 2 CPUs"
+	../std.sh -again -once || failed=1
 	;;
 full)
 	stage "newest and oldest Go, 1 and 2 CPUs" "local $oldest" "1 2"

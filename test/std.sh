@@ -2,7 +2,8 @@
 # std.sh [flags] [PACKAGE...] - the test binaries of Go's own packages, on Linux and in the machine.
 #
 # Without packages: those that make up the quick run; -full: all that have tests (`make std`). What is
-# done is kept in $OUT/std, so that an interrupted run goes on where it stopped; -again begins anew.
+# done is kept in $OUT/std, so that an interrupted run goes on where it stopped; -again begins anew, -older
+# leaves out only what this very build has done. -once lets no test pass at the second attempt (make test).
 # -table prints the results as a table (docs/std.md), -suggest lines for test/std/expected. OUT is the
 # folder of the build (default build); the other parameters are explained in test/std/main.go.
 set -u

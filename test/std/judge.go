@@ -51,8 +51,8 @@ func judge(p pkg, r result, expected exceptions) (v verdict) {
 }
 
 func (v verdict) summary(r result) string {
-	return fmt.Sprintf("%5d passed %3d failed %3d listed %3d alone %7.1f s",
-		v.passed, len(v.failed), len(v.listed), len(v.again), r.Seconds)
+	return fmt.Sprintf("%5d passed %3d failed %3d listed %3d alone %7.1f s, %.1f s on Linux",
+		v.passed, len(v.failed), len(v.listed), len(v.again), r.Seconds, r.Linux)
 }
 
 // lines says what differs, with the end of what the tests said.

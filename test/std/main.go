@@ -6,14 +6,15 @@
 // Without packages: those of the file `packages` that are marked as subset, or with -full all of
 // that file and then all others of the standard library that have tests. What a package gave is
 // kept under $OUT/std/<release>/; the next run goes on behind it, unless the package is named on the
-// command line or -again is set.
+// command line, -again is set, or -older and the result is of another build of the command.
 //
 // Parameters of the environment: OUT, the folder of the build (default build); GOSOLO, the command
 // (default $OUT/gosolo); GOSOLO_GO, a release such as go1.22.0 (default: the go command's own);
-// GOSOLO_CPUS (default 2); STD_FLAGS, more flags of `gosolo exec`.
+// GOSOLO_CPUS (default 2; of several, the last); STD_FLAGS, more flags of `gosolo exec`.
 package main
 
 import (
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
@@ -24,7 +25,9 @@ import (
 var (
 	isFull  = flag.Bool("full", false, "all packages of the standard library that have tests")
 	isAgain = flag.Bool("again", false, "also the packages whose results are there")
+	isOlder = flag.Bool("older", false, "also the packages whose results are of another build")
 	isTable = flag.Bool("table", false, "run nothing; print the results that are there as a page")
+	isOnce  = flag.Bool("once", false, "a test that fails is not tried again alone; it has failed")
 	suggest = flag.Bool("suggest", false, "run nothing; print lines for `expected` from the results that are there")
 )
 
@@ -36,7 +39,7 @@ func setting(name, otherwise string) string {
 }
 
 // folders of a run. All are absolute.
-type folders struct{ out, empty, gosolo, goroot, release string }
+type folders struct{ out, empty, gosolo, goroot, release, kernel string } // kernel: a hash of the command
 
 func newFolders() (folders, error) {
 	out, err := filepath.Abs(setting("OUT", "../../build"))
@@ -55,6 +58,11 @@ func newFolders() (folders, error) {
 		goroot:  words[1],
 		release: words[0],
 	}
+	command, err := os.ReadFile(f.gosolo)
+	if err != nil {
+		return f, err
+	}
+	f.kernel = fmt.Sprintf("%x", sha256.Sum256(command))[:12]
 	if err := os.MkdirAll(f.empty, 0o755); err != nil {
 		return f, err
 	}
@@ -108,7 +116,7 @@ func run() (failed int, err error) {
 // runPackage prints a line for the package, and what differs; it tells whether nothing does.
 func runPackage(f folders, p pkg, expected exceptions) bool {
 	r, err := loadResult(f, p)
-	if err != nil || *isAgain || flag.NArg() > 0 {
+	if err != nil || *isAgain || flag.NArg() > 0 || (*isOlder && r.Kernel != f.kernel) {
 		r, err = measure(f, p, expected)
 	}
 	if err != nil {
