@@ -15,6 +15,9 @@ type log struct {
 // own output left the line.
 var marked = regexp.MustCompile(`\x16 *(?:=== (RUN|CONT|NAME|PAUSE) +(\S+)|--- (PASS|FAIL|SKIP): (\S+) \()`)
 
+// address is what a test's name has from %p or %v of a pointer: another one in each run.
+var address = regexp.MustCompile(`0x[0-9a-f]{6,}`)
+
 // parse reads such an output, also one that ends in the middle.
 func parse(out []byte) log {
 	l := log{map[string]string{}, map[string]string{}}
@@ -23,12 +26,12 @@ func parse(out []byte) log {
 		before := line
 		for _, m := range marked.FindAllStringSubmatchIndex(line, -1) {
 			if m[2] >= 0 {
-				current = line[m[4]:m[5]]
+				current = address.ReplaceAllString(line[m[4]:m[5]], "0x")
 				if line[m[2]:m[3]] == "RUN" {
 					l.verdicts[current] = "RUN"
 				}
 			} else {
-				current = line[m[8]:m[9]]
+				current = address.ReplaceAllString(line[m[8]:m[9]], "0x")
 				l.verdicts[current] = line[m[6]:m[7]]
 			}
 			before = ""

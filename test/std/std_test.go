@@ -8,11 +8,11 @@ import (
 
 const printed = "\x16=== RUN   TestA\n\x16=== RUN   TestA/one\nhello\x16    --- PASS: TestA/one (0.00s)\n" +
 	"\x16--- FAIL: TestA (0.01s)\n\x16=== RUN   TestB\n\x16=== NAME  TestB\n    b_test.go:1: no fork\n" +
-	"\x16--- SKIP: TestB (0.00s)\n\x16=== RUN   TestC\n--- PASS: TestC (0.00s) says the test\n"
+	"\x16--- SKIP: TestB (0.00s)\n\x16=== RUN   TestD/0x550706fc020\n\x16=== RUN   TestC\n--- PASS: TestC (0.00s) says the test\n"
 
 func TestParse(t *testing.T) {
 	l := parse([]byte(printed))
-	want := map[string]string{"TestA": "FAIL", "TestA/one": "PASS", "TestB": "SKIP", "TestC": "RUN"}
+	want := map[string]string{"TestA": "FAIL", "TestA/one": "PASS", "TestB": "SKIP", "TestC": "RUN", "TestD/0x": "RUN"}
 	if !reflect.DeepEqual(l.verdicts, want) {
 		t.Errorf("got %v", l.verdicts)
 	}
