@@ -236,8 +236,10 @@ static void close_all(void)
 		file_put(fuzz.server);
 	while (host_net_accept(fuzz.listener, &f) == 0)
 		file_put(f);
-	while (host_net_accept(fuzz.listener6, &f) == 0)
+	while (host_net_accept(fuzz.listener6, &f) == 0) {
+		CHECK_EQ(socket_set_option(f, SOCKET_OPT_LINGER, 0), 0); /* nobody would answer */
 		file_put(f);
+	}
 	while (host_net_receive(fuzz.udp, buf, sizeof(buf), 0) >= 0 ||
 		host_net_receive(fuzz.udp6, buf, sizeof(buf), 0) >= 0)
 		;
