@@ -2,7 +2,8 @@
  * config6.c: the first device's IPv6 addresses, and the seconds of neighbour discovery.
  *
  * What:       the link-local address, those from the options, and what routers advertise. Set-up
- *             begins a moment after boot, in the background: DAD for each, questions for routers.
+ *             begins a moment after boot, or when the first message comes, in the background: DAD
+ *             for each, questions for routers.
  *             lwIP counts neighbour discovery in seconds; here they are run one by one while
  *             something is pending (an unanswered question, an address on trial), and made up for
  *             when the next packet comes otherwise.
@@ -187,10 +188,23 @@ static void count_seconds(uint64_t now_ns)
 	config6.ticking = false;
 }
 
+/* The first questions go with the next tick, which is due. */
+static void begin(uint64_t now_ns)
+{
+	start(&config6.device->netif);
+	config6.ticked_ns = now_ns - TICK_NS;
+	config6.pending = true;
+}
+
+/* A router may speak before we have begun: its prefix needs our link-local address. */
 void config6_wake_locked(void)
 {
-	if (config6.device == NULL || !config6.started)
+	if (config6.device == NULL)
 		return;
+	if (!config6.started) {
+		begin(net_now_ns());
+		return;
+	}
 	if (!config6.pending)
 		count_seconds(net_now_ns()); /* (2) */
 	config6.pending = true;
@@ -213,10 +227,8 @@ void config6_tick_locked(uint64_t now_ns)
 {
 	if (!config6.pending || now_ns < config6_next_ns_locked())
 		return;
-	if (!config6.started) {
-		start(&config6.device->netif);
-		config6.ticked_ns = now_ns - TICK_NS; /* the first questions go at once */
-	}
+	if (!config6.started)
+		begin(now_ns);
 	count_seconds(now_ns);
 	config6.pending = is_pending(); /* (1) */
 }
