@@ -81,6 +81,15 @@ static struct pbuf *copy_received(struct netdev_rx *rx)
 	return p;
 }
 
+/* A switch that does not know an address yet sends its frames to everybody. */
+static bool is_for_others(const struct netif *netif, const struct pbuf *frame)
+{
+	const struct eth_hdr *h = frame->payload;
+
+	return (h->dest.addr[0] & 1) == 0 &&
+		memcmp(h->dest.addr, netif->hwaddr, ETH_HWADDR_LEN) != 0;
+}
+
 static void receive(struct netdev *dev, struct netdev_rx *rx)
 {
 	struct net_device *d = dev->receiver_data;
@@ -102,7 +111,7 @@ static void receive(struct netdev *dev, struct netdev_rx *rx)
 		d->netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
 		d->netif.chksum_flags &= (uint16_t)~trusted;
 		packet_see_frame_locked(&d->netif, p, false);
-		if (d->netif.input(p, &d->netif) != ERR_OK)
+		if (is_for_others(&d->netif, p) || d->netif.input(p, &d->netif) != ERR_OK)
 			pbuf_free(p);
 	}
 	net_unlock_batch();

@@ -76,6 +76,23 @@ func (g *guest) endsWell(t *testing.T) result {
 func TestWirePeer(t *testing.T) {
 	eachConfig(t, func(t *testing.T, c config) {
 		g := startGuest(t, c, job{binary: "wire", args: []string{"serve", "7000"}}, peerIP4, peerIP6, peerLink)
+		g.advertise(advertisement(1800, prefix6)) // in the first second, and never again
+		for _, good := range []struct {           // what is addressed to another machine's hardware is not taken
+			kind int
+			data []byte
+		}{
+			{etherARP, arp(1, g.peer.end.mac(), peerIP4, make([]byte, 6), guestIP4)},
+			{etherIPv4, ip4Packet(peerIP4, guestIP4, protoICMP, 0, nil, icmp4(8, 0, 0x12340001, pattern(8)))},
+		} {
+			g.send(g.eth([]byte{2, 0, 0, 0, 0, 99}, good.kind, good.data))
+		}
+		taken := g.within(time.Second, func(f []byte) bool {
+			b := ip4Of(f, protoICMP)
+			return etherType(f) == etherARP && f[21] == 2 || len(b) >= 8 && b[0] == 0
+		})
+		if taken != nil {
+			t.Errorf("a frame for somebody else was answered: %x", taken)
+		}
 		g.exchange("an ARP reply", g.eth(everyone, etherARP, arp(1, g.peer.end.mac(), peerIP4, make([]byte, 6), guestIP4)), func(f []byte) bool {
 			return etherType(f) == etherARP && f[21] == 2 && addr(f[28:32]) == guestIP4 && bytes.Equal(f[22:28], g.guest) &&
 				bytes.Equal(f[:6], g.peer.end.mac()) && addr(f[38:42]) == peerIP4
@@ -86,7 +103,6 @@ func TestWirePeer(t *testing.T) {
 		g.udpEcho(peerIP4, guestIP4)
 		g.tcpEcho(peerIP4, guestIP4)
 		g.pings(peerLink, guestLink, 56)
-		g.advertise(advertisement(1800, prefix6))
 		g.solicits(guestLink)
 		g.solicits(guestIP6)
 		g.pings(peerIP6, guestIP6, 1400)
