@@ -159,6 +159,12 @@ uint32_t arch_fpu_exceptions(bool sse);
  * May page-fault, and so may sleep: never under a lock. n may be 0.
  * Errors: -EFAULT when any byte is not accessible (earlier bytes may have been copied).
  */
+/* n bytes at ua lie in the program's half of the addresses, whatever is there. Linux asks so much
+ * before a call does anything. */
+static inline bool user_can_be(uaddr_t ua, uint64_t n)
+{
+	return n <= ARCH_USER_END && ua <= ARCH_USER_END - n;
+}
 int user_copy_in(void *dst, uaddr_t src, size_t n) must_check;
 int user_copy_out(uaddr_t dst, const void *src, size_t n) must_check;
 /* Length without NUL, at most max-1; -ENAMETOOLONG when there is no NUL within max bytes. */

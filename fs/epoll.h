@@ -23,12 +23,15 @@ int epoll_add(struct file *ep, int fd, struct file *f, uint32_t events, uint64_t
 int epoll_change(struct file *ep, int fd, struct file *f, uint32_t events,
 	uint64_t data) must_check;
 int epoll_remove(struct file *ep, int fd, struct file *f) must_check;
-/*
- * Up to max ready files; 0: none by deadline_ns (0: do not wait). -EINTR, -EINVAL.
- * scan: *scan == 0 begins; with the value left there a further call goes on where the last one
- * stopped and does not report a level-triggered file twice.
- */
-long epoll_wait(struct file *ep, struct epoll_result *out, uint32_t max, uint64_t deadline_ns,
-	uint64_t *scan) must_check;
+/* Where results go, one by one; index counts from 0. May sleep. What cannot be stored (not 0) is
+ * told again by the next wait. */
+struct epoll_sink {
+	int (*store)(struct epoll_sink *sink, uint32_t index, const struct epoll_result *result);
+};
+
+/* Tells up to max ready files; 0: none by deadline_ns (0: do not wait). -EINTR, -EINVAL; what store
+ * said when that was not 0 for the first one. */
+long epoll_wait(struct file *ep, struct epoll_sink *sink, uint32_t max,
+	uint64_t deadline_ns) must_check;
 void epoll_file_closed(struct file *f); /* fs/file.c: the last reference is going */
 void epoll_init(void);

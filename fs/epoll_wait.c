@@ -7,6 +7,7 @@
  * Invariants: (1) an item is taken off the list before its file is asked, so a change during the
  *             question puts it back: no edge is lost. (2) what maxevents leaves is still on the
  *             list. (3) when a waiter leaves with items on the list, another waiter is woken.
+ *             (4) what could not be stored is on the list again, and armed.
  * Locking:    as fs/epoll.c; files are asked with no lock held and a reference of their own.
  * Failure:    -EINTR, -EINVAL.
  * Source:     epoll_wait(2); Linux ep_send_events, ep_poll.
@@ -65,43 +66,95 @@ static void put_back_locked(struct epoll_set *set, struct epoll_item *item)
 	TAILQ_INSERT_TAIL(&set->ready, item, ready_link);
 }
 
-/* True when the item is reported in *out. peek: nothing changes for those who wait. */
-static bool ask(struct epoll_set *set, const struct look *look, struct epoll_result *out, bool peek)
-{
-	uint32_t now = look->file->ops->poll(look->file);
-	struct epoll_item *item = look->item;
-	uint32_t hit;
+/* One wait's tour of the list. */
+struct tour {
+	struct epoll_sink *sink; /* NULL: it only looks, and nothing changes for those who wait */
+	uint64_t scan;
+	uint32_t max, found;
+	int error; /* of the sink: no more can be stored */
+};
 
+/* The events of an item that is reported; 0: none. *asked is what it was armed for. */
+static uint32_t take_events(struct epoll_set *set, struct epoll_item *item, uint32_t now,
+	const struct tour *t, struct epoll_result *result, uint32_t *asked)
+{
 	spin_lock(&set->lock);
-	hit = item->dead ? 0 : now & item->events & ~OPTIONS;
-	if (hit) {
-		*out = (struct epoll_result){ .data = item->data, .events = hit };
-		if (peek)
-			put_back_locked(set, item);
-		else if (item->events & EPOLLONESHOT)
-			item->events &= OPTIONS;
-		else if (!(item->events & EPOLLET))
-			put_back_locked(set, item);
-	}
+	*asked = item->events;
+	*result = (struct epoll_result){ .data = item->data,
+		.events = item->dead ? 0 : now & item->events & ~OPTIONS };
+	if (!result->events)
+		; /* its next notification puts it back */
+	else if (!t->sink)
+		put_back_locked(set, item);
+	else if (item->events & EPOLLONESHOT)
+		item->events &= OPTIONS;
+	else if (!(item->events & EPOLLET))
+		put_back_locked(set, item);
 	spin_unlock(&set->lock);
-	file_put(look->file);
-	epoll_item_put(item);
-	return hit != 0;
+	return result->events;
 }
 
-static uint32_t scan_ready(struct epoll_set *set, struct epoll_result *out, uint32_t max,
-	uint64_t scan, bool peek)
+/* (4) It was not told: as if it had not been looked at, at the head of the list. Who has changed it
+ * since has armed it. */
+static void untake(struct epoll_set *set, struct epoll_item *item, uint32_t asked)
+{
+	spin_lock(&set->lock);
+	if (!item->dead) {
+		if (!(item->events & ~OPTIONS))
+			item->events |= asked;
+		if (item->ready)
+			TAILQ_REMOVE(&set->ready, item, ready_link);
+		item->ready = true;
+		TAILQ_INSERT_HEAD(&set->ready, item, ready_link);
+	}
+	spin_unlock(&set->lock);
+}
+
+static void ask(struct epoll_set *set, const struct look *look, struct tour *t)
+{
+	uint32_t now = look->file->ops->poll(look->file), asked;
+	struct epoll_result result;
+
+	if (take_events(set, look->item, now, t, &result, &asked)) {
+		if (t->sink)
+			t->error = t->sink->store(t->sink, t->found, &result);
+		if (t->error)
+			untake(set, look->item, asked);
+		else
+			t->found++;
+	}
+}
+
+/* How many were told, or had nothing to tell. */
+static unsigned ask_batch(struct epoll_set *set, const struct look *looks, unsigned n,
+	struct tour *t)
+{
+	unsigned i = 0;
+
+	while (i < n) {
+		ask(set, &looks[i], t);
+		if (t->error)
+			break;
+		i++;
+	}
+	return i;
+}
+
+static void scan_ready(struct epoll_set *set, struct tour *t)
 {
 	struct look looks[BATCH];
-	uint32_t found = 0;
-	unsigned n;
+	unsigned n, asked;
 
 	do {
-		n = take_batch(set, looks, MIN(max - found, BATCH), scan);
-		for (unsigned i = 0; i < n; i++)
-			found += ask(set, &looks[i], &out[found], peek);
-	} while (n > 0 && found < max);
-	return found;
+		n = take_batch(set, looks, MIN(t->max - t->found, BATCH), t->scan);
+		asked = ask_batch(set, looks, n, t);
+		for (unsigned i = n; i-- > 0;) {
+			if (i >= asked)
+				untake(set, looks[i].item, 0);
+			file_put(looks[i].file);
+			epoll_item_put(looks[i].item);
+		}
+	} while (n > 0 && t->found < t->max && !t->error);
 }
 
 static void wake_next(struct epoll_set *set)
@@ -126,35 +179,33 @@ static int wait_ready(struct epoll_set *set, uint64_t deadline_ns)
 	return r;
 }
 
-long epoll_wait(struct file *ep, struct epoll_result *out, uint32_t max, uint64_t deadline_ns,
-	uint64_t *scan)
+long epoll_wait(struct file *ep, struct epoll_sink *sink, uint32_t max, uint64_t deadline_ns)
 {
 	struct epoll_set *set = ep->object;
 
 	if (!file_is_epoll(ep) || max == 0)
 		return -EINVAL;
-	if (*scan == 0)
-		*scan = next_scan();
 	for (;;) {
-		uint32_t n = scan_ready(set, out, max, *scan, false);
+		struct tour t = { .sink = sink, .scan = next_scan(), .max = max };
 		int r;
 
-		if (n > 0) {
+		scan_ready(set, &t);
+		if (t.found > 0 || t.error) {
 			wake_next(set);
-			return n;
+			return t.found ? (long)t.found : t.error;
 		}
 		if (deadline_ns == 0)
 			return 0;
 		r = wait_ready(set, deadline_ns);
 		if (r < 0)
 			return r == -ETIMEDOUT ? 0 : -EINTR;
-		*scan = next_scan();
 	}
 }
 
 uint32_t epoll_set_poll(struct file *f)
 {
-	struct epoll_result ignored;
+	struct tour t = { .scan = next_scan(), .max = 1 };
 
-	return scan_ready(f->object, &ignored, 1, next_scan(), true) ? EPOLLIN | EPOLLRDNORM : 0;
+	scan_ready(f->object, &t);
+	return t.found ? EPOLLIN | EPOLLRDNORM : 0;
 }

@@ -27,7 +27,6 @@
 
 #define EVENT_BYTES 12u /* packed on x86-64 */
 #define EVENTS_MAX (INT32_MAX / EVENT_BYTES)
-#define BATCH 32u
 #define SELECT_FDS_MAX 1024u
 #define SIGSET_BYTES 8u
 
@@ -195,66 +194,34 @@ long sys_epoll_ctl(const struct sysargs *a)
 	return r;
 }
 
-/* An edge that was taken can't be given back: so the memory is tried first. */
-static int check_writable(uaddr_t ua, uint64_t bytes)
+struct events_sink {
+	struct epoll_sink sink;
+	uaddr_t events_ua;
+};
+
+static int store_event(struct epoll_sink *sink, uint32_t index, const struct epoll_result *result)
 {
-	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
-		uint32_t word;
+	uaddr_t ua = container_of(sink, struct events_sink, sink)->events_ua;
+	struct epoll_event event = { .events = result->events, .data = result->data };
 
-		at = MIN(at, bytes - sizeof(word));
-		if (user_load_u32(&word, ua + at) < 0 || user_store_u32(ua + at, word) < 0)
-			return -EFAULT;
-	}
-	return 0;
-}
-
-static int store_events(uaddr_t ua, const struct epoll_result *results, long count)
-{
-	struct epoll_event events[BATCH];
-
-	for (long i = 0; i < count; i++) {
-		events[i].events = results[i].events;
-		events[i].data = results[i].data;
-	}
-	return user_copy_out(ua, events, (size_t)count * EVENT_BYTES);
-}
-
-static long wait_events(struct file *ep, uaddr_t events_ua, uint32_t max, uint64_t deadline_ns)
-{
-	struct epoll_result results[BATCH];
-	uint64_t scan = 0;
-	uint32_t done = 0;
-
-	while (done < max) {
-		uint32_t want = MIN(max - done, BATCH);
-		long n = epoll_wait(ep, results, want, done ? 0 : deadline_ns, &scan);
-
-		if (n > 0 && store_events(events_ua + done * EVENT_BYTES, results, n) < 0)
-			n = -EFAULT;
-		if (n < 0)
-			return done ? (long)done : n;
-		done += (uint32_t)n;
-		if ((uint32_t)n < want)
-			break;
-	}
-	return done;
+	return user_copy_out(ua + (uint64_t)index * EVENT_BYTES, &event, EVENT_BYTES);
 }
 
 static long epoll_wait_fd(const struct sysargs *a, uint64_t deadline_ns)
 {
+	struct events_sink to = { .sink.store = store_event, .events_ua = a->arg[1] };
 	int32_t max = sysarg_int(a, 2);
 	struct file *ep;
 	long r;
 
 	if (max <= 0 || (uint32_t)max > EVENTS_MAX)
 		return -EINVAL;
-	r = check_writable(a->arg[1], MIN((uint64_t)max, 4 * BATCH) * EVENT_BYTES);
-	if (r < 0)
-		return r;
+	if (!user_can_be(a->arg[1], (uint64_t)max * EVENT_BYTES))
+		return -EFAULT;
 	r = fdtable_get(sysarg_int(a, 0), &ep);
 	if (r < 0)
 		return r;
-	r = file_is_epoll(ep) ? wait_events(ep, a->arg[1], (uint32_t)max, deadline_ns) : -EINVAL;
+	r = epoll_wait(ep, &to.sink, (uint32_t)max, deadline_ns);
 	file_put(ep);
 	return r;
 }
