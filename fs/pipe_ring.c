@@ -139,7 +139,7 @@ long pipe_drain(struct pipe *p, uint64_t max, bool nonblock, bool keep, pipe_mov
 
 static long drain_to_uio(void *buf, uint64_t bytes, void *arg)
 {
-	return uio_copy_to(arg, buf, bytes);
+	return uio_copy_all_to(arg, buf, bytes);
 }
 
 long pipe_read(struct file *f, struct uio *u, int64_t offset_bytes)
@@ -258,7 +258,7 @@ int pipe_wait_room(struct pipe *p)
 
 static long fill_from_uio(void *buf, uint64_t bytes, void *arg)
 {
-	return uio_copy_from(arg, buf, bytes);
+	return uio_copy_all_from(arg, buf, bytes);
 }
 
 long pipe_write(struct file *f, struct uio *u, int64_t offset_bytes)

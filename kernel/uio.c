@@ -116,6 +116,18 @@ long uio_copy_from(struct uio *u, void *dst, uint64_t n)
 	return copy(u, dst, n, UIO_FROM);
 }
 
+long uio_copy_all_to(struct uio *u, const void *src, uint64_t n)
+{
+	n = MIN(n, u->left_bytes);
+	return uio_copy_to(u, src, n) == (long)n ? (long)n : -EFAULT;
+}
+
+long uio_copy_all_from(struct uio *u, void *dst, uint64_t n)
+{
+	n = MIN(n, u->left_bytes);
+	return uio_copy_from(u, dst, n) == (long)n ? (long)n : -EFAULT;
+}
+
 long uio_zero(struct uio *u, uint64_t n)
 {
 	return copy(u, NULL, n, UIO_ZERO);

@@ -22,6 +22,10 @@ struct uio {
 void uio_init_range(struct uio *u, const struct uio_range *one); /* one must outlive u */
 void uio_init_ranges(struct uio *u, const struct uio_range *ranges, uint32_t count);
 void uio_init_kernel(struct uio *u, void *buf, uint64_t bytes);
+/* Copy min(n, left) bytes; -EFAULT when one of them is bad, and what was copied is not told: for
+ * what is transferred as one, a message or a page of a pipe. May sleep; no lock. */
+long uio_copy_all_to(struct uio *u, const void *src, uint64_t n) must_check;
+long uio_copy_all_from(struct uio *u, void *dst, uint64_t n) must_check;
 /* Copy min(n, left) bytes and advance. May sleep; no lock. Return the bytes copied, which are fewer
  * when a range is bad; -EFAULT when not one byte could be copied. */
 long uio_copy_to(struct uio *u, const void *src, uint64_t n) must_check; /* read */

@@ -400,7 +400,7 @@ static long receive_one(struct netlink_socket *n, struct socket_message *m, bool
 	m->truncated = a->bytes > m->data->left_bytes;
 	bytes = MIN((uint64_t)a->bytes, m->data->left_bytes);
 	net_unlock();
-	copied = bytes == 0 ? 0 : uio_copy_to(m->data, a->data, bytes);
+	copied = uio_copy_all_to(m->data, a->data, bytes);
 	net_lock();
 	if ((m->flags & SOCKET_MSG_PEEK) == 0)
 		drop_first(n);

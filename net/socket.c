@@ -186,12 +186,10 @@ long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_byte
 			continue;
 		}
 		n = MIN(bytes, (uint64_t)p->len - offset_bytes);
-		copied = uio_copy_to(u, (const char *)p->payload + offset_bytes, n);
+		copied = uio_copy_all_to(u, (const char *)p->payload + offset_bytes, n);
 		if (copied < 0)
 			return total != 0 ? (long)total : copied;
-		total += (uint64_t)copied;
-		if ((uint64_t)copied < n)
-			return (long)total;
+		total += n;
 		bytes -= n;
 		offset_bytes += (uint32_t)n;
 	}

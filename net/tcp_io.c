@@ -240,7 +240,7 @@ static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t 
 	if (bytes < m->data->left_bytes && bytes > t->pcb->mss)
 		bytes -= bytes % t->pcb->mss;
 	net_unlock();
-	copied = uio_copy_from(m->data, to, bytes);
+	copied = uio_copy_all_from(m->data, to, bytes);
 	net_lock();
 	c->pinned = false;
 	error = copied < 0 ? (int)copied : judge_send(t);

@@ -69,10 +69,10 @@ static int load_message(struct socket_message *m, uint64_t bytes, struct unix_me
 
 	if (message == NULL)
 		return -ENOBUFS;
-	copied = bytes == 0 ? 0 : uio_copy_from(m->data, message->data, bytes);
-	if (copied < 0 || (copied == 0 && bytes != 0)) {
+	copied = uio_copy_all_from(m->data, message->data, bytes);
+	if (copied < 0) {
 		kmem_free(message);
-		return -EFAULT;
+		return (int)copied;
 	}
 	message->bytes = (uint32_t)copied;
 	message->done_bytes = 0;
@@ -271,7 +271,7 @@ static long copy_message(struct socket_message *m, const struct unix_message *me
 	long copied;
 
 	net_unlock();
-	copied = bytes == 0 ? 0 : uio_copy_to(m->data, message->data + offset_bytes, bytes);
+	copied = uio_copy_all_to(m->data, message->data + offset_bytes, bytes);
 	net_lock();
 	return copied;
 }
