@@ -130,6 +130,8 @@ static int load_ranges(uaddr_t iov_ua, struct fsargs_vector *v)
 
 		if ((int64_t)r->bytes < 0)
 			return -EINVAL;
+		if (!user_can_be(r->base, r->bytes))
+			return -EFAULT;
 		r->bytes = MIN(r->bytes, FSARGS_BYTES_MAX - total);
 		total += r->bytes;
 	}

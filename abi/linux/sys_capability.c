@@ -27,21 +27,22 @@ enum { WORDS_MAX = 2 };
 /* -EINVAL: another version: the program is told the newest. */
 static int load_header(uaddr_t ua, struct __user_cap_header_struct *h, unsigned *words)
 {
-	if (user_copy_in(h, ua, sizeof(*h)))
+	if (user_load_u32(&h->version, ua)) /* the rest is looked at when it is a known one */
 		return -EFAULT;
 	switch (h->version) {
 	case _LINUX_CAPABILITY_VERSION_1:
 		*words = 1;
-		return 0;
+		break;
 	case _LINUX_CAPABILITY_VERSION_2:
 	case _LINUX_CAPABILITY_VERSION_3:
 		*words = WORDS_MAX;
-		return 0;
+		break;
 	default:
 		if (user_store_u32(ua, _LINUX_CAPABILITY_VERSION_3))
 			return -EFAULT;
 		return -EINVAL;
 	}
+	return user_copy_in(h, ua, sizeof(*h));
 }
 
 struct look {

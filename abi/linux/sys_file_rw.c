@@ -51,6 +51,8 @@ static long move_one(const struct sysargs *a, bool write, bool positioned)
 	uio_init_range(&u, &range);
 	if (positioned && !is_positioned(f))
 		r = -ESPIPE;
+	else if (!user_can_be(range.base, range.bytes))
+		r = -EFAULT;
 	else
 		r = move(f, &u, write, offset);
 	file_put(f);

@@ -201,7 +201,7 @@ long sys_utimensat(const struct sysargs *a)
 	r = get_times(a->arg[2], &t);
 	if (r < 0)
 		return r;
-	if (a->arg[1])
+	if (a->arg[1] || sysarg_int(a, 0) == AT_FDCWD)
 		r = fsargs_inode_get(sysarg_int(a, 0), a->arg[1], flags,
 			!(flags & AT_SYMLINK_NOFOLLOW), &i);
 	else

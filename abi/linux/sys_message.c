@@ -53,10 +53,11 @@ STATIC_ASSERT(SOCKET_MSG_ERROR == (int)LINUX_MSG_ERRQUEUE, "Linux");
 
 struct linux_mmsghdr {
 	struct linux_msghdr header;
-	uint32_t bytes, pad;
+	uint32_t bytes, pad; /* the padding is never touched */
 };
 
 STATIC_ASSERT(sizeof(struct linux_mmsghdr) == 64, "Linux struct mmsghdr");
+#define MMSG_BYTES_OFFSET __builtin_offsetof(struct linux_mmsghdr, bytes)
 
 /* ------------------------------------------------------------------ ranges */
 struct ranges {
@@ -79,6 +80,8 @@ static int check_ranges(const struct ranges *r)
 	for (i = 0; i < r->count; i++) {
 		if (r->all[i].bytes > INT64_MAX - total)
 			return -EINVAL;
+		if (!user_can_be(r->all[i].base, r->all[i].bytes))
+			return -EFAULT;
 		total += r->all[i].bytes;
 	}
 	return 0;
@@ -209,7 +212,8 @@ long sys_sendto(const struct sysargs *a)
 
 	if (result != 0)
 		return result;
-	result = judge_flags((unsigned)a->arg[3], true);
+	result = user_can_be(range.base, range.bytes) ? judge_flags((unsigned)a->arg[3], true)
+						      : -EFAULT;
 	if (result == 0 && a->arg[4] != 0 && sysarg_int(a, 5) != 0) {
 		m.has_address = true;
 		result = linux_load_sockaddr(a->arg[4], sysarg_int(a, 5), &m.address);
@@ -234,7 +238,8 @@ long sys_recvfrom(const struct sysargs *a)
 
 	if (result != 0)
 		return result;
-	result = judge_flags((unsigned)a->arg[3], false);
+	result = user_can_be(range.base, range.bytes) ? judge_flags((unsigned)a->arg[3], false)
+						      : -EFAULT;
 	if (result == 0) {
 		uio_init_range(&u, &range);
 		m.data = &u;
@@ -290,14 +295,14 @@ long sys_recvmsg(const struct sysargs *a)
 
 static long send_next(struct file *f, uaddr_t ua, unsigned flags)
 {
-	struct linux_mmsghdr h;
+	struct linux_msghdr h;
 	long sent = user_copy_in(&h, ua, sizeof(h));
 
 	if (sent == 0)
-		sent = send_header(f, &h.header, flags);
+		sent = send_header(f, &h, flags);
 	if (sent < 0)
 		return sent;
-	return user_store_u32(ua + __builtin_offsetof(struct linux_mmsghdr, bytes), (uint32_t)sent);
+	return user_store_u32(ua + MMSG_BYTES_OFFSET, (uint32_t)sent);
 }
 
 long sys_sendmmsg(const struct sysargs *a)
@@ -321,15 +326,16 @@ long sys_sendmmsg(const struct sysargs *a)
 
 static long receive_next(struct file *f, uaddr_t ua, unsigned flags)
 {
-	struct linux_mmsghdr h;
+	struct linux_msghdr h;
 	long got = user_copy_in(&h, ua, sizeof(h));
 
 	if (got == 0)
-		got = receive_header(f, &h.header, flags);
+		got = receive_header(f, &h, flags);
 	if (got < 0)
 		return got;
-	h.bytes = (uint32_t)got;
-	return user_copy_out(ua, &h, sizeof(h));
+	if (user_copy_out(ua, &h, sizeof(h)))
+		return -EFAULT;
+	return user_store_u32(ua + MMSG_BYTES_OFFSET, (uint32_t)got);
 }
 
 /* A failure after the first message is told by the next call. */

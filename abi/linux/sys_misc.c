@@ -31,6 +31,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/stats.h"
 #include "kernel/time/clock.h"
+#include "kernel/uio.h"
 #include "lib/string.h"
 
 /* ------------------------------------------------------------------ identity */
@@ -165,18 +166,27 @@ long sys_getrandom(const struct sysargs *a)
 {
 	uint32_t flags = (uint32_t)a->arg[2];
 	uint64_t bytes = MIN(a->arg[1], (uint64_t)INT32_MAX), done = 0;
+	struct uio_range range = { a->arg[0], bytes };
 	uint8_t chunk[256];
+	struct uio u;
+	long moved = 0;
 
 	if (flags & ~(uint32_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
 		(flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
+	if (!user_can_be(range.base, range.bytes))
+		return -EFAULT;
+	uio_init_range(&u, &range);
 	while (done < bytes) {
 		uint64_t n = MIN(bytes - done, sizeof(chunk));
 
 		entropy_fill(chunk, n);
-		if (user_copy_out(a->arg[0] + done, chunk, n))
-			return done ? (long)done : -EFAULT;
-		done += n;
+		moved = uio_copy_to(&u, chunk, n);
+		if (moved < 0)
+			break;
+		done += (uint64_t)moved;
+		if ((uint64_t)moved < n)
+			break;
 		if (done < bytes) {
 			sched_relax(); /* gigabytes take a while */
 			if (signal_is_deliverable(thread_current()))
@@ -185,7 +195,7 @@ long sys_getrandom(const struct sysargs *a)
 	}
 	memset(chunk, 0, sizeof(chunk));
 	compiler_barrier();
-	return (long)done;
+	return done || moved >= 0 ? (long)done : moved;
 }
 
 /* ------------------------------------------------------------------ priorities: there is one */

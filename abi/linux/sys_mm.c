@@ -30,6 +30,9 @@ STATIC_ASSERT(PROT_READ == VM_PROT_READ, "prot bits are passed on");
 STATIC_ASSERT(PROT_WRITE == VM_PROT_WRITE, "prot bits are passed on");
 STATIC_ASSERT(PROT_EXEC == VM_PROT_EXEC, "prot bits are passed on");
 
+/* Linux's TASK_SIZE: nothing is ever mapped in the last page of the program's half. */
+#define TASK_BYTES (ARCH_USER_END - PAGE_SIZE)
+
 #define PROT_BITS ((unsigned)(PROT_READ | PROT_WRITE | PROT_EXEC))
 #define PROT_GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
 
@@ -134,6 +137,8 @@ long sys_mmap(const struct sysargs *a)
 
 long sys_munmap(const struct sysargs *a)
 {
+	if (a->arg[0] > TASK_BYTES || a->arg[1] > TASK_BYTES - a->arg[0])
+		return -EINVAL;
 	return vm_unmap(a->arg[0], a->arg[1]);
 }
 
@@ -175,6 +180,8 @@ long sys_mremap(const struct sysargs *a)
 		how |= VM_REMAP_MAY_MOVE;
 	if (flags & MREMAP_DONTUNMAP)
 		how |= VM_REMAP_KEEP_OLD;
+	if (a->arg[0] >= ARCH_USER_END && !(a->arg[0] & PAGE_MASK) && a->arg[2])
+		return -EFAULT; /* no mapping */
 	err = vm_remap(a->arg[0], a->arg[1], a->arg[2], how, fixed ? a->arg[4] : 0, &addr);
 	return err ? err : (long)addr;
 }
@@ -189,6 +196,8 @@ long sys_msync(const struct sysargs *a)
 		return -EINVAL;
 	if (a->arg[0] & PAGE_MASK)
 		return -EINVAL;
+	if (!user_can_be(a->arg[0], a->arg[1]))
+		return a->arg[1] ? -ENOMEM : 0;
 	if (!(flags & MS_SYNC)) /* mappings and files share their pages: nothing to start */
 		return a->arg[1] == 0 || vm_is_mapped(a->arg[0], a->arg[1]) ? 0 : -ENOMEM;
 	return vm_sync(a->arg[0], a->arg[1]);
@@ -255,8 +264,12 @@ long sys_madvise(const struct sysargs *a)
 	int advice = sysarg_int(a, 2);
 	long r;
 
-	if (addr & PAGE_MASK || bytes > ARCH_USER_END)
+	if (addr & PAGE_MASK || bytes > ROUND_DOWN(-addr - 1, PAGE_SIZE))
 		return -EINVAL;
+	if (bytes && !user_can_be(addr, bytes)) /* nothing is there, if it is advice at all */
+		return advise_contents(addr, 0, advice) == -ENOSYS && !is_mere_advice(advice)
+			? -EINVAL
+			: -ENOMEM;
 	r = advise_contents(addr, bytes, advice);
 	if (r != -ENOSYS)
 		return r;
@@ -297,7 +310,9 @@ static long lock_range(uint64_t addr, uint64_t bytes, bool lock, bool fill)
 	uint64_t start = ROUND_DOWN(addr, PAGE_SIZE);
 	int err;
 
-	if (bytes > ARCH_USER_END || addr > ARCH_USER_END - bytes)
+	if (bytes > ROUND_DOWN(-addr - 1, PAGE_SIZE))
+		return bytes ? -EINVAL : 0;
+	if (!user_can_be(addr, bytes))
 		return -ENOMEM;
 	bytes = ROUND_UP(addr + bytes, PAGE_SIZE) - start;
 	err = vm_advise(start, bytes, lock ? VM_LOCKED : 0, lock ? 0 : VM_LOCKED);

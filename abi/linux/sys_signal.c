@@ -251,12 +251,62 @@ long sys_tgkill(const struct sysargs *a)
 	return send_to_thread(sysarg_int(a, 1), sysarg_int(a, 2));
 }
 
+/* Linux reads so much of a siginfo_t; what follows must be 0 where it does not know the code. */
+enum { INFO_BYTES = 48, CODES_POLL = 6, CODE_LAST = -7, CODE_ASYNCNL = -60 };
+
+static int most_codes(int32_t signo)
+{
+	switch (signo) {
+	case SIGILL:
+		return NSIGILL;
+	case SIGFPE:
+		return NSIGFPE;
+	case SIGSEGV:
+		return NSIGSEGV;
+	case SIGBUS:
+		return NSIGBUS;
+	case SIGTRAP:
+		return NSIGTRAP;
+	case SIGCHLD:
+		return NSIGCHLD;
+	case SIGSYS:
+		return NSIGSYS;
+	default:
+		return CODES_POLL;
+	}
+}
+
+static bool is_known_code(int32_t signo, int32_t code)
+{
+	if (code > 0)
+		return code == SI_KERNEL || code <= most_codes(signo);
+	return code >= CODE_LAST || code == CODE_ASYNCNL;
+}
+
+/* -E2BIG: there is more than this kernel knows. */
+static int check_rest(uaddr_t ua)
+{
+	uint64_t rest[(sizeof(siginfo_t) - INFO_BYTES) / sizeof(uint64_t)];
+
+	if (user_copy_in(rest, ua + INFO_BYTES, sizeof(rest)))
+		return -EFAULT;
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+		if (rest[i])
+			return -E2BIG;
+	return 0;
+}
+
 static int load_siginfo(struct signal_info *out, int32_t signo, uaddr_t ua)
 {
 	siginfo_t in;
+	int err = 0;
 
-	if (user_copy_in(&in, ua, sizeof(in)))
+	if (user_copy_in(&in, ua, INFO_BYTES))
 		return -EFAULT;
+	if (!is_known_code(signo, in.si_code))
+		err = check_rest(ua);
+	if (err)
+		return err;
 	*out = (struct signal_info){
 		.signo = signo,
 		.code = in.si_code,
@@ -278,9 +328,10 @@ long sys_rt_sigqueueinfo(const struct sysargs *a)
 {
 	int32_t signo = sysarg_int(a, 1);
 	struct signal_info info;
+	int err = load_siginfo(&info, signo, a->arg[2]);
 
-	if (load_siginfo(&info, signo, a->arg[2]))
-		return -EFAULT;
+	if (err)
+		return err;
 	if (pretends(&info) && sysarg_int(a, 0) != thread_current()->tid)
 		return -EPERM;
 	if (sysarg_int(a, 0) != PROCESS_PID)
@@ -294,9 +345,10 @@ long sys_rt_tgsigqueueinfo(const struct sysargs *a)
 {
 	int32_t tid = sysarg_int(a, 1), signo = sysarg_int(a, 2);
 	struct signal_info info;
+	int err = load_siginfo(&info, signo, a->arg[3]);
 
-	if (load_siginfo(&info, signo, a->arg[3]))
-		return -EFAULT;
+	if (err)
+		return err;
 	if (sysarg_int(a, 0) <= 0 || tid <= 0 || (signo && !is_signal(signo)))
 		return -EINVAL;
 	if (pretends(&info) && tid != thread_current()->tid)

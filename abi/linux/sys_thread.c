@@ -27,6 +27,8 @@
 	(CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | \
 		CLONE_SYSVSEM | CLONE_DETACHED | CLONE_UNTRACED)
 
+#define FS_END (ARCH_USER_END - PAGE_SIZE) /* Linux's TASK_SIZE */
+
 long sys_clone(const struct sysargs *a)
 {
 	uint64_t flags = a->arg[0];
@@ -48,7 +50,7 @@ long sys_clone(const struct sysargs *a)
 		return -ENOSYS; /* a new process */
 	if ((flags & THREAD_FLAGS) != THREAD_FLAGS || (flags & ~(THREAD_FLAGS | THREAD_OPTIONS)))
 		return -EINVAL;
-	if (start.fs_base >= ARCH_USER_END)
+	if (start.fs_base >= FS_END)
 		return -EPERM;
 	if (!linux_may_add_thread())
 		return -EAGAIN;
@@ -166,7 +168,7 @@ long sys_arch_prctl(const struct sysargs *a)
 
 	switch (sysarg_int(a, 0)) {
 	case ARCH_SET_FS:
-		if (a->arg[1] >= ARCH_USER_END)
+		if (a->arg[1] >= FS_END)
 			return -EPERM;
 		arch_set_fs_base(&t->arch, a->arg[1]);
 		return 0;

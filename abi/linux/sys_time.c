@@ -73,15 +73,15 @@ long sys_clock_settime(const struct sysargs *a)
 
 long sys_settimeofday(const struct sysargs *a)
 {
+	struct timezone zone;
 	uint64_t ns;
-	int err;
+	int err = a->arg[0] ? linux_load_timeval(a->arg[0], &ns) : 0;
 
-	if (a->arg[1])
-		return -EINVAL; /* time zones are the C library's and Go's business */
-	if (!a->arg[0])
-		return 0;
-	err = linux_load_timeval(a->arg[0], &ns);
-	return err ? err : set_real(ns);
+	if (err)
+		return err;
+	if (a->arg[1]) /* time zones are the C library's and Go's business */
+		return user_copy_in(&zone, a->arg[1], sizeof(zone)) ? -EFAULT : -EINVAL;
+	return a->arg[0] ? set_real(ns) : 0;
 }
 
 long sys_gettimeofday(const struct sysargs *a)

@@ -245,7 +245,7 @@ long sys_timer_settime(const struct sysargs *a)
 	bool absolute = sysarg_int(a, 1) & TIMER_ABSTIME;
 	struct alarm_setting fresh, old = { 0 };
 	struct posix_timer *al;
-	int err = load_itimerspec(a->arg[2], &fresh);
+	int err = a->arg[2] ? load_itimerspec(a->arg[2], &fresh) : -EINVAL;
 
 	if (err)
 		return err;

@@ -38,20 +38,24 @@ static int get_name(uaddr_t ua, char name[XATTR_NAME_MAX + 1])
 
 /* ------------------------------------------------------------------ set */
 
-static int set(struct inode *i, const char *name, const struct sysargs *a)
+/* The value is looked at before the file. */
+static int set(const char *name, const struct sysargs *a, enum target by)
 {
 	uint64_t bytes = a->arg[3];
 	enum xattr_how how = a->arg[4] & XATTR_CREATE ? XATTR_NEW
 		: a->arg[4] & XATTR_REPLACE           ? XATTR_OLD
 						      : XATTR_ANY;
 	char *value = kmem_alloc(MAX(bytes, 1ul));
+	struct inode *i;
 	int r;
 
 	if (!value)
 		return -ENOMEM;
-	r = user_copy_in(value, a->arg[2], bytes) < 0 ? -EFAULT : 0;
-	if (r == 0)
+	r = user_copy_in(value, a->arg[2], bytes) < 0 ? -EFAULT : get_target(a, by, &i);
+	if (r == 0) {
 		r = xattr_set(i, name, value, bytes, how);
+		inode_put(i);
+	}
 	kmem_free(value);
 	return r;
 }
@@ -59,7 +63,6 @@ static int set(struct inode *i, const char *name, const struct sysargs *a)
 static long set_by(const struct sysargs *a, enum target by)
 {
 	char name[XATTR_NAME_MAX + 1];
-	struct inode *i;
 	int r;
 
 	if ((uint32_t)a->arg[4] & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))
@@ -67,13 +70,7 @@ static long set_by(const struct sysargs *a, enum target by)
 	r = get_name(a->arg[1], name);
 	if (r == 0 && a->arg[3] > XATTR_VALUE_MAX)
 		r = -E2BIG;
-	if (r == 0)
-		r = get_target(a, by, &i);
-	if (r < 0)
-		return r;
-	r = set(i, name, a);
-	inode_put(i);
-	return r;
+	return r < 0 ? r : set(name, a, by);
 }
 
 long sys_setxattr(const struct sysargs *a)

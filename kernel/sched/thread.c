@@ -155,13 +155,16 @@ int thread_create_first(const struct trapframe *frame, struct thread **out)
 	return 0;
 }
 
-static int store_tids(const struct thread_start *start, int32_t tid)
+/* Where a number cannot be stored the thread begins all the same, as on Linux. */
+static void store_tids(const struct thread_start *start, int32_t tid)
 {
-	if (start->parent_tid_ua && user_store_u32(start->parent_tid_ua, (uint32_t)tid))
-		return -EFAULT;
-	if (start->child_tid_ua && user_store_u32(start->child_tid_ua, (uint32_t)tid))
-		return -EFAULT;
-	return 0;
+	int err = 0;
+
+	if (start->parent_tid_ua)
+		err = user_store_u32(start->parent_tid_ua, (uint32_t)tid);
+	if (start->child_tid_ua)
+		err = user_store_u32(start->child_tid_ua, (uint32_t)tid);
+	(void)err;
 }
 
 static void unlist(struct thread *t)
@@ -180,7 +183,6 @@ int thread_clone(const struct thread_start *start, int32_t *tid)
 {
 	struct thread *self = thread_current(), *t;
 	struct trapframe *frame;
-	int err;
 
 	if (threads.count >= THREADS_MAX)
 		return -EAGAIN;
@@ -202,12 +204,7 @@ int thread_clone(const struct thread_start *start, int32_t *tid)
 	memcpy(t->name, self->name, sizeof(t->name));
 	cred_clone(&t->cred, &self->cred);
 	list(t);
-	err = store_tids(start, t->tid);
-	if (err) {
-		unlist(t);
-		thread_free(t);
-		return err;
-	}
+	store_tids(start, t->tid);
 	*tid = t->tid;
 	sched_start(t);
 	return 0;
