@@ -10,10 +10,9 @@ import (
 	"syscall"
 )
 
-// Faults: what a bad access, a bad instruction and a bad pointer in a call become. Machine code is
+// Faults: what a bad access and a bad instruction become. Machine code is
 // written to a page and called; a handler of our own looks at what it is told.
-var faultChecks = slices.Concat(faultKindChecks, faultFrameChecks, faultProgramChecks,
-	faultPointerChecks)
+var faultChecks = slices.Concat(faultKindChecks, faultFrameChecks, faultProgramChecks)
 
 // What each bad access and bad instruction becomes.
 var faultKindChecks = []check{

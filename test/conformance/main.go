@@ -33,6 +33,7 @@ var groups = []struct {
 }{
 	{"memory", memoryChecks},
 	{"faults", faultChecks},
+	{"pointers", pointerChecks()},
 	{"threads", threadChecks},
 	{"futex", futexChecks},
 	{"clock", clockChecks},
