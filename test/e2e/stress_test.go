@@ -105,3 +105,20 @@ func TestCPUThatDoesNotStart(t *testing.T) {
 		t.Error(r.report())
 	}
 }
+
+// TestBadCalls: calls of any number with any arguments, most of them bad, from a seed. The kernel answers
+// each of them, and the program goes on to its end. In the machine only, where they can do no harm.
+func TestBadCalls(t *testing.T) {
+	times := soak(t)
+	eachConfig(t, func(t *testing.T, c config) {
+		n := 6_000 * times
+		j := job{binary: "stress", args: []string{"badcalls", fmt.Sprint(n), "1"}, flags: []string{"--net", "none"},
+			timeout: 3 * time.Minute * time.Duration(times)}
+		r := startMachine(t, c, j).wait()
+		var made, faults, unknown, successes int
+		fmt.Sscanf(string(r.stdout), "calls %d, faults %d, unknown %d, successes %d", &made, &faults, &unknown, &successes)
+		if r.code != 0 || r.trouble != "" || made < n || faults < n/20 || successes < n/50 {
+			t.Error(r.report())
+		}
+	})
+}

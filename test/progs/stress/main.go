@@ -24,6 +24,7 @@ func main() {
 		"sleepers": sleepersMain, "cpus": cpusMain, "shares": sharesMain,
 		"storm": stormMain, "hops": hopsMain, "sleep": sleepMain,
 		"compute": computeMain, "profiled": profiledMain, "http": httpMain, "churn": churnMain,
+		"badcalls": badcallsMain,
 	})
 }
 
