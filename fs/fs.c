@@ -40,9 +40,9 @@ static void make_dirs(void)
 	static const struct {
 		const char *path;
 		uint32_t mode;
-	} dirs[] = { { "/tmp", 01777 }, { "/dev", 0755 }, { "/dev/shm", 01777 }, { "/proc", 0555 },
-		{ "/sys", 0555 }, { "/etc", 0755 }, { "/root", 0700 }, { "/var/tmp", 01777 },
-		{ "/run", 0755 } };
+	} dirs[] = { { "/tmp", 01777 }, { "/dev", 0755 }, { "/dev/shm", 01777 },
+		{ "/dev/pts", 0755 }, { "/proc", 0555 }, { "/sys", 0555 }, { "/etc", 0755 },
+		{ "/root", 0700 }, { "/var/tmp", 01777 }, { "/run", 0755 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
 		int r = vfs_make_dirs(dirs[i].path, dirs[i].mode);

@@ -111,10 +111,12 @@ void inode_get_stat(struct inode *i, struct file_stat *out)
 	if (inode_is_regular(i) && !i->ops)
 		get_data_stat_locked(i, out);
 	else if (inode_is_dir(i))
-		out->size_bytes = BLOCK_BYTES;
+		out->size_bytes = i->ops ? 0 : BLOCK_BYTES;
 	else if (inode_is_link(i) && i->target)
 		out->size_bytes = i->target_bytes;
 	spin_unlock(&i->lock);
+	if (i->ops && i->ops->size)
+		out->size_bytes = i->ops->size();
 }
 
 void inode_set_mode(struct inode *i, uint32_t mode)

@@ -47,6 +47,8 @@ struct inode_ops {
 	/* Links that lead somewhere without a path: *to with a reference, or *file with one. Under
 	 * the tree's lock. */
 	int (*follow)(struct inode *i, struct inode **to, struct file **file);
+	/* What a stat says of a dynamic directory; without a lock. NULL: 0. */
+	uint64_t (*size)(void);
 	void (*free)(struct inode *i); /* private */
 };
 

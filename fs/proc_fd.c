@@ -120,7 +120,21 @@ static int fd_dir_list(struct inode *dir, uint64_t after, struct dir_item *out)
 	return 0;
 }
 
-const struct inode_ops proc_fd_ops = { .lookup = fd_dir_lookup, .list = fd_dir_list };
+/* As Linux since 6.2: so it can be asked without a list of them all. */
+static uint64_t fd_dir_size(void)
+{
+	uint64_t open = 0;
+
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
+		open++;
+	return open;
+}
+
+const struct inode_ops proc_fd_ops = {
+	.lookup = fd_dir_lookup,
+	.list = fd_dir_list,
+	.size = fd_dir_size,
+};
 
 /* ------------------------------------------------------------------ fdinfo */
 

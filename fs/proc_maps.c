@@ -16,7 +16,6 @@
 #include "lib/string.h"
 
 #define PATH_COLUMN 73u
-#define STACK_END 0x7ffffffff000ul /* abi/linux/start.c puts it there */
 #define CHUNK_PAGES 16384u
 
 /* What a mapping is of: its file and where in it. */
@@ -47,7 +46,7 @@ static void print_name(struct proc_text *t, const struct vm_region *r, const str
 		return;
 	if (b->inode) {
 		n = vfs_inode_path(b->inode, path, VFS_PATH_MAX);
-	} else if (r->end == STACK_END) {
+	} else if (r->end == PROC_STACK_END) {
 		n = (long)strlcpy(path, "[stack]", VFS_PATH_MAX);
 	}
 	if (n > 0) {

@@ -23,6 +23,7 @@
 #include "kernel/options.h"
 #include "kernel/process.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/thread_info.h"
 #include "kernel/stats.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -70,15 +71,6 @@ const char *proc_program_name(void)
 	return slash ? slash + 1 : path;
 }
 
-static void make_statm(struct proc_text *t)
-{
-	struct vm_stats s;
-
-	vm_get_stats(&s);
-	proc_print(t, "%lu %lu 0 0 0 %lu 0\n", s.reserved_bytes >> PAGE_SHIFT, s.resident_pages,
-		s.resident_pages);
-}
-
 /* Of the thread that asks: it is the one that may read its groups. */
 static void print_cred(struct proc_text *t)
 {
@@ -105,51 +97,21 @@ static void print_capabilities(struct proc_text *t)
 
 static void make_status(struct proc_text *t)
 {
-	struct vm_stats s;
+	struct thread_info first = { .runs = true };
 
-	vm_get_stats(&s);
+	(void)thread_get_info(PROCESS_PID, &first);
 	proc_print(t, "Name:\t%.15s\nUmask:\t0022\nState:\tR (running)\n", proc_program_name());
 	proc_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", PROCESS_PID,
 		PROCESS_PID, PROCESS_PPID);
 	print_cred(t);
-	proc_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", s.reserved_bytes / KIB,
-		s.reserved_bytes / KIB);
-	proc_print(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", s.resident_pages * 4,
-		s.resident_pages * 4);
-	proc_print(t, "VmSwap:\t       0 kB\nThreads:\t%u\n", thread_count());
+	proc_print_memory(t);
+	proc_print(t, "Threads:\t%u\n", thread_count());
 	print_capabilities(t);
 	proc_print(t, "Cpus_allowed_list:\t0-%u\nMems_allowed_list:\t0\n", cpu_count - 1);
 	proc_print(t,
 		"voluntary_ctxt_switches:\t%lu\n"
 		"nonvoluntary_ctxt_switches:\t%lu\n",
-		stat_sum(STAT_context_switches) - stat_sum(STAT_preemptions),
-		stat_sum(STAT_preemptions));
-}
-
-static void make_limits(struct proc_text *t)
-{
-	static const struct {
-		const char *name, *soft, *hard, *units;
-	} rows[] = {
-		{ "Max cpu time", "unlimited", "unlimited", "seconds" },
-		{ "Max file size", "unlimited", "unlimited", "bytes" },
-		{ "Max data size", "unlimited", "unlimited", "bytes" },
-		{ "Max stack size", "8388608", "unlimited", "bytes" },
-		{ "Max core file size", "0", "unlimited", "bytes" },
-		{ "Max resident set", "unlimited", "unlimited", "bytes" },
-		{ "Max processes", "65536", "65536", "processes" },
-		{ "Max locked memory", "unlimited", "unlimited", "bytes" },
-		{ "Max address space", "unlimited", "unlimited", "bytes" },
-	};
-	char soft[12], hard[12];
-
-	proc_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		proc_print(t, "%-25s %-20s %-20s %-10s\n", rows[i].name, rows[i].soft, rows[i].hard,
-			rows[i].units);
-	fmt_snprintf(soft, sizeof(soft), "%u", fdtable_limits().soft);
-	fmt_snprintf(hard, sizeof(hard), "%u", fdtable_limits().hard);
-	proc_print(t, "%-25s %-20s %-20s %-10s\n", "Max open files", soft, hard, "files");
+		first.sleeps, first.preemptions); /* the first thread's, as on Linux */
 }
 
 /* As in a machine whose only control group is the root: no limits. */
@@ -254,10 +216,9 @@ static const struct proc_file files[] = {
 	{ .path = "1/comm", .generate = proc_make_comm },
 	{ .path = "1/maps", .generate = proc_make_maps },
 	{ .path = "1/smaps", .generate = proc_make_smaps },
-	{ .path = "1/statm", .generate = make_statm },
+	{ .path = "1/statm", .generate = proc_make_statm },
 	{ .path = "1/stat", .generate = proc_make_stat },
 	{ .path = "1/status", .generate = make_status },
-	{ .path = "1/limits", .generate = make_limits },
 	{ .path = "1/cgroup", .generate = make_cgroup },
 	{ .path = "1/mountinfo", .generate = make_mountinfo },
 	{ .path = "1/mounts", .generate = make_mounts },

@@ -17,6 +17,7 @@
 #include "kernel/entropy.h"
 #include "kernel/irq.h"
 #include "kernel/mm/pmm.h"
+#include "kernel/mm/vm.h"
 #include "kernel/options.h"
 #include "kernel/process.h"
 #include "kernel/sched/cpu.h"
@@ -44,36 +45,32 @@ static unsigned long pages_to_kib(uint64_t pages)
 
 static void make_meminfo(struct proc_text *t)
 {
+	uint64_t counts[PMM_OWNERS];
 	unsigned long total = pages_to_kib(pmm_total_pages()),
 		      left = pages_to_kib(pmm_free_pages());
+	struct vm_stats vm;
 
-	proc_print(t, "MemTotal:       %8lu kB\n", total);
-	proc_print(t, "MemFree:        %8lu kB\n", left);
-	proc_print(t, "MemAvailable:   %8lu kB\n", left);
-	proc_print(t, "Buffers:               0 kB\nCached:                0 kB\n");
-	proc_print(t, "SwapCached:            0 kB\nActive:         %8lu kB\n", total - left);
-	proc_print(t, "Inactive:              0 kB\nSwapTotal:             0 kB\n");
-	proc_print(t, "SwapFree:              0 kB\nDirty:                 0 kB\n");
-	proc_print(t, "Writeback:             0 kB\nMapped:                0 kB\n");
-	proc_print(t, "Shmem:                 0 kB\nSlab:                  0 kB\n");
+	pmm_count_pages(counts);
+	vm_get_stats(&vm);
+	proc_print(t, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\n", total, left);
+	proc_print(t, "MemAvailable:   %8lu kB\nBuffers:               0 kB\n", left);
+	proc_print(t, "Cached:         %8lu kB\nSwapCached:            0 kB\n",
+		pages_to_kib(counts[PMM_CACHE]));
+	proc_print(t, "Active:         %8lu kB\nInactive:              0 kB\n",
+		pages_to_kib(counts[PMM_PROGRAM] + counts[PMM_CACHE]));
+	proc_print(t, "SwapTotal:             0 kB\nSwapFree:              0 kB\n");
+	proc_print(t, "Dirty:                 0 kB\nWriteback:             0 kB\n");
+	proc_print(t, "AnonPages:      %8lu kB\nMapped:         %8lu kB\n",
+		pages_to_kib(vm.resident_pages - vm.object_pages), pages_to_kib(vm.object_pages));
+	proc_print(t, "Shmem:                 0 kB\nSlab:           %8lu kB\n",
+		pages_to_kib(counts[PMM_SLAB]));
+	proc_print(t, "SReclaimable:          0 kB\nSUnreclaim:     %8lu kB\n",
+		pages_to_kib(counts[PMM_SLAB]));
+	proc_print(t, "PageTables:     %8lu kB\n", pages_to_kib(counts[PMM_TABLE]));
 	proc_print(t, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\n", total, total - left);
 	proc_print(t, "VmallocTotal:          0 kB\nVmallocUsed:           0 kB\n");
-	proc_print(t,
-		"HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 "
-		"kB\n");
-}
-
-static void make_cpuinfo(struct proc_text *t)
-{
-	uint64_t khz = clock_tsc_hz() / 1000;
-
-	for (uint32_t i = 0; i < cpu_count; i++) {
-		proc_print(t, "processor\t: %u\nvendor_id\t: unknown\n", i);
-		proc_print(t, "model name\t: virtual x86-64 processor\n");
-		proc_print(t, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
-		proc_print(t, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n", cpu_count, i);
-		proc_print(t, "cpu cores\t: %u\n\n", cpu_count);
-	}
+	proc_print(t, "HugePages_Total:       0\nHugePages_Free:        0\n");
+	proc_print(t, "Hugepagesize:       2048 kB\n");
 }
 
 static uint64_t boot_time_s(void)
@@ -83,17 +80,14 @@ static uint64_t boot_time_s(void)
 
 static void make_stat(struct proc_text *t)
 {
-	uint64_t up = clock_now_ns(), busy = sched_process_cpu_ns();
-	uint64_t all = up * cpu_count, idle = all > busy ? all - busy : 0;
+	struct load l;
 
-	proc_print(t, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", busy / TICK_NS, idle / TICK_NS);
-	for (uint32_t i = 0; i < cpu_count; i++)
-		proc_print(t, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, busy / cpu_count / TICK_NS,
-			idle / cpu_count / TICK_NS);
+	load_get(&l);
+	proc_make_cpu_stat(t);
 	proc_print(t, "intr %lu\nctxt %lu\nbtime %lu\n", stat_sum(STAT_interrupts),
 		stat_sum(STAT_context_switches), boot_time_s());
-	proc_print(t, "processes %lu\nprocs_running 1\nprocs_blocked 0\n",
-		1 + stat_sum(STAT_threads_created));
+	proc_print(t, "processes %lu\nprocs_running %u\nprocs_blocked 0\n",
+		1 + stat_sum(STAT_threads_created), MAX(l.running, 1u));
 }
 
 static void make_uptime(struct proc_text *t)
@@ -246,7 +240,7 @@ static void make_interrupts(struct proc_text *t)
 
 static const struct proc_file files[] = {
 	{ .path = "meminfo", .generate = make_meminfo },
-	{ .path = "cpuinfo", .generate = make_cpuinfo },
+	{ .path = "cpuinfo", .generate = proc_make_cpuinfo },
 	{ .path = "stat", .generate = make_stat },
 	{ .path = "uptime", .generate = make_uptime },
 	{ .path = "loadavg", .generate = make_loadavg },

@@ -11,11 +11,11 @@
 #include "base/units.h"
 #include "fs/proc_priv.h"
 #include "fs/tree_priv.h"
-#include "kernel/mm/vm.h"
 #include "kernel/process.h"
-#include "kernel/sched/sched.h"
+#include "kernel/sched/cputime.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/thread_info.h"
+#include "kernel/stats.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 
@@ -25,27 +25,33 @@
 /* The 52 fields. */
 static void print_stat(struct proc_text *t, int32_t id, const struct thread_info *i, int32_t parent)
 {
-	struct vm_stats s;
+	struct proc_memory m;
 
-	vm_get_stats(&s);
-	proc_print(t,
-		"%d (%.15s) %c %d %d %d 0 -1 4194304 0 0 0 0 %lu 0 0 0 20 0 %u 0 %lu %lu %lu ", id,
+	proc_get_memory(&m);
+	proc_print(t, "%d (%.15s) %c %d %d %d 0 -1 4194304 %lu 0 0 0 ", id,
 		i->name[0] ? i->name : proc_program_name(), i->runs ? 'R' : 'S', parent,
-		PROCESS_PID, PROCESS_PID, i->cpu_ns / TICK_NS, thread_count(),
-		process_start_ns() / TICK_NS, s.reserved_bytes, s.resident_pages);
-	proc_print(t,
-		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+		PROCESS_PID, PROCESS_PID, i->faults);
+	proc_print(t, "%lu %lu 0 0 20 0 %u 0 %lu %lu %lu ", i->user_ns / TICK_NS,
+		i->system_ns / TICK_NS, thread_count(), process_start_ns() / TICK_NS, m.total_bytes,
+		(m.anonymous_bytes + m.file_bytes) >> PAGE_SHIFT);
+	proc_print(t, "18446744073709551615 %lu %lu 0 0 0 0 0 0 0 0 0 0 17 %u ", m.code_start,
+		m.code_end, i->cpu);
+	proc_print(t, "0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 /* The process goes by its first thread's name, if that is still there. */
 static struct thread_info process_info(void)
 {
 	struct thread_info i = { 0 };
+	struct cputime cpu;
 
 	if (!thread_get_info(PROCESS_PID, &i))
 		i.name[0] = 0;
 	i.runs = true; /* it asks */
-	i.cpu_ns = sched_process_cpu_ns();
+	cpu = cputime_of_process();
+	i.user_ns = cpu.user_ns;
+	i.system_ns = cpu.system_ns;
+	i.faults = stat_sum(STAT_page_faults);
 	return i;
 }
 
@@ -91,6 +97,10 @@ static void make_task_status(struct proc_text *t, uint64_t tid)
 		i.runs ? "R (running)" : "S (sleeping)");
 	proc_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\nThreads:\t%u\n",
 		PROCESS_PID, (int32_t)tid, PROCESS_PPID, thread_count());
+	proc_print(t,
+		"voluntary_ctxt_switches:\t%lu\n"
+		"nonvoluntary_ctxt_switches:\t%lu\n",
+		i.sleeps, i.preemptions);
 }
 
 static const struct {

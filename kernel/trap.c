@@ -64,6 +64,7 @@ bool kernel_handle_page_fault(struct trapframe *tf, uaddr_t addr, bool from_prog
 
 	oom_check();
 	stat_inc(STAT_page_faults);
+	t->faults++;
 	trace(TRACE_fault, addr, tf->rip);
 	began = from_program ? cputime_enter(t) : 0;
 	fault = vm_fault(addr, access);

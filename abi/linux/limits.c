@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/resource.h>
 
+#include "abi/linux/limits_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/thread_priv.h"
 #include "base/assert.h"
@@ -22,6 +23,8 @@
 #include "kernel/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/spinlock.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
 
 #define NONE UINT64_MAX
 #define ANY \
@@ -112,6 +115,49 @@ static int exchange(uint32_t resource, const struct rlimit64 *fresh, struct rlim
 	err = fresh ? set_locked(resource, fresh) : 0;
 	spin_unlock(&limits.lock);
 	return err;
+}
+
+/* ------------------------------------------------------------------ /proc/self/limits */
+static void print_limit(char text[24], uint64_t value)
+{
+	if (value == NONE)
+		strlcpy(text, "unlimited", 24);
+	else
+		fmt_snprintf(text, 24, "%lu", value);
+}
+
+void linux_make_limits(struct proc_text *t)
+{
+	static const struct {
+		uint32_t resource;
+		const char *name, *units;
+	} rows[] = { { RLIMIT_CPU, "Max cpu time", "seconds" },
+		{ RLIMIT_FSIZE, "Max file size", "bytes" },
+		{ RLIMIT_DATA, "Max data size", "bytes" },
+		{ RLIMIT_STACK, "Max stack size", "bytes" },
+		{ RLIMIT_CORE, "Max core file size", "bytes" },
+		{ RLIMIT_RSS, "Max resident set", "bytes" },
+		{ RLIMIT_NPROC, "Max processes", "processes" },
+		{ RLIMIT_NOFILE, "Max open files", "files" },
+		{ RLIMIT_MEMLOCK, "Max locked memory", "bytes" },
+		{ RLIMIT_AS, "Max address space", "bytes" },
+		{ RLIMIT_LOCKS, "Max file locks", "locks" },
+		{ RLIMIT_SIGPENDING, "Max pending signals", "signals" },
+		{ RLIMIT_MSGQUEUE, "Max msgqueue size", "bytes" },
+		{ RLIMIT_NICE, "Max nice priority", "" },
+		{ RLIMIT_RTPRIO, "Max realtime priority", "" },
+		{ RLIMIT_RTTIME, "Max realtime timeout", "us" } };
+	char soft[24], hard[24];
+	struct rlimit64 r;
+
+	proc_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)exchange(rows[i].resource, NULL, &r);
+		print_limit(soft, r.rlim_cur);
+		print_limit(hard, r.rlim_max);
+		proc_print(t, "%-25s %-20s %-20s ", rows[i].name, soft, hard);
+		proc_print(t, rows[i].units[0] ? "%-10s\n" : "%s\n", rows[i].units);
+	}
 }
 
 bool linux_may_add_thread(void)

@@ -1,5 +1,5 @@
 /*
- * proc.c: what the program can read about its calls: /proc/gosolo and /proc/self/auxv.
+ * proc.c: what the program can read about its calls: /proc/gosolo, /proc/self/auxv and limits.
  *
  * What:       /proc/gosolo/calls has one line per system call that was made: syscalls_report.
  * Invariants: none.
@@ -9,6 +9,7 @@
  */
 #include "fs/proc.h"
 
+#include "abi/linux/limits_priv.h"
 #include "abi/linux/start.h"
 #include "abi/linux/start_priv.h"
 
@@ -26,8 +27,11 @@ int linux_proc_init(void)
 {
 	size_t bytes;
 	const void *auxv = linux_auxv(&bytes);
-	static const struct proc_file calls = { .path = "gosolo/calls", .generate = make_calls };
-	static struct proc_table table = { &calls, 1, NULL };
+	static const struct proc_file files[] = {
+		{ .path = "gosolo/calls", .generate = make_calls },
+		{ .path = "1/limits", .generate = linux_make_limits },
+	};
+	static struct proc_table table = { files, ARRAY_LEN(files), NULL };
 
 	proc_add(&table);
 	return proc_set_auxv(auxv, bytes);

@@ -413,6 +413,8 @@ void vm_get_stats(struct vm_stats *s)
 	s->mappings = vm.count;
 	s->reserved_bytes = vm.reserved_bytes;
 	s->resident_pages = vm.resident_pages;
+	s->resident_peak_pages = vm.resident_peak_pages;
+	s->object_pages = vm.object_pages;
 	spin_unlock(&vm.lock);
 }
 

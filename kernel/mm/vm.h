@@ -163,7 +163,9 @@ enum vm_fault_result {
 enum vm_fault_result vm_fault(uint64_t addr, unsigned access);
 
 struct vm_stats {
-	uint64_t mappings, reserved_bytes, resident_pages;
+	uint64_t mappings, reserved_bytes;
+	uint64_t resident_pages, resident_peak_pages; /* filled by faults; without the image's */
+	uint64_t object_pages; /* of the resident ones: objects', not the program's own */
 };
 void vm_get_stats(struct vm_stats *s);
 /* Calls fn for each mapping in order (for /proc/self/maps); fn runs without the vm lock; stops when

@@ -106,6 +106,7 @@ static void unmap_old_locked(struct fault *f)
 	ASSERT(bytes == PAGE_SIZE);
 	paging_flush(f->va, f->va + PAGE_SIZE);
 	vm.resident_pages--;
+	vm.object_pages -= !pmm_is_program(old_pa >> PAGE_SHIFT);
 	pmm_put(old_pa >> PAGE_SHIFT);
 }
 
@@ -141,6 +142,8 @@ static enum round install_locked(struct fault *f, const struct vma *v, pfn_t pre
 	if (paging_map(f->va, f->frame << PAGE_SHIFT, flags) != 0)
 		return fail(f, VM_FAULT_NO_MEMORY);
 	vm.resident_pages++;
+	vm.resident_peak_pages = MAX(vm.resident_peak_pages, vm.resident_pages);
+	vm.object_pages += !pmm_is_program(f->frame);
 	f->frame = PFN_NONE; /* the entry has the reference now */
 	stat_inc(v->object ? STAT_page_faults_file : STAT_page_faults_zero);
 	return ROUND_DONE;

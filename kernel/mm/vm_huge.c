@@ -88,6 +88,7 @@ int vm_map_huge_locked(uint64_t va, pfn_t pfn, unsigned flags)
 		return -ENOMEM;
 	pmm_frame(pfn)->link_next = (uint32_t)(table >> PAGE_SHIFT); /* (2) */
 	vm.resident_pages += HUGE_PAGES;
+	vm.resident_peak_pages = MAX(vm.resident_peak_pages, vm.resident_pages);
 	stat_inc(STAT_pages_huge);
 	return 0;
 }

@@ -81,6 +81,7 @@ uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end)
 
 		ASSERT(was_present);
 		dropped[n++] = pa >> PAGE_SHIFT << 1 | (bytes == PAGE_SIZE ? 0 : DROPPED_HUGE);
+		vm.object_pages -= bytes == PAGE_SIZE && !pmm_is_program(pa >> PAGE_SHIFT);
 		pages += bytes >> PAGE_SHIFT;
 		last = va + bytes;
 		va = paging_next_present(last, end);

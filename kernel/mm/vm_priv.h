@@ -42,6 +42,8 @@ struct vm_space {
 	uint64_t count; /* [vm lock] mappings */
 	uint64_t reserved_bytes; /* [vm lock] their size */
 	uint64_t resident_pages; /* [vm lock] filled by faults; without the image's */
+	uint64_t resident_peak_pages; /* [vm lock] */
+	uint64_t object_pages; /* [vm lock] of them objects', not the program's own */
 	uint32_t future_flags; /* [vm lock] of mappings to come */
 	bool fills_future; /* [vm lock] … and they are populated */
 };

@@ -127,6 +127,10 @@ void sched_switch_locked(struct cpu *c, uint64_t now_ns)
 	else if (to == c->idle)
 		arch_set_idle(true);
 	stat_inc(STAT_context_switches);
+	if (from->state == THREAD_PARKED)
+		from->sleeps++;
+	else
+		from->preemptions++;
 	trace(TRACE_switch, (uint64_t)from->tid, (uint64_t)to->tid);
 	arch_switch(&from->arch, &to->arch, (uint64_t)to->kstack + ARCH_KSTACK_BYTES);
 	finish_switch();

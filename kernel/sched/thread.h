@@ -47,6 +47,8 @@ struct thread {
 	uint32_t entries_left, entries_next; /* [t] until the next sample of CPU time, and in all */
 	uint32_t sample_weight; /* [t] entries that the sample under way stands for */
 	uint64_t system_ns; /* [t] CPU time in the kernel, by samples */
+	uint64_t sleeps, preemptions; /* [s] switches away from it, by its own will and not */
+	uint64_t faults; /* [t] page faults */
 	struct cputime told; /* [t] */
 	LIST_HEAD(cputimer_list, cputimer) cputimers; /* [cputimers lock] wait for it to run */
 	bool cputimers_wait; /* [cputimers lock]; set with [s], too: kernel/sched/cputimer.h */

@@ -11,6 +11,7 @@
 #include "kernel/sched/thread_info.h"
 
 #include "base/units.h"
+#include "kernel/sched/cputime.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/thread.h"
 #include "kernel/time/clock.h"
@@ -48,12 +49,19 @@ struct search {
 static bool tell(struct thread *t, void *arg)
 {
 	struct search *s = arg;
+	struct cputime cpu;
 
 	if (t->tid != s->tid || !is_program(t))
 		return false;
 	strlcpy(s->out->name, t->name, sizeof(s->out->name));
 	s->out->runs = is_active(t);
-	s->out->cpu_ns = sched_thread_cpu_ns(t);
+	cpu = cputime_of_thread(t);
+	s->out->user_ns = cpu.user_ns;
+	s->out->system_ns = cpu.system_ns;
+	s->out->sleeps = t->sleeps;
+	s->out->preemptions = t->preemptions;
+	s->out->faults = t->faults;
+	s->out->cpu = t->cpu;
 	return true;
 }
 

@@ -11,7 +11,10 @@
 struct thread_info {
 	char name[16]; /* empty: it was never given one */
 	bool runs; /* or could; false: it sleeps */
-	uint64_t cpu_ns;
+	uint64_t user_ns, system_ns; /* CPU time */
+	uint64_t sleeps, preemptions; /* switches away from it, by its own will and not */
+	uint64_t faults; /* page faults */
+	uint32_t cpu; /* where it runs, or ran last */
 };
 
 bool thread_get_info(int32_t tid, struct thread_info *out); /* false: no such thread */

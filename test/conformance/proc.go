@@ -19,7 +19,7 @@ import (
 )
 
 // Proc: what /proc tells about the process and the machine, in the form that programs parse.
-var procChecks = slices.Concat(procSelfChecks, procSystemChecks)
+var procChecks = slices.Concat(procSelfChecks, procNumberChecks, procSystemChecks)
 
 // What it tells about this process.
 var procSelfChecks = []check{
@@ -226,6 +226,9 @@ func procDescriptors(t *T) {
 	for _, n := range names {
 		seen[n.Name()] = true
 	}
+	st, err := os.Stat("/proc/self/fd")
+	t.Must("stat", err)
+	t.Want("a stat counts them", st.Size() == int64(len(names)) || st.Size() == int64(len(names))-1, true) // less ReadDir's own
 	t.Want("all are listed", seen[itoa(fd)] && seen[itoa(r)] && seen[itoa(w)], true)
 	link, _ := os.Readlink("/proc/self/fd/" + itoa(fd))
 	t.Want("link of a file", link, dir+"/f")

@@ -53,6 +53,7 @@ var rxjs = archive{
 var examples = map[string]string{
 	"repl": "repl", "proxy": "proxy", "files": "files", "metrics": "metrics", "sshd": "sshd", "sshclient": "sshd/client", "9p": "9p",
 	"http3": "../test/real/http3", "stores": "../test/real/stores",
+	"gopsutil": "../test/real/gopsutil", "collectors": "../test/real/collectors",
 }
 
 func setting(name, otherwise string) string {
