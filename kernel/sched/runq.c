@@ -1,7 +1,7 @@
 /*
  * runq.c: the threads that wait for one CPU, and whose turn it is.
  *
- * What:       a list by virtual time. In the long run threads that always want the CPU get the same
+ * What:       a tree by virtual time. In the long run threads that always want the CPU get the same
  *             of it, to about a turn; who sleeps more than that gets in within a granule.
  * Invariants: (1) the floor never falls, and rises whenever the least of the CPU's threads does.
  *             So whoever waits comes first in the end: threads that were asleep have their credit
@@ -16,63 +16,58 @@
 #include "base/assert.h"
 #include "kernel/sched/thread.h"
 
+/* Never 0: who comes goes behind its equals (2). */
+static int compare(const struct thread *fresh, const struct thread *t)
+{
+	return fresh->vtime_ns < t->vtime_ns ? -1 : 1;
+}
+
+TREE_GENERATE(runq_tree, thread, run_link, compare)
+
 void runq_init(struct runq *q)
 {
 	*q = (struct runq){ .count = 0 };
-	TAILQ_INIT(&q->list);
 }
 
 void runq_insert(struct runq *q, struct thread *t)
 {
-	struct thread *before = TAILQ_FIRST(&q->list);
-
+	if (!q->first || t->vtime_ns < q->first->vtime_ns)
+		q->first = t;
+	RB_INSERT(runq_tree, &q->tree, t);
 	q->count++;
-	if (before && t->vtime_ns < before->vtime_ns) {
-		TAILQ_INSERT_HEAD(&q->list, t, run_link);
-		return;
-	}
-	before = TAILQ_LAST(&q->list, runq_list);
-	while (before && t->vtime_ns < before->vtime_ns)
-		before = TAILQ_PREV(before, runq_list, run_link);
-	if (before)
-		TAILQ_INSERT_AFTER(&q->list, before, t, run_link); /* (2) */
-	else
-		TAILQ_INSERT_HEAD(&q->list, t, run_link);
 }
 
 void runq_remove(struct runq *q, struct thread *t)
 {
 	ASSERT(q->count);
-	TAILQ_REMOVE(&q->list, t, run_link);
+	if (q->first == t)
+		q->first = RB_NEXT(runq_tree, &q->tree, t);
+	RB_REMOVE(runq_tree, &q->tree, t);
 	q->count--;
-}
-
-struct thread *runq_first(const struct runq *q)
-{
-	return TAILQ_FIRST(&q->list);
 }
 
 struct thread *runq_first_for(const struct runq *q, uint32_t cpu)
 {
-	struct thread *t;
+	struct thread *t = q->first;
 
-	TAILQ_FOREACH(t, &q->list, run_link)
-		if (t->affinity >> cpu & 1)
-			return t;
-	return NULL;
+	while (t && !(t->affinity >> cpu & 1))
+		t = RB_NEXT(runq_tree, &q->tree, t);
+	return t;
 }
 
 void runq_fall_behind(const struct runq *q, struct thread *t)
 {
-	const struct thread *last = TAILQ_LAST(&q->list, runq_list);
+	const struct thread *last = RB_ROOT(&q->tree);
 
+	while (last && RB_RIGHT(last, run_link))
+		last = RB_RIGHT(last, run_link);
 	if (last)
 		t->vtime_ns = MAX(t->vtime_ns, last->vtime_ns);
 }
 
 void runq_raise_floor(struct runq *q, const struct thread *running, int64_t ran_ns)
 {
-	const struct thread *first = TAILQ_FIRST(&q->list);
+	const struct thread *first = q->first;
 	int64_t least = INT64_MAX;
 
 	if (running)
@@ -95,7 +90,7 @@ void runq_arrive(const struct runq *q, struct thread *t)
 
 int64_t runq_turn_ns(const struct runq *q, const struct thread *running)
 {
-	const struct thread *first = TAILQ_FIRST(&q->list);
+	const struct thread *first = q->first;
 	int64_t lead;
 
 	ASSERT(first);

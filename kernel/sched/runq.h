@@ -25,19 +25,22 @@ enum {
 };
 
 struct runq {
-	TAILQ_HEAD(runq_list, thread) list; /* least virtual time first, equal ones as they came */
+	RB_HEAD(runq_tree, thread) tree; /* least virtual time first, equal ones as they came */
+	struct thread *first; /* in the tree; NULL: nobody waits */
 	uint32_t count;
 	int64_t floor_ns; /* never falls */
 };
 
 void runq_init(struct runq *q);
-/* By its virtual time, which must be this queue's (runq_arrive). Quick where a sleeper goes, in
- * front, and where one goes whose turn is over, at the end; else linear. */
+/* By its virtual time, which must be this queue's (runq_arrive). */
 void runq_insert(struct runq *q, struct thread *t);
 void runq_remove(struct runq *q, struct thread *t);
-struct thread *runq_first(const struct runq *q); /* NULL: nobody waits */
-struct thread *runq_first_for(const struct runq *q,
-	uint32_t cpu); /* that may run on that CPU; or NULL */
+static inline struct thread *runq_first(const struct runq *q) /* NULL: nobody waits */
+{
+	return q->first;
+}
+/* That may run on that CPU; or NULL. Looks at those before it. */
+struct thread *runq_first_for(const struct runq *q, uint32_t cpu);
 /* For one who yields: gives t, which is not queued, the virtual time of the last that waits. */
 void runq_fall_behind(const struct runq *q, struct thread *t);
 /* The least of those that want the CPU has advanced. running: NULL when the CPU is idle; ran_ns:

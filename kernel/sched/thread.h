@@ -36,7 +36,7 @@ struct thread {
 	enum thread_state state; /* [s] */
 	bool wake_pending; /* [s] an unpark that came before the park */
 	uint32_t cpu; /* [s] where it runs, or ran last */
-	TAILQ_ENTRY(thread) run_link; /* [s] */
+	RB_ENTRY(thread) run_link; /* [s] */
 	int64_t vtime_ns; /* [s] what it has had of a CPU, as its queue counts: runq.h */
 	TAILQ_ENTRY(thread) all_link; /* [l] */
 	struct timer park_timer; /* [t] */

@@ -272,6 +272,34 @@ static void order_is_kept(void)
 	check(!runq_first(&sim.q) && !sim.q.count, "empty", sim.q.count);
 }
 
+/* By virtual time, equal ones as they came, whoever is taken out of their middle. */
+static void many_are_in_order(void)
+{
+	struct thread *last = NULL, *t;
+
+	begin();
+	for (int i = 0; i < THREADS_MAX; i++)
+		add(0, 0);
+	for (int round = 0; round < 1000; round++) {
+		struct thread *moved = &sim.actors[round * 7 % THREADS_MAX].thread;
+
+		runq_remove(&sim.q, moved);
+		moved->vtime_ns = round * 13 % 8;
+		moved->tid = round; /* when it came */
+		runq_insert(&sim.q, moved);
+	}
+	for (int i = 0; i < THREADS_MAX; i++) {
+		t = runq_first(&sim.q);
+		check(t &&
+				(!last || last->vtime_ns < t->vtime_ns ||
+					(last->vtime_ns == t->vtime_ns && last->tid < t->tid)),
+			"order among many", i);
+		runq_remove(&sim.q, t);
+		last = t;
+	}
+	check(!runq_first(&sim.q) && !sim.q.count, "empty", sim.q.count);
+}
+
 int main(void)
 {
 	spinners_share();
@@ -280,6 +308,7 @@ int main(void)
 	sleep_is_no_saving();
 	newcomers_wait_too();
 	order_is_kept();
+	many_are_in_order();
 	printf("runq_test: ok\n");
 	return 0;
 }
