@@ -211,3 +211,38 @@ func (g *guest) spoilt(r *rand.Rand, i int) []byte {
 	}
 	return f
 }
+
+// TestWireFrameFlood: frames come faster than one CPU can look at them; the program still has its turns.
+func TestWireFrameFlood(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		g := startGuest(t, c, job{binary: "wire", args: []string{"serve", "7000", "/proc/gosolo/stats"}, timeout: 3 * time.Minute}, peerIP4)
+		g.pings(peerIP4, guestIP4, 56)
+		var sent atomic.Int64
+		enough, ended := make(chan bool), make(chan bool)
+		go func() {
+			defer close(ended)
+			for question := g.eth(everyone, etherARP, arp(1, g.peer.end.mac(), peerIP4, make([]byte, 6), guestIP4)); ; {
+				select {
+				case <-enough:
+					return
+				default:
+				}
+				if len(g.peer.end.w.ends[0].out) < 200 {
+					g.send(question)
+					sent.Add(1)
+				} else {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		}()
+		for sent.Load() < 20000 { // more than waits anywhere
+			time.Sleep(10 * time.Millisecond)
+		}
+		began := time.Now()
+		r := g.endsWell(t) // the program reads the end of its input, and a file
+		t.Logf("the program ended after %v, %d frames", time.Since(began).Round(time.Millisecond), sent.Load())
+		close(enough)
+		<-ended
+		statistic(t, r, "net_rx_packets")
+	})
+}
