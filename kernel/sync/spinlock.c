@@ -74,8 +74,10 @@ static void wait_until_free(const struct spinlock *l)
 		arch_poll_requests();
 	}
 	was_away = arch_set_away(true); /* nobody needs to wait for us meanwhile */
-	while (!is_free(l))
+	while (!is_free(l)) {
 		arch_pause();
+		arch_poll_requests(); /* save who frees page tables, perhaps with the lock held */
+	}
 	(void)arch_set_away(was_away);
 }
 
