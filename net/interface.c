@@ -55,6 +55,8 @@ bool interface_get_nth(unsigned n, struct interface_facts *out)
 		out->is_up = netif_is_up(netif) && netif_is_link_up(netif);
 		out->mtu = netif->mtu;
 		memcpy(out->hardware, netif->hwaddr, sizeof(out->hardware));
+		out->ip4 = ip4_addr_get_u32(netif_ip4_addr(netif));
+		out->mask4 = ip4_addr_get_u32(netif_ip4_netmask(netif));
 		out->counters = counters_of(netif);
 	}
 	net_unlock_batch();

@@ -19,6 +19,7 @@ struct interface_facts {
 	bool is_loopback, is_up;
 	uint32_t mtu; /* bytes */
 	uint8_t hardware[6];
+	uint32_t ip4, mask4; /* network byte order; 0: none */
 	struct interface_counters counters;
 };
 

@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <linux/memfd.h>
 
+#include "abi/linux/sys_net_priv.h"
 #include "abi/linux/sysargs.h"
 #include "base/assert.h"
 #include "base/units.h"
@@ -225,8 +226,13 @@ static long regular_ioctl(struct file *f, uint32_t command, uaddr_t arg)
 
 static long ioctl_file(struct file *f, int fd, uint32_t command, uaddr_t arg)
 {
+	int error;
+
 	if (file_flags(f) & O_PATH)
 		return -EBADF;
+	error = linux_interface_ioctl(f, command, arg);
+	if (error != -ENOTTY)
+		return error;
 	switch (command) {
 	case FIONBIO:
 		return set_nonblocking(f, arg);

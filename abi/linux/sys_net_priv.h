@@ -20,5 +20,7 @@ int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t by
 int linux_set_filter(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes) must_check;
 /* SO_GET_FILTER: room and count are of instructions; room 0 asks for the count only. */
 int linux_get_filter(struct file *f, uaddr_t ua, uint32_t room, uint32_t *count) must_check;
+/* SIOCGIF* and their kin. -ENOTTY: another command, or no socket. */
+int linux_interface_ioctl(struct file *f, uint32_t command, uaddr_t arg) must_check;
 /* Bytes of the address in Linux's form. */
 uint32_t linux_encode_sockaddr(uint8_t out[LINUX_SOCKADDR_MAX], const struct socket_address *a);
