@@ -100,9 +100,22 @@ void datagram_tell_error_locked(struct datagram_socket *d, const struct ip_error
 		return;
 	g->source = *dest;
 	g->source_port = port;
+	g->arrived_ns = net_now_ns();
 	g->error = *e;
 	TAILQ_INSERT_TAIL(&d->errors, g, link);
 	socket_notify_locked(&d->inet.base, EPOLLERR);
+}
+
+void datagram_tell_sent_locked(struct datagram_socket *d)
+{
+	struct ip_error e = { .error = -ENOMSG, .origin = ORIGIN_STAMP };
+
+	if ((d->inet.base.stamps & SOCKET_STAMP_OUT) == 0)
+		return;
+	if ((d->inet.base.stamps & SOCKET_STAMP_ID) != 0)
+		e.data = d->inet.base.stamp_id++;
+	e.offender = *inet_any(&d->inet);
+	datagram_tell_error_locked(d, &e, &e.offender, 0, NULL);
 }
 
 static void drop(struct datagram_socket *d, struct datagrams *from, struct datagram *g)
@@ -173,6 +186,11 @@ static int wait_datagram(struct datagram_socket *d, struct reader *r, struct dat
 	return socket_take_error_locked(s);
 }
 
+static bool is_icmp(const struct datagram *g)
+{
+	return g->error.origin == ORIGIN_ICMP || g->error.origin == ORIGIN_ICMP6;
+}
+
 /* A copy of an error was also the socket's pending one: the next in the queue is now. */
 static int take_error(struct datagram_socket *d, struct datagram **out)
 {
@@ -182,7 +200,10 @@ static int take_error(struct datagram_socket *d, struct datagram **out)
 	if (*out == NULL)
 		return -EAGAIN;
 	next = TAILQ_NEXT(*out, link);
-	d->inet.base.error = next != NULL ? next->error.error : 0;
+	if (next != NULL && is_icmp(next))
+		d->inet.base.error = next->error.error;
+	else if (is_icmp(*out))
+		d->inet.base.error = 0;
 	return 0;
 }
 
@@ -217,8 +238,15 @@ static void describe_options(const struct datagram_socket *d, const struct datag
 	m->has_class6 = d->want_class6 && v6;
 }
 
-static void describe_error(const struct datagram *g, struct socket_message *m)
+/* Of what has left, there is no more to tell than when. */
+static void describe_error(const struct datagram_socket *d, const struct datagram *g,
+	struct socket_message *m)
 {
+	bool stamp = g->error.origin == ORIGIN_STAMP;
+
+	m->has_address = !stamp;
+	m->has_stamp = stamp && (d->inet.base.stamps & SOCKET_STAMP_TELL) != 0;
+	m->arrived_ns = g->arrived_ns;
 	m->has_error = true;
 	m->queued_error = (struct socket_queued_error){
 		.error = -g->error.error,
@@ -226,6 +254,7 @@ static void describe_error(const struct datagram *g, struct socket_message *m)
 		.type = g->error.type,
 		.code = g->error.code,
 		.info = g->error.info,
+		.data = g->error.data,
 		.offender = g->error.offender,
 	};
 }
@@ -241,7 +270,7 @@ static void describe(const struct datagram_socket *d, const struct datagram *g,
 	/* Behind an offset it is cut, as Linux has it, unless there is room to spare. */
 	m->truncated = m->data->left_bytes < bytes && m->data->left_bytes <= bytes - r->skip_bytes;
 	if (g->error.error != 0)
-		describe_error(g, m);
+		describe_error(d, g, m);
 	else
 		describe_options(d, g, m);
 }

@@ -81,6 +81,8 @@ void datagram_enqueue_locked(struct datagram_socket *d, const struct ip_packet *
 /* An error, with what came back. p NULL: nothing did. Takes p. */
 void datagram_tell_error_locked(struct datagram_socket *d, const struct ip_error *e,
 	const struct net_ip *dest, uint16_t port, struct pbuf *p);
+/* For who asked for stamps of what is sent: now, a datagram has left. */
+void datagram_tell_sent_locked(struct datagram_socket *d);
 long datagram_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 uint32_t datagram_poll_locked(struct socket *s);
 int datagram_shut_down(struct socket *s, enum socket_shutdown how) must_check;

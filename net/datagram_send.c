@@ -18,7 +18,6 @@
 #include "net/datagram_priv.h"
 #include "net/net_priv.h"
 
-#define ORIGIN_LOCAL 1
 #define HOPS_DEFAULT 64
 
 static uint32_t choose_interface(const struct datagram_socket *d, const struct socket_message *m,

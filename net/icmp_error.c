@@ -31,8 +31,6 @@
 #define INNER_MAX 576u
 #define REPLY_MAX 548u /* with both headers 576: RFC 1812 4.3.2.3 */
 #define TOS_OF_ERRORS 0xc0 /* as Linux */
-#define ORIGIN_ICMP 2
-#define ORIGIN_ICMP6 3
 
 struct verdict {
 	int8_t error;

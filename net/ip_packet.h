@@ -58,13 +58,17 @@ void icmp_error_unreachable_locked(const struct pbuf *p, uint32_t scope);
 /* Answers an IPv4 datagram that nobody wants; lwIP would send 8 bytes of it back, Linux more. */
 void icmp_refuse_port_locked(const struct ip_packet *in);
 
-/* What a router or a host said about a packet of ours. */
+/* Linux's SO_EE_ORIGIN_*. */
+enum ip_error_origin { ORIGIN_LOCAL = 1, ORIGIN_ICMP, ORIGIN_ICMP6, ORIGIN_STAMP };
+
+/* What a router or a host said about a packet of ours; or that it has left. */
 struct ip_error {
 	int error; /* -errno */
 	bool fatal; /* told to every connected socket, not only to those that asked for all */
-	uint8_t origin; /* SO_EE_ORIGIN_*: 1 local, 2 ICMP, 3 ICMPv6 */
+	uint8_t origin; /* enum ip_error_origin */
 	uint8_t type, code; /* ICMP's */
 	uint32_t info; /* the path's MTU; 0 */
+	uint32_t data; /* the number of what was sent */
 	struct net_ip offender; /* who said it */
 };
 

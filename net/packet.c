@@ -31,6 +31,7 @@ struct frame {
 	struct pbuf *p;
 	struct socket_link from;
 	uint32_t drops; /* the socket's, when it came */
+	uint64_t seen_ns;
 };
 
 TAILQ_HEAD(frames, frame);
@@ -138,6 +139,7 @@ static void show(struct packet_socket *k, const struct filter_frame *in)
 	f->from.address_bytes = 6;
 	memcpy(f->from.address, in->h->src.addr, 6);
 	f->drops = k->base.drops;
+	f->seen_ns = net_now_ns();
 	k->queue_bytes += f->p->tot_len + (uint64_t)COST_BYTES;
 	TAILQ_INSERT_TAIL(&k->queue, f, link);
 	socket_notify_locked(&k->base, EPOLLIN);
@@ -224,6 +226,11 @@ static long receive_one(struct packet_socket *k, struct socket_message *m, bool 
 	m->address.link = f->from;
 	m->has_drops = k->base.want_drops && f->drops != 0;
 	m->drops = f->drops;
+	m->has_timestamp = k->base.want_timestamp;
+	m->timestamp_in_ns = k->base.want_timestamp_ns;
+	m->has_stamp = (k->base.stamps & SOCKET_STAMP_IN) != 0 &&
+		(k->base.stamps & SOCKET_STAMP_TELL) != 0;
+	m->arrived_ns = f->seen_ns;
 	m->datagram_bytes = f->p->tot_len;
 	m->truncated = f->p->tot_len > m->data->left_bytes;
 	bytes = MIN((uint64_t)f->p->tot_len, m->data->left_bytes);

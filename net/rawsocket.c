@@ -247,7 +247,11 @@ static int send_packet(struct raw_socket *r, struct pbuf *p, const struct socket
 	error = datagram_fit_locked(&r->d, &o, 0, p->tot_len);
 	if (error == 0)
 		error = make_sum(r, &o, p);
-	return error != 0 ? error : ip_output_locked(&o, p);
+	if (error == 0)
+		error = ip_output_locked(&o, p);
+	if (error == 0)
+		datagram_tell_sent_locked(&r->d);
+	return error;
 }
 
 static long raw_send(struct socket *s, struct socket_message *m, bool nonblock)

@@ -69,6 +69,7 @@ struct socket_queued_error {
 	int error; /* errno, positive */
 	uint8_t origin, type, code; /* Linux's SO_EE_ORIGIN_*; ICMP's */
 	uint32_t info; /* the path's MTU; 0 */
+	uint32_t data; /* the number of what was sent */
 	struct net_ip offender; /* who said it; any: this machine */
 };
 
@@ -118,8 +119,12 @@ struct socket_message {
 	struct socket_queued_error queued_error;
 };
 
-/* When a datagram came, in software only. Others are for hardware, of which there is none here. */
+/* When a datagram came or left, in software only. Others are for hardware, of which there is none
+ * here. */
 enum socket_stamp {
+	SOCKET_STAMP_OUT = 1 << 1, /* told by the queue of errors; with ONLY */
+	SOCKET_STAMP_ID = 1 << 7, /* … with its number */
+	SOCKET_STAMP_ONLY = 1 << 11, /* … and not the packet */
 	SOCKET_STAMP_HARDWARE_IN = 1 << 2,
 	SOCKET_STAMP_IN = 1 << 3, /* note it … */
 	SOCKET_STAMP_TELL = 1 << 4, /* … and tell it */

@@ -31,18 +31,23 @@ static int set_timestamp(struct socket *s, bool on, bool in_ns)
 	return 0;
 }
 
-/* CAVEAT: none of what is sent, and no more about one (SOF_TIMESTAMPING_TX_*, _OPT_*). A stream's
- * bytes have none. */
+/* CAVEAT: a stream's bytes have none; the packet itself is not told when it has left, nor is it
+ * stamped where it is scheduled or acknowledged (SOF_TIMESTAMPING_TX_SCHED, _TX_ACK). */
 static int set_stamps(struct socket *s, int64_t value)
 {
 	const int64_t known = SOCKET_STAMP_HARDWARE_IN | SOCKET_STAMP_IN | SOCKET_STAMP_TELL |
-		SOCKET_STAMP_HARDWARE_TELL;
+		SOCKET_STAMP_HARDWARE_TELL | SOCKET_STAMP_OUT | SOCKET_STAMP_ID | SOCKET_STAMP_ONLY;
 
 	if (s->type == SOCKET_STREAM)
 		return -ENOPROTOOPT;
 	if ((value & ~known) != 0)
 		return -EINVAL;
-	s->stamps = (uint8_t)value;
+	if ((value & SOCKET_STAMP_OUT) != 0 &&
+		(!s->ops->has_error_queue || (value & SOCKET_STAMP_ONLY) == 0))
+		return -EINVAL;
+	if ((value & SOCKET_STAMP_ID) != 0 && (s->stamps & SOCKET_STAMP_ID) == 0)
+		s->stamp_id = 0;
+	s->stamps = (uint16_t)value;
 	return 0;
 }
 

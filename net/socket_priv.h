@@ -70,7 +70,8 @@ struct socket {
 	struct socket_filter *filter; /* net/filter.c; NULL: none */
 	int32_t peek_offset; /* SO_PEEK_OFF; negative: off */
 	uint8_t tos, ttl;
-	uint8_t stamps; /* enum socket_stamp */
+	uint16_t stamps; /* enum socket_stamp */
+	uint32_t stamp_id; /* of the next datagram that is sent */
 	uint32_t priority, mark, receive_lowat_bytes;
 	uint32_t drops; /* what found no room to be received */
 	int32_t incoming_cpu; /* that took the last packet for it; -1: none yet */

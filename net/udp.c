@@ -406,6 +406,8 @@ static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct
 		make_header(d, &o, port, p);
 		error = ip_output_locked(&o, p);
 	}
+	if (error == 0)
+		datagram_tell_sent_locked(d);
 	net_counters.udp[!net_ip_is_v4(&dest)].sent += error == 0;
 	return error;
 }

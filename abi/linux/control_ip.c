@@ -19,6 +19,7 @@
 #include "net/socket.h"
 
 #define ORIGIN_ICMP 2
+#define ORIGIN_ICMP6 3
 
 /* linux/errqueue.h wants libc. */
 struct linux_extended_error {
@@ -138,10 +139,11 @@ static void put_error(struct control_out *o, const struct socket_message *m)
 			  .type = m->queued_error.type,
 			  .code = m->queued_error.code,
 			  .info = m->queued_error.info,
+			  .data = m->queued_error.data,
 		  } };
 	uint32_t bytes = linux_encode_sockaddr(all.offender, &offender);
 
-	if (m->queued_error.origin < ORIGIN_ICMP)
+	if (m->queued_error.origin != ORIGIN_ICMP && m->queued_error.origin != ORIGIN_ICMP6)
 		memset(all.offender, 0, bytes);
 	linux_put_control(o, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &all,
 		(uint32_t)sizeof(all.e) + bytes);

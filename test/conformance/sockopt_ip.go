@@ -15,6 +15,8 @@ var sockoptIPChecks = []check{
 	{"group-without-one-source", sourceBlocked},
 	{"group-of-one-source-ipv6", sourceGroup6},
 	{"timestamping", ipTimestamping},
+	{"timestamping-of-what-is-sent", ipTimestampingSent},
+	{"timestamps-of-frames", packetTimestamps},
 	{"original-address", ipOriginal},
 	{"original-address-ipv6", ipOriginal6},
 	{"freebind", ipFreebind},
@@ -204,6 +206,73 @@ func ipTimestamping(t *T) {
 	t.Must("send", syscall.Sendto(s, []byte("x"), 0, to4(own4, localPort(t, r))))
 	if _, told, _, _ := controls(t, r, 0); len(told) != 0 {
 		t.Errorf("told when off: %v", told)
+	}
+}
+
+// errorQueued waits for what the queue of errors has.
+func errorQueued(t *T, fd int) (n int, list []syscall.SocketControlMessage, from syscall.Sockaddr) {
+	for deadline := time.Now().Add(patience6); ; time.Sleep(time.Millisecond) {
+		buf, oob := make([]byte, 200), make([]byte, 512)
+		n, oobn, flags, from, err := syscall.Recvmsg(fd, buf, oob, msgErr)
+		if err == nil {
+			t.Want("MSG_ERRQUEUE", flags&msgErr, msgErr)
+			list, err = syscall.ParseSocketControlMessage(oob[:oobn])
+			t.Must("control", err)
+			return n, list, from
+		}
+		if err != syscall.EAGAIN || time.Now().After(deadline) {
+			t.Fatalf("error queue: %v", err)
+		}
+	}
+}
+
+// ipTimestampingSent: by the queue of errors, as NTP's and PTP's servers in Go use it.
+func ipTimestampingSent(t *T) {
+	r, s := open6(t, syscall.AF_INET, syscall.SOCK_DGRAM), open6(t, syscall.AF_INET, syscall.SOCK_DGRAM)
+	defer closeAll(r, s)
+	t.Must("bind", syscall.Bind(r, to4(own4, 0)))
+	const out, tell, number, only = 1 << 1, 1 << 4, 1 << 7, 1 << 11
+	optSet(t, "SO_TIMESTAMPING", s, syscall.SOL_SOCKET, soTimestamping, out|tell|number|only)
+	optWant(t, "SO_TIMESTAMPING", s, syscall.SOL_SOCKET, soTimestamping, out|tell|number|only)
+	before := time.Now()
+	for i := uint32(0); i < 3; i++ {
+		t.Must("send", syscall.Sendto(s, []byte("x"), 0, to4(own4, localPort(t, r))))
+		n, list, from := errorQueued(t, s)
+		if n != 0 || from != nil || len(list) != 2 {
+			t.Fatalf("%d bytes, %v, %+v", n, from, list)
+		}
+		t.Want("first", list[0].Header.Type, int32(soTimestamping))
+		at := time.Unix(int64(binary.LittleEndian.Uint64(list[0].Data)), int64(binary.LittleEndian.Uint64(list[0].Data[8:])))
+		if at.Before(before.Add(-time.Second)) || at.After(time.Now().Add(time.Second)) {
+			t.Errorf("left at %v, sent after %v", at, before)
+		}
+		want := make([]byte, 32)
+		want[0], want[4], want[12] = byte(syscall.ENOMSG), 4, byte(i)
+		if list[1].Header.Type != syscall.IP_RECVERR || !bytes.Equal(list[1].Data, want) {
+			t.Errorf("type %d, % x, want % x", list[1].Header.Type, list[1].Data, want)
+		}
+	}
+	optWant(t, "SO_ERROR", s, syscall.SOL_SOCKET, syscall.SO_ERROR, 0)
+	optSet(t, "off", s, syscall.SOL_SOCKET, soTimestamping, 0)
+	t.Must("send", syscall.Sendto(s, []byte("x"), 0, to4(own4, localPort(t, r))))
+	_, _, _, _, err := syscall.Recvmsg(s, make([]byte, 9), make([]byte, 99), msgErr)
+	t.Want("nothing when off", err, error(syscall.EAGAIN))
+}
+
+// packetTimestamps: frames tell when they were seen, too.
+func packetTimestamps(t *T) {
+	fd := openRaw(t, syscall.AF_PACKET, syscall.SOCK_DGRAM, int(swapped(ethIP)))
+	s := open6(t, syscall.AF_INET, syscall.SOCK_DGRAM)
+	defer closeAll(fd, s)
+	optSet(t, "SO_TIMESTAMP", fd, syscall.SOL_SOCKET, soTimestamp, 1)
+	t.Must("send", syscall.Sendto(s, []byte("seen"), 0, to4(own4, 9)))
+	_, told, _, _ := controls(t, fd, 0)
+	v := told[[2]int32{syscall.SOL_SOCKET, soTimestamp}]
+	if len(v) != 16 {
+		t.Fatalf("told %v", told)
+	}
+	if d := time.Since(time.Unix(int64(binary.LittleEndian.Uint64(v)), 0)); d < -2*time.Second || d > time.Minute {
+		t.Errorf("seen %v ago", d)
 	}
 }
 
