@@ -33,8 +33,7 @@
 #define QUEUE_FRAMES 1000u
 #define KIND_GET 2u /* Linux: type modulo 4 */
 
-/* linux/if.h wants libc, too. */
-enum {
+enum { /* linux/if.h wants libc, too */
 	IFF_IS_UP = 0x1,
 	IFF_CAN_BROADCAST = 0x2,
 	IFF_IS_LOOPBACK = 0x8,
