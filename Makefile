@@ -176,7 +176,7 @@ $(foreach t,$(notdir $(FUZZ_REPLAYS)),$(eval $(call REPLAY,$(t))))
 # ---- verbs. Those whose work is a script only call it. $(go) puts a Go that is new enough first.
 jobs = --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 go = go=$$(tools/check-go.sh) && export PATH="$$go:$$PATH" &&
-CHECKS := $(addprefix check-,checkers layers comments headers format models build symbols analysis rebuild docs)
+CHECKS := $(addprefix check-,checkers layers comments headers format length models build symbols analysis rebuild docs)
 .PHONY: all kernel deps run test unit check $(CHECKS) bench bench-quick \
 	fuzz nightly soak std std-subset gdb size docs install clean help
 deps: ## install what building and running need (Debian packages, by name, saying what for)
@@ -195,11 +195,11 @@ unit: $(UNIT_TESTS) $(FUZZ_REPLAYS) ## unit tests only (host, ASan and UBSan)
 		$$(ls -d test/fuzz/seeds/$$t test/fuzz/crashers/$$t 2>/dev/null) || { echo "FAILED: $$t" >&2; exit 1; }; done
 	@echo "unit: $(words $(UNIT_TESTS)) programs passed"
 
-check: ## comments, layers, symbols, headers, format, models, gcc and clang, analyzers, same bytes again
+check: ## comments, layers, symbols, headers, format, length, models, gcc and clang, analyzers, same bytes again
 	@tools/install-deps.sh build check && for c in $(CHECKS); do $(MAKE) $(jobs) $$c || failed=1; done; exit $$failed
 check-build:
 	@for v in "CC=gcc" "CC=clang" "CC=gcc CONFIG=debug"; do $(MAKE) $(jobs) $$v all || exit; done
-check-layers check-format check-comments check-checkers check-models: ; @V=$(V) tools/$@.sh
+check-layers check-format check-length check-comments check-checkers check-models: ; @V=$(V) tools/$@.sh
 check-symbols: kernel
 	@tools/check-symbols.sh $(ROOM_OBJS)
 check-rebuild: all

@@ -96,6 +96,11 @@ plant lib/ugly.c 'int  ugly;'
 expect fail "lib/ugly.c" "$tools/check-format.sh"
 plant lib/ugly.c "/* $(printf 'x%.0s' {1..100}) */"
 expect fail "lib/ugly.c:1: longer than 100 columns" "$tools/check-format.sh"
+mapfile -t lines < <(yes | head -501)
+expect pass "500 lines at most" "$tools/check-length.sh"
+plant test/long.go "${lines[@]}"
+expect fail "test/long.go: 501 lines" "$tools/check-length.sh"
+rm -r test
 right_tree
 plant lib/null.c 'int null(int *p);' '' 'int null(int *p)' '{' '	if (!p)' '		return *p;' '	return 0;' '}'
 expect fail "lib/null.c" analysis
