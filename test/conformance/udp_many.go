@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // Calls for many datagrams at once.
@@ -133,4 +136,49 @@ func udpManyTimeout(t *T) {
 	bad := syscall.Timespec{Nsec: 1_000_000_000}
 	_, e = call(syscall.SYS_RECVMMSG, uintptr(b), ptr(&all[0]), 2, 0, ptr(&bad))
 	t.Want("a bad timeout", e, syscall.EINVAL)
+}
+
+// udpSegment: one send, several datagrams; what quic-go looks for.
+func udpSegment(t *T) {
+	r, s := open6(t, syscall.AF_INET, syscall.SOCK_DGRAM), open6(t, syscall.AF_INET, syscall.SOCK_DGRAM)
+	defer closeAll(r, s)
+	t.Must("bind", syscall.Bind(r, to4(own4, 0)))
+	to := to4(own4, localPort(t, r))
+	optWant(t, "UDP_SEGMENT at first", s, syscall.IPPROTO_UDP, udpSegmentOpt, 0)
+	for _, v := range []int{-1, 65536} {
+		t.Want(fmt.Sprint("UDP_SEGMENT ", v), setInt(s, syscall.IPPROTO_UDP, udpSegmentOpt, v), error(syscall.EINVAL))
+	}
+	long := bytes.Repeat([]byte("0123456789"), 50)
+	receive := func(what string, sizes ...int) {
+		rest := long
+		for _, n := range sizes {
+			wantDatagram(t, what, r, string(rest[:n]))
+			rest = rest[n:]
+		}
+		wantDatagram(t, what+", no more", r, "")
+	}
+	optSet(t, "UDP_SEGMENT", s, syscall.IPPROTO_UDP, udpSegmentOpt, 200)
+	optWant(t, "UDP_SEGMENT", s, syscall.IPPROTO_UDP, udpSegmentOpt, 200)
+	t.Must("send", syscall.Sendto(s, long, 0, to))
+	receive("cut", 200, 200, 100)
+	t.Must("send little", syscall.Sendto(s, long[:200], 0, to))
+	receive("whole", 200)
+	optSet(t, "UDP_SEGMENT off", s, syscall.IPPROTO_UDP, udpSegmentOpt, 0)
+	oob := make([]byte, syscall.CmsgSpace(2))
+	h := (*syscall.Cmsghdr)(unsafe.Pointer(&oob[0]))
+	h.Level, h.Type = syscall.IPPROTO_UDP, udpSegmentOpt
+	h.SetLen(syscall.CmsgLen(2))
+	oob[syscall.CmsgLen(0)], oob[syscall.CmsgLen(0)+1] = 0x2c, 0x01
+	t.Must("sendmsg", syscall.Sendmsg(s, long, oob, to, 0))
+	receive("cut by a message", 300, 200)
+	h.SetLen(syscall.CmsgLen(1))
+	t.Want("too short a message", syscall.Sendmsg(s, long, oob, to, 0), error(syscall.EINVAL))
+	optSet(t, "UDP_SEGMENT 1", s, syscall.IPPROTO_UDP, udpSegmentOpt, 1)
+	t.Want("too many", syscall.Sendto(s, long, 0, to), error(syscall.EINVAL))
+	tcp := open6(t, syscall.AF_INET, syscall.SOCK_STREAM)
+	defer closeAll(tcp)
+	_, err := syscall.GetsockoptInt(tcp, syscall.IPPROTO_UDP, udpSegmentOpt)
+	if err != syscall.EOPNOTSUPP && err != syscall.ENOPROTOOPT {
+		t.Errorf("on TCP: %v", err)
+	}
 }
