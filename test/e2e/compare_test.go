@@ -84,6 +84,11 @@ func firstLine(b []byte) []byte {
 	return line
 }
 
+var digits = regexp.MustCompile(`\d+`)
+
+// firstWords is the first line without its numbers.
+func firstWords(b []byte) []byte { return digits.ReplaceAll(firstLine(b), []byte("N")) }
+
 var (
 	traceNoise = []struct {
 		pattern *regexp.Regexp

@@ -26,6 +26,22 @@ func TestOutOfMemory(t *testing.T) {
 	})
 }
 
+// TestThreadsUntilMemoryEnds: threads that no memory is left for are Go's own fatal error, or the machine's
+// report; never a hang.
+func TestThreadsUntilMemoryEnds(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		j := core("threads-forever")
+		j.memory = "40M"
+		r := startMachine(t, c, j).wait()
+		text := string(r.stderr)
+		goEnds := r.code == 2 && contains(text, "failed to create new OS thread") && contains(text, "newosproc")
+		machineEnds := r.code == 125 && contains(text, "core: the machine is out of memory: core touched")
+		if r.trouble != "" || goEnds == machineEnds {
+			t.Error(r.report())
+		}
+	})
+}
+
 // TestMemoryLimit: run and build give the program a GOMEMLIMIT that fits the machine; exec does not;
 // the user's own wins.
 func TestMemoryLimit(t *testing.T) {

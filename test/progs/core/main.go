@@ -22,6 +22,8 @@ func main() {
 		"execute-nowhere": executeNowhereMain, "jump-non-canonical": jumpNonCanonicalMain,
 		"default-action": defaultActionMain, "fault-in-handler": faultInHandlerMain,
 		"bad-altstack": badAltstackMain, "thread-limit": threadLimitMain,
+		"thread-rlimit": threadRlimitMain, "threads-forever": threadsForeverMain,
+		"huge-allocation": hugeAllocationMain, "out-of-mappings": outOfMappingsMain,
 		// sched.go
 		"sieve": sieveMain, "preempt": preemptMain, "goroutines": goroutinesMain,
 		"threads": threadsMain, "mutex": mutexMain, "channels": channelsMain, "spin": spinMain,

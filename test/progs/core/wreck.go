@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -113,3 +114,60 @@ func threadLimitMain([]string) {
 		runtime.Gosched()
 	}
 }
+
+// threadRlimitMain makes more threads than its user may have.
+func threadRlimitMain([]string) {
+	const threads, user = 40, 1234567 // nobody's
+	limit := syscall.Rlimit{Cur: threads, Max: threads}
+	_, _, e := syscall.RawSyscall(syscall.SYS_SETRLIMIT, 6 /* RLIMIT_NPROC */, uintptr(unsafe.Pointer(&limit)), 0)
+	if e != 0 {
+		panic(e)
+	}
+	if os.Getuid() == 0 { // who is not the super-user has too many already
+		prog.Must(syscall.Setuid(user))
+	}
+	lockThreads(2 * threads)
+}
+
+func lockThreads(n int) {
+	for i := 0; i < n; i++ {
+		started := make(chan bool)
+		go func() {
+			runtime.LockOSThread()
+			started <- true
+			select {}
+		}()
+		<-started
+	}
+	fmt.Println("threads", n)
+}
+
+// threadsForeverMain makes threads until there can be no more.
+func threadsForeverMain([]string) {
+	debug.SetMaxThreads(1 << 30)
+	lockThreads(1 << 30)
+}
+
+// hugeAllocationMain asks for more memory than there can be.
+func hugeAllocationMain([]string) {
+	huge = make([]byte, prog.Int(os.Args, 2, 1<<46))
+}
+
+var huge []byte
+
+// outOfMappingsMain takes all mappings that a process may have, so that the heap gets none.
+func outOfMappingsMain([]string) {
+	const pages = 140_000
+	a := mapBytes(pages<<12, syscall.PROT_NONE)
+	for i := uintptr(1); i < pages; i += 2 {
+		if _, _, e := syscall.RawSyscall(syscall.SYS_MPROTECT, a+i<<12, 4096, syscall.PROT_READ); e != 0 {
+			fmt.Println("mprotect:", e)
+			break
+		}
+	}
+	for {
+		more = append(more, make([]byte, 64<<20))
+	}
+}
+
+var more [][]byte
