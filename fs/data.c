@@ -21,6 +21,7 @@
 #include "base/units.h"
 #include "fs/inotify.h"
 #include "fs/perm.h"
+#include "fs/size_limit.h"
 #include "fs/tree_priv.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/sched/sched.h"
@@ -194,6 +195,17 @@ static int check_seals(struct inode *i, uint64_t end)
 	return seals & F_SEAL_GROW && end > data_size(i) ? -EPERM : 0;
 }
 
+/* The write ends at the limit of sizes. */
+static int cut_off(struct inode *i, struct uio *u, uint64_t offset_bytes)
+{
+	uint64_t room = size_limit_room(offset_bytes, u->left_bytes);
+
+	if (!room)
+		return size_limit_refuse();
+	u->left_bytes = room;
+	return check_seals(i, offset_bytes + room);
+}
+
 long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool append, uint64_t *end)
 {
 	uint64_t done = 0;
@@ -206,8 +218,10 @@ long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool appe
 		offset_bytes = data_size(i);
 	if (offset_bytes > INT64_MAX - u->left_bytes)
 		n = -EFBIG;
-	else
+	else if (likely(size_limit_allows(offset_bytes + u->left_bytes)))
 		n = check_seals(i, offset_bytes + u->left_bytes);
+	else
+		n = cut_off(i, u, offset_bytes);
 	for (unsigned pieces = 1; n >= 0 && u->left_bytes > 0; pieces++) {
 		n = write_piece(i, u, offset_bytes + done);
 		if (n > 0)
@@ -284,6 +298,8 @@ int data_truncate(struct inode *i, int64_t bytes)
 	if ((to < size && i->data.seals & F_SEAL_SHRINK) ||
 		(to > size && i->data.seals & F_SEAL_GROW))
 		r = -EPERM;
+	else if (to > size && !size_limit_allows(to))
+		r = size_limit_refuse();
 	else if (to < size)
 		shrink(i, to);
 	else
@@ -302,6 +318,8 @@ int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool k
 	fs_mutex_lock(&i->data.write_mutex);
 	if (!keep_size)
 		r = check_seals(i, end);
+	if (r == 0 && !keep_size && end > data_size(i) && !size_limit_allows(end))
+		r = size_limit_refuse();
 	for (uint64_t p = offset_bytes >> PAGE_SHIFT; r == 0 && p < last; p++) {
 		pfn_t pfn;
 

@@ -3,7 +3,7 @@
  *
  * What:       one cursor over the program's ranges, or over kernel memory; each copy advances it
  *             by what was really moved.
- * Invariants: (1) left_bytes is the sum of what the ranges still hold, less range_done.
+ * Invariants: (1) left_bytes is at most what the ranges still hold, less range_done.
  * Locking:    none; the uio belongs to one call. May sleep (page faults).
  * Failure:    -EFAULT only when nothing could be moved; else the short count.
  * Source:     the contract in uio.h; Linux's iov_iter for the short counts.

@@ -16,7 +16,7 @@ struct uio {
 	uint32_t range_count; /* ranges left, the current one included */
 	uint64_t range_done; /* bytes already used of the current range */
 	char *kernel; /* next byte of kernel memory, when ranges is NULL */
-	uint64_t left_bytes; /* in all */
+	uint64_t left_bytes; /* in all; may be made less: the rest is not touched */
 };
 
 void uio_init_range(struct uio *u, const struct uio_range *one); /* one must outlive u */

@@ -19,9 +19,11 @@
 #include "base/assert.h"
 #include "base/units.h"
 #include "fs/fdtable.h"
+#include "fs/size_limit.h"
 #include "kernel/cred.h"
 #include "kernel/process.h"
 #include "kernel/sched/thread.h"
+#include "kernel/signal/signal.h"
 #include "kernel/sync/spinlock.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -48,7 +50,7 @@ static struct {
 		[RLIMIT_MEMLOCK] = ANY,
 		[RLIMIT_AS] = ANY,
 		[RLIMIT_LOCKS] = ANY,
-		[RLIMIT_SIGPENDING] = ANY,
+		[RLIMIT_SIGPENDING] = { SIGNALS_QUEUED_MAX, SIGNALS_QUEUED_MAX },
 		[RLIMIT_MSGQUEUE] = ANY,
 		[RLIMIT_NICE] = { 0, 0 },
 		[RLIMIT_RTPRIO] = { 0, 0 },
@@ -62,6 +64,8 @@ static bool can_change(uint32_t resource)
 	switch (resource) {
 	case RLIMIT_NOFILE:
 	case RLIMIT_NPROC:
+	case RLIMIT_FSIZE:
+	case RLIMIT_SIGPENDING:
 	case RLIMIT_CORE:
 	case RLIMIT_NICE:
 	case RLIMIT_RTPRIO:
@@ -72,6 +76,19 @@ static bool can_change(uint32_t resource)
 		return true;
 	default:
 		return false;
+	}
+}
+
+/* What nobody may have more of here. */
+static uint64_t most(uint32_t resource)
+{
+	switch (resource) {
+	case RLIMIT_NOFILE:
+		return FDTABLE_LIMIT;
+	case RLIMIT_SIGPENDING:
+		return SIGNALS_QUEUED_MAX;
+	default:
+		return NONE;
 	}
 }
 
@@ -89,7 +106,7 @@ static int set_locked(uint32_t resource, const struct rlimit64 *fresh)
 
 	if (fresh->rlim_cur > fresh->rlim_max)
 		return -EINVAL;
-	if (resource == RLIMIT_NOFILE && fresh->rlim_max > FDTABLE_LIMIT)
+	if (fresh->rlim_max > most(resource))
 		return -EPERM;
 	if (fresh->rlim_max > now.rlim_max && !cred_can(CAP_SYS_RESOURCE))
 		return -EPERM;
@@ -100,6 +117,10 @@ static int set_locked(uint32_t resource, const struct rlimit64 *fresh)
 			.soft = (uint32_t)fresh->rlim_cur, .hard = (uint32_t)fresh->rlim_max });
 	else
 		limits.table[resource] = *fresh;
+	if (resource == RLIMIT_FSIZE)
+		atomic_store_explicit(&size_limit_bytes, fresh->rlim_cur, memory_order_relaxed);
+	if (resource == RLIMIT_SIGPENDING)
+		signal_set_queue_limit((uint32_t)fresh->rlim_cur);
 	return 0;
 }
 

@@ -172,6 +172,7 @@ static void take(struct posix_timer *al)
 	cputimer_cancel(&al->alarm.timer); /* (1) */
 	RB_REMOVE(posix_timer_tree, &timers.tree, al);
 	timers.count--;
+	signal_unreserve();
 	kmem_free(al);
 }
 
@@ -210,7 +211,12 @@ long sys_timer_create(const struct sysargs *a)
 	al->alarm.info.signo = ev.sigev_signo;
 	al->alarm.info.code = SI_TIMER;
 	al->alarm.info.value = (uint64_t)ev.sigev_value.sival_ptr;
-	err = add(al, !a->arg[1]);
+	err = signal_reserve() ? 0 : -EAGAIN;
+	if (!err) {
+		err = add(al, !a->arg[1]);
+		if (err)
+			signal_unreserve();
+	}
 	if (err) {
 		kmem_free(al);
 		return err;

@@ -103,7 +103,7 @@ void thread_free(struct thread *t)
 	if (t->kstack)
 		pmm_free(virt_to_phys(t->kstack) >> PAGE_SHIFT, KSTACK_ORDER);
 	kmem_free(t->arch.fpu);
-	kmem_free(t->siginfo);
+	signal_forget(t);
 	cred_put(&t->cred);
 	kmem_free(t);
 }

@@ -4,13 +4,16 @@
  * What:       see queue_priv.h. A standard signal that is already pending stays one; real-time
  *             signals queue up.
  * Invariants: (1) entries are dense: the first free slot ends the list. (2) an entry's bit is set
- *             in the pending set; a bit without entry means no details.
+ *             in the pending set; a bit without entry means no details. (3) the limit holds for
+ *             all lists together, and what the kernel sends goes beyond it.
  * Locking:    LOCK_SIGNAL, the caller's; LOCK_KMEM inside.
- * Failure:    no memory, or QUEUE_MAX entries: the signal is pending without details.
+ * Failure:    no memory, or QUEUE_MAX entries, or (3): the signal is pending without details.
  * Source:     signal(7), timer_getoverrun(2).
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+
+#include <stdatomic.h>
 
 #include "base/assert.h"
 #include "kernel/mm/kmem.h"
@@ -18,6 +21,17 @@
 #include "lib/string.h"
 
 enum { QUEUE_FIRST = 4, QUEUE_MAX = 1024 };
+
+/* (3) */
+static struct {
+	uint32_t used; /* LOCK_SIGNAL: entries of all lists, and what is reserved */
+	_Atomic uint32_t limit; /* [a] */
+} queue = { .limit = SIGNALS_QUEUED_MAX };
+
+static bool is_full(void)
+{
+	return queue.used >= atomic_load_explicit(&queue.limit, memory_order_relaxed);
+}
 
 static size_t capacity(const struct signal_info *list)
 {
@@ -33,11 +47,19 @@ static size_t length(const struct signal_info *list)
 	return n;
 }
 
+/* Standard signals of the kernel and of kill; a timer has its place since it was made. */
+static bool ignores_limit(const struct signal_info *info)
+{
+	return info->code == SI_TIMER || (info->signo < SIGRTMIN && info->code >= 0);
+}
+
 static bool append(struct signal_info **list, const struct signal_info *info)
 {
 	size_t used = length(*list), had = capacity(*list), want = had ? had * 2 : QUEUE_FIRST;
 	struct signal_info *bigger;
 
+	if (!ignores_limit(info) && is_full())
+		return false;
 	if (used == had) {
 		if (want > QUEUE_MAX)
 			return false;
@@ -51,6 +73,7 @@ static bool append(struct signal_info **list, const struct signal_info *info)
 	if (NEVER(!*list))
 		return false;
 	(*list)[used] = *info;
+	queue.used++;
 	return true;
 }
 
@@ -86,6 +109,7 @@ bool signal_queue_add(uint64_t *pending, struct signal_info **list, const struct
 static void remove_at(struct signal_info *list, size_t i, size_t n)
 {
 	memmove(&list[i], &list[i + 1], (n - i - 1) * sizeof(*list));
+	queue.used--;
 	memset(&list[n - 1], 0, sizeof(*list));
 }
 
@@ -105,6 +129,30 @@ void signal_queue_take(uint64_t *pending, struct signal_info *list, int signo,
 	for (; i < n; i++)
 		if (list[i].signo == signo)
 			*pending |= SIGNAL_BIT(signo);
+}
+
+void signal_queue_free(struct signal_info *list)
+{
+	queue.used -= (uint32_t)length(list);
+	kmem_free(list);
+}
+
+bool signal_queue_reserve(void)
+{
+	if (is_full())
+		return false;
+	queue.used++;
+	return true;
+}
+
+void signal_queue_unreserve(void)
+{
+	queue.used--;
+}
+
+void signal_set_queue_limit(uint32_t limit)
+{
+	atomic_store_explicit(&queue.limit, limit, memory_order_relaxed);
 }
 
 void signal_queue_drop(uint64_t *pending, struct signal_info *list, int signo)

@@ -14,4 +14,8 @@ bool signal_queue_add(uint64_t *pending, struct signal_info **list, const struct
 /* Takes the oldest of that number; it stays pending while there are more. */
 void signal_queue_take(uint64_t *pending, struct signal_info *list, int signo,
 	struct signal_info *out);
+void signal_queue_free(struct signal_info *list); /* may be NULL */
+/* A place that counts against the limit; false: there is none left. */
+bool signal_queue_reserve(void) must_check;
+void signal_queue_unreserve(void);
 void signal_queue_drop(uint64_t *pending, struct signal_info *list, int signo); /* all of it */

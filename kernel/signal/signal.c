@@ -167,6 +167,34 @@ static bool is_unblocked(struct thread *t, void *arg)
 	return is_program(t) && !(t->sigmask & *(const uint64_t *)arg);
 }
 
+/* ------------------------------------------------------------------ places in queues */
+bool signal_reserve(void)
+{
+	bool found;
+
+	spin_lock(&signals.lock);
+	found = signal_queue_reserve();
+	spin_unlock(&signals.lock);
+	return found;
+}
+
+void signal_unreserve(void)
+{
+	spin_lock(&signals.lock);
+	signal_queue_unreserve();
+	spin_unlock(&signals.lock);
+}
+
+void signal_forget(struct thread *t)
+{
+	if (!t->siginfo)
+		return;
+	spin_lock(&signals.lock);
+	signal_queue_free(t->siginfo);
+	t->siginfo = NULL;
+	spin_unlock(&signals.lock);
+}
+
 /* ------------------------------------------------------------------ actions and masks */
 void signal_get_action(int signo, struct signal_action *out)
 {

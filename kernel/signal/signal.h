@@ -29,7 +29,16 @@ struct signal_action {
 	uint64_t mask;
 };
 
+#define SIGNALS_QUEUED_MAX 32768u
+
 void signal_init(void);
+/* How many signals may be pending with their details, and timers be there, in all: at most
+ * SIGNALS_QUEUED_MAX. What the kernel and kill send of the standard signals goes beyond it. */
+void signal_set_queue_limit(uint32_t limit);
+/* A place for a timer's signal, kept until it is given back. False: none is left. */
+bool signal_reserve(void) must_check;
+void signal_unreserve(void);
+void signal_forget(struct thread *t); /* t is gone: what was pending for it is freed */
 void signal_get_action(int signo, struct signal_action *out);
 /* Also drops pending ones that are now ignored. */
 void signal_set_action(int signo, const struct signal_action *act);

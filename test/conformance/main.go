@@ -34,6 +34,7 @@ var groups = []struct {
 	{"memory", memoryChecks},
 	{"faults", faultChecks},
 	{"pointers", pointerChecks()},
+	{"limits", limitChecks},
 	{"threads", threadChecks},
 	{"futex", futexChecks},
 	{"clock", clockChecks},
