@@ -89,6 +89,14 @@ var digits = regexp.MustCompile(`\d+`)
 // firstWords is the first line without its numbers.
 func firstWords(b []byte) []byte { return digits.ReplaceAll(firstLine(b), []byte("N")) }
 
+// noMemory is Go's end for want of memory, whatever it was that found none first.
+func noMemory(b []byte) []byte {
+	if line := firstLine(b); contains(string(line), "out of memory") || contains(string(line), "cannot allocate memory") {
+		return []byte("no memory")
+	}
+	return b
+}
+
 var (
 	traceNoise = []struct {
 		pattern *regexp.Regexp
