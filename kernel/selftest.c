@@ -20,7 +20,7 @@
 
 #define TSC_SKEW 60000000000ll /* cycles: ten seconds or more */
 
-enum { FAULT_DELAY_NS = 100000000, NO_APIC_ID = 250 };
+enum { FAULT_DELAY_NS = 1000000000, NO_APIC_ID = 250 };
 
 static struct timer timer;
 static const char constant[] = "the kernel's constants";
