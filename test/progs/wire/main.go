@@ -59,13 +59,23 @@ func pingMain(args []string) {
 		for try := 0; try < 30 && n < 0; try++ { // the wire may lose it, and addresses take their time
 			err = syscall.Sendto(fd, append([]byte{request, 0, 0, 0, 0, 0, 0, seq}, make([]byte, size)...), 0, dest)
 			if err == nil {
-				n, _, err = syscall.Recvfrom(fd, buf, 0)
+				n, err = receiveAnswer(fd, buf, seq)
 			} else {
 				time.Sleep(time.Second)
 			}
 		}
 		prog.Check(n > 8, "no answer: %v", err)
 		fmt.Println("answer", buf[0], "number", buf[7], "bytes", n-8)
+	}
+}
+
+// receiveAnswer passes over late answers to earlier requests, which were sent more than once.
+func receiveAnswer(fd int, buf []byte, seq byte) (n int, err error) {
+	for {
+		n, _, err = syscall.Recvfrom(fd, buf, 0)
+		if err != nil || (n > 8 && buf[7] >= seq) {
+			return n, err
+		}
 	}
 }
 
