@@ -18,8 +18,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 var (
@@ -71,6 +73,13 @@ func newFolders() (folders, error) {
 
 func main() {
 	flag.Parse()
+	// Who starts this in the background may have it ignore these, and so would the tests, which wait for
+	// them. What is caught here is not ignored in what is started.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	failed, err := run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "std:", err)
