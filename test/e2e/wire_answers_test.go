@@ -321,8 +321,10 @@ var dnsLies = map[string]func(q []byte) []byte{
 	"beyond": func(q []byte) []byte {
 		return dnsReply(q, 0, 1, 0xff, 0xff, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 9, 0, 66)
 	},
-	"many":  func(q []byte) []byte { return dnsReply(q, 0, 0xffff, dnsAddress...) },
-	"short": func(q []byte) []byte { return dnsReply(q, 0, 1, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 3, 10, 9, 0) },
+	"many": func(q []byte) []byte { return dnsReply(q, 0, 0xffff, dnsAddress...) },
+	"short": func(q []byte) []byte {
+		return dnsReply(q, 0, 1, 0xc0, 12, 0, q[len(q)-3], 0, 1, 0, 0, 0, 60, 0, 3, 10, 9, 0)
+	},
 	"label": func(q []byte) []byte { return dnsReply(q, 0, 1, 63, 'x') },
 	"id": func(q []byte) []byte {
 		b := dnsReply(q, 0, 1, dnsAddress...)
@@ -402,9 +404,15 @@ func (p *peer) serveNames(f []byte, asked map[string]int) {
 	}
 	from, to := netip.AddrPortFrom(peerIP4, 53), netip.AddrPortFrom(guestIP4, binary.BigEndian.Uint16(b))
 	truth := dnsReply(question, 0, 1, dnsAddress...)
-	if kind != 1 { // no addresses of IPv6
+	if label == "short" { // for both kinds: the resolver tells the error of whichever answer comes last
+		truth = dnsLies[label](question)
+	} else if kind != 1 { // no addresses of IPv6
 		truth = dnsReply(question, 0, 0)
-	} else if asked[label]++; asked[label] == 1 {
+	}
+	if kind == 1 {
+		asked[label]++
+	}
+	if kind == 1 && asked[label] == 1 {
 		p.send(p.packet(peerIP4, guestIP4, protoUDP, udp(from, to, dnsLies[label](question))))
 	}
 	p.send(p.packet(peerIP4, guestIP4, protoUDP, udp(from, to, truth)))
