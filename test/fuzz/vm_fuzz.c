@@ -255,7 +255,7 @@ static void do_populate(void)
 	err = vm_populate(model_addr(first), count * PAGE_SIZE, write);
 	if (!fuzz.was_disturbed)
 		CHECK_EQ(err, model_populate(first, count, write));
-	model_note_copies(first, count);
+	model_note_copies(first, count, fuzz.was_disturbed);
 }
 
 static void do_resident(void)

@@ -240,7 +240,7 @@ int model_populate(unsigned first, unsigned count, bool write)
 	return 0;
 }
 
-void model_note_copies(unsigned first, unsigned count)
+void model_note_copies(unsigned first, unsigned count, bool disturbed)
 {
 	unsigned flags;
 	pfn_t pfn;
@@ -250,7 +250,8 @@ void model_note_copies(unsigned first, unsigned count)
 
 		if (!p->object || p->own || !look(i, &pfn, &flags) || !pmm_is_program(pfn))
 			continue;
-		p->value = *value_of(p);
+		/* The object may have changed since the copy was made. */
+		p->value = disturbed ? model_frame_value(pfn) : *value_of(p);
 		p->own = true;
 	}
 }
@@ -272,7 +273,8 @@ void model_check_hole(unsigned number, unsigned first, unsigned count)
 		const struct model_page *p = &model.pages[i];
 
 		if (p->object == number && !p->own && p->index >= first && p->index < first + count)
-			CHECK(!look(i, &pfn, &flags));
+			/* A private copy that a filling under way made is not known yet. */
+			CHECK(!look(i, &pfn, &flags) || (!p->shared && pmm_is_program(pfn)));
 	}
 }
 

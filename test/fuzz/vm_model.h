@@ -52,7 +52,7 @@ int model_can_discard(unsigned first, unsigned *count, bool own_only);
 /* disturbed: others may have written meanwhile: the present pages say what is there. */
 void model_discard(unsigned first, unsigned count, bool disturbed);
 int model_populate(unsigned first, unsigned count, bool write);
-void model_note_copies(unsigned first, unsigned count);
+void model_note_copies(unsigned first, unsigned count, bool disturbed);
 int model_can_remap(struct model_remap *m); /* sets to */
 void model_remap(const struct model_remap *m);
 void model_remap_failed(const struct model_remap *m); /* memory ran out somewhere on the way */
