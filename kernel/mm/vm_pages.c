@@ -51,10 +51,12 @@ unsigned vm_page_flags(const struct vma *v, pfn_t pfn, unsigned have)
 /* ------------------------------------------------------------------ drop */
 static void put_dropped(pfn_t marked)
 {
-	if (marked & DROPPED_HUGE)
+	if (marked & DROPPED_HUGE) {
 		vm_free_mapped_huge(marked >> 1);
-	else
-		pmm_put(marked >> 1);
+		return;
+	}
+	vm.object_pages -= !pmm_is_program(marked >> 1);
+	pmm_put(marked >> 1);
 }
 
 static void put_all_dropped(pfn_t *dropped, unsigned n, uint64_t pages)
@@ -81,7 +83,6 @@ uint64_t vm_drop_batch_locked(uint64_t start, uint64_t end)
 
 		ASSERT(was_present);
 		dropped[n++] = pa >> PAGE_SHIFT << 1 | (bytes == PAGE_SIZE ? 0 : DROPPED_HUGE);
-		vm.object_pages -= bytes == PAGE_SIZE && !pmm_is_program(pa >> PAGE_SHIFT);
 		pages += bytes >> PAGE_SHIFT;
 		last = va + bytes;
 		va = paging_next_present(last, end);

@@ -454,7 +454,7 @@ void model_check(void)
 {
 	struct walk w = { 0 };
 	struct vm_stats stats;
-	uint64_t present = 0;
+	uint64_t present = 0, of_objects = 0;
 	unsigned flags;
 	pfn_t pfn;
 
@@ -466,6 +466,7 @@ void model_check(void)
 
 		if (look(i, &pfn, &flags)) {
 			present++;
+			of_objects += !pmm_is_program(pfn);
 			check_page(i, pfn, flags);
 		} else if (p->mapped && has_own_value(p)) {
 			CHECK_EQ(p->value, 0); /* nothing that was written is lost */
@@ -474,6 +475,7 @@ void model_check(void)
 	}
 	vm_get_stats(&stats);
 	CHECK_EQ(stats.resident_pages, present);
+	CHECK_EQ(stats.object_pages, of_objects);
 	CHECK_EQ(host_paging_pages(), present);
 }
 

@@ -93,6 +93,7 @@ static void test_hole(void)
 	CHECK(frame_at(a + PAGES(3), &flags) != PFN_NONE);
 	CHECK_EQ(load(b + PAGES(2)), 'X'); /* a copy is the program's */
 	CHECK_EQ(resident(), 2);
+	CHECK_EQ(resident_of_objects(), 1);
 	unmap(a, PAGES(8));
 	unmap(b, PAGES(8));
 }
@@ -112,6 +113,7 @@ static void test_hole_among_copies(void)
 	}
 	vm_object_unmap(&file.base, 0, UINT64_MAX >> PAGE_SHIFT);
 	CHECK_EQ(resident(), ARRAY_LEN(a) * 4);
+	CHECK_EQ(resident_of_objects(), 0);
 	for (unsigned i = 0; i < ARRAY_LEN(a); i++) {
 		CHECK_EQ(load(a[i] + PAGES(7)), 'X');
 		unmap(a[i], PAGES(8));

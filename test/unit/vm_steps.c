@@ -78,6 +78,14 @@ uint64_t resident(void)
 	return s.resident_pages;
 }
 
+uint64_t resident_of_objects(void)
+{
+	struct vm_stats s;
+
+	vm_get_stats(&s);
+	return s.object_pages;
+}
+
 uint64_t mappings(void)
 {
 	struct vm_stats s;

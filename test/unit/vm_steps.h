@@ -47,4 +47,5 @@ pfn_t frame_at(uint64_t addr, unsigned *flags);
 /* As boot does with the image's pages: frame = address. */
 void put_image_page(uint64_t addr, unsigned flags);
 uint64_t resident(void);
+uint64_t resident_of_objects(void);
 uint64_t mappings(void);
