@@ -120,10 +120,10 @@ static int wait_result(struct futex_waiter *w, struct clock_deadline deadline)
 
 	if (atomic_load_explicit(&w->state, memory_order_relaxed) == WAITER_WOKEN)
 		result = 0;
+	else if (deadline.ns != TIME_NEVER_NS && clock_now_ns() >= clock_deadline_ns(deadline))
+		result = -ETIMEDOUT; /* also when a signal came, as on Linux */
 	else if (signal_is_deliverable(w->thread))
 		result = -ERESTARTSYS;
-	else if (deadline.ns != TIME_NEVER_NS && clock_now_ns() >= clock_deadline_ns(deadline))
-		result = -ETIMEDOUT;
 	if (result < 0)
 		TAILQ_REMOVE(&b->waiters, w, link);
 	spin_unlock(&b->lock);

@@ -140,13 +140,18 @@ func notEarly(t *T, what string, d time.Duration, f func()) {
 	}
 }
 
-func futexTimeoutRelative(t *T) {
+// wantTimeout waits until then, or for as long, also beyond the runtime's own signals.
+func wantTimeout(t *T, what string, op uintptr, then *timespec) {
 	var word uint32
+	t.Want(what, again(func() syscall.Errno {
+		_, e := futex(&word, op, 0, then, nil, minusOne)
+		return e
+	}), syscall.ETIMEDOUT)
+}
+
+func futexTimeoutRelative(t *T) {
 	for _, d := range []time.Duration{0, 1, time.Microsecond, 300 * time.Microsecond, 5 * time.Millisecond} {
-		notEarly(t, "wait", d, func() {
-			_, e := futex(&word, futexWait|futexPrivate, 0, spec(d), nil, 0)
-			t.Want("wait", e, syscall.ETIMEDOUT)
-		})
+		notEarly(t, "wait", d, func() { wantTimeout(t, "wait", futexWait|futexPrivate, spec(d)) })
 	}
 }
 
@@ -163,27 +168,20 @@ func (ts timespec) add(d time.Duration) *timespec {
 }
 
 func futexTimeoutAbsolute(t *T) {
-	var word uint32
-	_, e := futex(&word, futexWaitBitset|futexPrivate, 0, &timespec{}, nil, minusOne)
-	t.Want("long ago", e, syscall.ETIMEDOUT)
+	wantTimeout(t, "long ago", futexWaitBitset|futexPrivate, &timespec{})
 	const d = 5 * time.Millisecond
 	notEarly(t, "wait", d, func() {
-		_, e := futex(&word, futexWaitBitset|futexPrivate, 0, now(t, 1).add(d), nil, minusOne)
-		t.Want("wait", e, syscall.ETIMEDOUT)
+		wantTimeout(t, "wait", futexWaitBitset|futexPrivate, now(t, 1).add(d))
 	})
 }
 
 func futexTimeoutReal(t *T) {
 	var word uint32
 	const op = futexWaitBitset | futexPrivate | futexRealtime
-	_, e := futex(&word, op, 0, &timespec{sec: 1e9}, nil, minusOne)
-	t.Want("in 2001", e, syscall.ETIMEDOUT)
+	wantTimeout(t, "in 2001", op, &timespec{sec: 1e9})
 	const d = 5 * time.Millisecond
-	notEarly(t, "wait", d-time.Millisecond, func() {
-		_, e := futex(&word, op, 0, now(t, 0).add(d), nil, minusOne)
-		t.Want("wait", e, syscall.ETIMEDOUT)
-	})
-	_, e = futex(&word, futexWait|futexPrivate|futexRealtime, 0, &timespec{sec: 1e9}, nil, 0)
+	notEarly(t, "wait", d-time.Millisecond, func() { wantTimeout(t, "wait", op, now(t, 0).add(d)) })
+	_, e := futex(&word, futexWait|futexPrivate|futexRealtime, 0, &timespec{sec: 1e9}, nil, 0)
 	t.Want("a relative wait has no clock", e, syscall.ENOSYS)
 }
 
