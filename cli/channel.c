@@ -246,7 +246,9 @@ static int prepare_poll(void)
 	want(STDERR, STDERR_FILENO, false, pump_wants_write(&channel.err));
 	want(IO_PORT, ends->stdio_fd, pump_wants_read(&channel.out), pump_wants_write(&channel.in));
 	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
-	want(CONTROL, ends->control_fd, !channel.control.is_ended && !channel.control.has_exit,
+	want(CONTROL, ends->control_fd,
+		!channel.control.is_ended && !channel.control.has_exit &&
+			!channel.control.has_terminal,
 		control_wants_write(&channel.control));
 	want(MONITOR, ends->monitor_fd, !channel.monitor.is_ended, false);
 	timeout_ms = sooner(timeout_ms,
@@ -271,7 +273,7 @@ static void move_bytes(void)
 		pump_write(&channel.in);
 	if (is_ready(IO_PORT, in) && pump_wants_read(&channel.out))
 		pump_read(&channel.out);
-	if (is_ready(ERR_PORT, in))
+	if (is_ready(ERR_PORT, in) && pump_wants_read(&channel.err))
 		pump_read(&channel.err);
 	if (is_ready(STDIN, in))
 		pump_read(&channel.in);
@@ -287,6 +289,22 @@ static void move_bytes(void)
 		qmp_read(&channel.monitor);
 	if (is_ready(SIGNALS, in))
 		take_signal();
+}
+
+/* What the program wrote before it set its terminal is shown by the settings of then, what it writes
+ * afterwards by the new ones. */
+static void set_terminal(void)
+{
+	if (!channel.control.has_terminal)
+		return;
+	pump_hold(&channel.out, channel.control.terminal.stdout_bytes);
+	pump_hold(&channel.err, channel.control.terminal.stderr_bytes);
+	if (!pump_is_held_empty(&channel.out) || !pump_is_held_empty(&channel.err))
+		return;
+	terminal_set(&channel.control.terminal.terminal);
+	pump_release(&channel.out);
+	pump_release(&channel.err);
+	control_terminal_is_set(&channel.control);
 }
 
 static void send_eof(void)
@@ -455,6 +473,7 @@ void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t tim
 			finish(CHANNEL_PROTOCOL);
 		}
 		move_bytes();
+		set_terminal();
 		send_eof();
 		judge();
 	}

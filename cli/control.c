@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/terminal.h"
-
 void control_init(struct control *control, int fd, struct klog *log)
 {
 	memset(control, 0, sizeof(*control));
@@ -74,7 +72,6 @@ static const char *take_message(struct control *control, const struct gosolo_msg
 	const uint8_t *payload)
 {
 	uint32_t bytes = header->payload_bytes, level;
-	struct gosolo_terminal terminal;
 
 	if (!control->has_hello && header->type != GOSOLO_MSG_HELLO)
 		return "a message before its hello";
@@ -95,10 +92,10 @@ static const char *take_message(struct control *control, const struct gosolo_msg
 		bytebuf_add(&control->stats, payload, bytes);
 		return NULL;
 	case GOSOLO_MSG_SET_TERMINAL:
-		if (bytes < sizeof(terminal))
+		if (bytes < sizeof(control->terminal))
 			return "a malformed terminal setting";
-		memcpy(&terminal, payload, sizeof(terminal));
-		terminal_set(&terminal);
+		memcpy(&control->terminal, payload, sizeof(control->terminal));
+		control->has_terminal = true;
 		return NULL;
 	case GOSOLO_MSG_EXIT:
 		if (bytes < sizeof(control->exit))
@@ -116,7 +113,7 @@ static void take_messages(struct control *control)
 {
 	size_t at = 0;
 
-	while (!control->has_exit && !control->error) {
+	while (!control->has_exit && !control->has_terminal && !control->error) {
 		struct gosolo_msg header;
 
 		if (control->in_len - at < sizeof(header))
@@ -147,6 +144,12 @@ void control_read(struct control *control)
 		return;
 	}
 	control->in_len += (size_t)n;
+	take_messages(control);
+}
+
+void control_terminal_is_set(struct control *control)
+{
+	control->has_terminal = false;
 	take_messages(control);
 }
 

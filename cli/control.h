@@ -12,10 +12,12 @@ struct control {
 	struct klog *log;
 	bool has_hello;
 	bool has_exit;
+	bool has_terminal; /* nothing more is taken until control_terminal_is_set */
 	bool is_ended; /* the machine closed the port */
 	const char *error; /* protocol error; NULL: none */
 	struct gosolo_hello hello;
 	struct gosolo_exit exit;
+	struct gosolo_terminal_wish terminal;
 	struct bytebuf stats; /* text */
 	struct bytebuf out; /* to be sent */
 	size_t sent;
@@ -27,4 +29,5 @@ void control_init(struct control *control, int fd, struct klog *log);
 void control_send(struct control *control, uint16_t type, const void *payload, uint32_t bytes);
 bool control_wants_write(const struct control *control); /* nothing is sent before HELLO */
 void control_read(struct control *control);
+void control_terminal_is_set(struct control *control);
 void control_write(struct control *control);

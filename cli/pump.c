@@ -27,6 +27,7 @@ void pump_init(struct pump *pump, int from, int to)
 	pump->is_to_socket = pump->is_ended = pump->is_discarding = false;
 	pump->error = 0;
 	pump->total_bytes = 0;
+	pump->until_bytes = UINT64_MAX;
 	pump->begin = pump->end = 0;
 	if (fstat(to, &st) != 0)
 		return;
@@ -37,7 +38,7 @@ void pump_init(struct pump *pump, int from, int to)
 
 bool pump_wants_read(const struct pump *pump)
 {
-	return !pump->is_ended && pump->end < PUMP_BYTES;
+	return !pump->is_ended && pump->end < PUMP_BYTES && pump->total_bytes < pump->until_bytes;
 }
 
 bool pump_wants_write(const struct pump *pump)
@@ -47,7 +48,9 @@ bool pump_wants_write(const struct pump *pump)
 
 void pump_read(struct pump *pump)
 {
-	ssize_t n = read(pump->from, pump->data + pump->end, PUMP_BYTES - pump->end);
+	uint64_t left = pump->until_bytes - pump->total_bytes; /* pump_wants_read: not 0 */
+	size_t room = PUMP_BYTES - pump->end;
+	ssize_t n = read(pump->from, pump->data + pump->end, left < room ? (size_t)left : room);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -82,6 +85,22 @@ void pump_write(struct pump *pump)
 	pump->begin += (size_t)n;
 	if (pump->begin == pump->end)
 		pump->begin = pump->end = 0;
+}
+
+void pump_hold(struct pump *pump, uint64_t until_bytes)
+{
+	pump->until_bytes = until_bytes;
+}
+
+bool pump_is_held_empty(const struct pump *pump)
+{
+	return pump->begin == pump->end &&
+		(pump->is_ended || pump->total_bytes >= pump->until_bytes);
+}
+
+void pump_release(struct pump *pump)
+{
+	pump->until_bytes = UINT64_MAX;
 }
 
 bool pump_is_drained(const struct pump *pump)

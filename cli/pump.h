@@ -20,6 +20,7 @@ struct pump {
 	bool is_discarding; /* nobody wants the output any more */
 	int error; /* errno of a failed write; EPIPE: the reader is gone */
 	uint64_t total_bytes; /* read from the source */
+	uint64_t until_bytes; /* total_bytes stays below it; UINT64_MAX: no limit */
 	size_t begin;
 	size_t end;
 	uint8_t data[PUMP_BYTES];
@@ -30,5 +31,9 @@ bool pump_wants_read(const struct pump *pump);
 bool pump_wants_write(const struct pump *pump);
 void pump_read(struct pump *pump); /* after poll said so */
 void pump_write(struct pump *pump); /* after poll said so */
+/* What the source gives behind this many bytes in all is not read until pump_release. */
+void pump_hold(struct pump *pump, uint64_t until_bytes);
+bool pump_is_held_empty(const struct pump *pump); /* and all of it has been written */
+void pump_release(struct pump *pump);
 /* Nothing buffered, and (a socket source) nothing waiting. */
 bool pump_is_drained(const struct pump *pump);

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define GOSOLO_ABI_VERSION 2u
+#define GOSOLO_ABI_VERSION 3u
 
 typedef uint64_t gosolo_gva_t; /* guest virtual address */
 
@@ -175,7 +175,7 @@ enum gosolo_msg_type {
 	GOSOLO_MSG_EXIT = 3, /* struct gosolo_exit; always last */
 	GOSOLO_MSG_STATS = 4, /* text, "name value unit\n" lines; may repeat */
 	GOSOLO_MSG_TIME_QUERY = 5, /* empty: the host answers with TIME at once */
-	GOSOLO_MSG_SET_TERMINAL = 6, /* struct gosolo_terminal: what the program wants it to be */
+	GOSOLO_MSG_SET_TERMINAL = 6, /* struct gosolo_terminal_wish */
 	/* host -> guest */
 	GOSOLO_MSG_TIME = 16, /* i64: the host's CLOCK_REALTIME in ns; answers HELLO, TIME_QUERY */
 	GOSOLO_MSG_SIGNAL = 17, /* u32: a Linux signal number for the program */
@@ -190,6 +190,13 @@ struct gosolo_terminal {
 	uint32_t input, output, control, local; /* c_iflag, c_oflag, c_cflag, c_lflag */
 	uint8_t chars[GOSOLO_TERMINAL_CHARS]; /* c_cc */
 	uint8_t reserved;
+};
+
+/* What the program wants the terminal to be, once this much of its output has been shown. */
+struct gosolo_terminal_wish {
+	uint64_t stdout_bytes, stderr_bytes; /* in all */
+	struct gosolo_terminal terminal;
+	uint32_t reserved;
 };
 
 struct gosolo_hello {
@@ -239,3 +246,4 @@ _Static_assert(sizeof(struct gosolo_msg) == 8, "control protocol");
 _Static_assert(sizeof(struct gosolo_hello) == 40, "control protocol");
 _Static_assert(sizeof(struct gosolo_exit) == 256, "control protocol");
 _Static_assert(sizeof(struct gosolo_terminal) == 36, "control protocol");
+_Static_assert(sizeof(struct gosolo_terminal_wish) == 56, "control protocol");

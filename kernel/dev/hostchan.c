@@ -40,6 +40,7 @@ static struct {
 	_Atomic(const struct hostchan_ops *) ops; /* [a] set once; NULL: no channel */
 	struct pollq readiness[HOSTCHAN_STREAMS]; /* [I] */
 	_Atomic uint32_t window; /* [a] rows << 16 | columns */
+	_Atomic uint64_t written_bytes[HOSTCHAN_STREAMS]; /* [a] */
 	uint32_t lines_lost; /* LOCK_LOG */
 } hostchan;
 
@@ -136,8 +137,13 @@ long hostchan_write(enum hostchan_stream s, struct uio *u, bool nonblock)
 	char piece[256];
 	long total = 0;
 
-	if (ops)
-		return ops->write(s, u, nonblock);
+	if (ops) {
+		total = ops->write(s, u, nonblock);
+		if (total > 0)
+			atomic_fetch_add_explicit(&hostchan.written_bytes[s], (uint64_t)total,
+				memory_order_relaxed);
+		return total;
+	}
 	while (u->left_bytes) {
 		long n = uio_copy_from(u, piece, sizeof(piece));
 
@@ -236,10 +242,21 @@ void hostchan_get_terminal(struct gosolo_terminal *out)
 	spin_unlock(&terminal.lock);
 }
 
+static uint64_t written_bytes(enum hostchan_stream s)
+{
+	return atomic_load_explicit(&hostchan.written_bytes[s], memory_order_relaxed);
+}
+
 int hostchan_set_terminal(const struct gosolo_terminal *t)
 {
+	struct gosolo_terminal_wish wish = {
+		.stdout_bytes = written_bytes(HOSTCHAN_STDOUT),
+		.stderr_bytes = written_bytes(HOSTCHAN_STDERR),
+		.terminal = *t,
+	};
+
 	keep_terminal(t);
-	return hostchan_send(GOSOLO_MSG_SET_TERMINAL, t, sizeof(*t));
+	return hostchan_send(GOSOLO_MSG_SET_TERMINAL, &wish, sizeof(wish));
 }
 
 void hostchan_received(uint16_t type, const void *payload, uint32_t bytes)

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -118,7 +119,8 @@ func terminalMain([]string) {
 		}
 	}
 	fmt.Print(b, "\r\n")
-	termios(setAfterOutput, &before)
+	fmt.Print(strings.Repeat("as it is\n", 5000)) // shown by the settings of now, however late it is shown
+	termios(syscall.TCSETS, &before)
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	fmt.Println("back:", now != before)
