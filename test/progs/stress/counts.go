@@ -83,7 +83,7 @@ func mustReturnTo(before counts, what string) {
 		if grown == "" {
 			return
 		}
-		prog.Check(i < 150, "after %s: %s", what, grown)
+		prog.Check(i < 90, "after %s: %s", what, grown)
 		time.Sleep(time.Second)
 	}
 }
