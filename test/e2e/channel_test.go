@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,7 +19,16 @@ import (
 func useFakeVMM(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join(outDir, "e2e", "fakevmm")
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "qemu-system-x86_64"), "main.go")
+	header, err := os.ReadFile(fromRoot("include/gosolo_abi.h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`GOSOLO_ABI_VERSION (\d+)u`).FindSubmatch(header)
+	if version == nil {
+		t.Fatal("include/gosolo_abi.h has no GOSOLO_ABI_VERSION")
+	}
+	cmd := exec.Command("go", "build", "-ldflags", fmt.Sprintf("-X main.abiVersion=%s", version[1]),
+		"-o", filepath.Join(dir, "qemu-system-x86_64"), "main.go")
 	cmd.Dir = fromRoot("test/e2e/testdata/fakevmm")
 	cmd.Env = append(os.Environ(), "GO111MODULE=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

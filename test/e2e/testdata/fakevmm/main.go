@@ -21,6 +21,9 @@ var (
 	early   = os.NewFile(6, "early")
 )
 
+// The interface's version, as include/gosolo_abi.h has it: the test sets it when it builds this.
+var abiVersion string
+
 const (
 	msgHello, msgLog, msgExit, msgStats    = 1, 2, 3, 4
 	msgTime, msgSignal, msgEOF, msgWinsize = 16, 17, 18, 19
@@ -145,7 +148,11 @@ func main() {
 	case "early-exit":
 		exit(exitCode, 0, "")
 	}
-	hello(2)
+	version, err := strconv.ParseUint(abiVersion, 10, 32)
+	if err != nil {
+		os.Exit(7)
+	}
+	hello(uint32(version))
 	if kind, payload := receive(); kind != msgTime ||
 		time.Since(time.Unix(0, int64(binary.LittleEndian.Uint64(payload)))).Abs() > time.Minute {
 		os.Exit(8)
