@@ -291,6 +291,14 @@ static void move_bytes(void)
 		take_signal();
 }
 
+/* Nothing that is held back for the terminal's sake is left, and nothing that was promised before it
+ * is still to come: of a guest that has ended nothing is. */
+static bool may_set_terminal(const struct pump *pump)
+{
+	return pump_is_held_empty(pump) ||
+		(channel.monitor.guest_has_ended && pump_is_drained(pump));
+}
+
 /* What the program wrote before it set its terminal is shown by the settings of then, what it writes
  * afterwards by the new ones. */
 static void set_terminal(void)
@@ -299,7 +307,7 @@ static void set_terminal(void)
 		return;
 	pump_hold(&channel.out, channel.control.terminal.stdout_bytes);
 	pump_hold(&channel.err, channel.control.terminal.stderr_bytes);
-	if (!pump_is_held_empty(&channel.out) || !pump_is_held_empty(&channel.err))
+	if (!may_set_terminal(&channel.out) || !may_set_terminal(&channel.err))
 		return;
 	terminal_set(&channel.control.terminal.terminal);
 	pump_release(&channel.out);
@@ -371,11 +379,12 @@ static void take_memory(void)
 	free(data);
 }
 
-/* The guest has ended by itself, a stage is over, or its time is. */
+/* The guest has ended by itself, a stage is over, or its time is. That it has ended comes by another
+ * way than its last messages, and may be heard before them. */
 static void judge_late(bool is_drained)
 {
 	if (channel.stage == STAGE_RUNNING && channel.monitor.guest_has_ended &&
-		!channel.control.has_exit) {
+		!channel.control.has_exit && control_is_drained(&channel.control)) {
 		channel.late_end = CHANNEL_GUEST_ENDED;
 		next_stage();
 		return;

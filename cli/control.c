@@ -153,6 +153,14 @@ void control_terminal_is_set(struct control *control)
 	take_messages(control);
 }
 
+bool control_is_drained(const struct control *control)
+{
+	char byte;
+
+	return !control->has_terminal &&
+		(control->is_ended || recv(control->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0);
+}
+
 void control_write(struct control *control)
 {
 	ssize_t n = send(control->fd, control->out.data + control->sent,

@@ -30,4 +30,5 @@ void control_send(struct control *control, uint16_t type, const void *payload, u
 bool control_wants_write(const struct control *control); /* nothing is sent before HELLO */
 void control_read(struct control *control);
 void control_terminal_is_set(struct control *control);
+bool control_is_drained(const struct control *control); /* of what the machine has sent so far */
 void control_write(struct control *control);

@@ -19,6 +19,7 @@ var (
 	stderr  = os.NewFile(4, "stderr")
 	control = os.NewFile(5, "control")
 	early   = os.NewFile(6, "early")
+	monitor = os.NewFile(8, "monitor")
 )
 
 // The interface's version, as include/gosolo_abi.h has it: the test sets it when it builds this.
@@ -26,17 +27,20 @@ var abiVersion string
 
 const (
 	msgHello, msgLog, msgExit, msgStats    = 1, 2, 3, 4
+	msgSetTerminal                         = 6
 	msgTime, msgSignal, msgEOF, msgWinsize = 16, 17, 18, 19
 	exitCode, exitSignal, exitNoMemory     = 0, 1, 2
 	exitFault, exitBadImage                = 3, 4
 )
 
-func message(kind uint16, payload []byte) {
+func packed(kind uint16, payload []byte) []byte {
 	b := binary.LittleEndian.AppendUint16(nil, kind)
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
-	control.Write(append(b, payload...))
+	return append(b, payload...)
 }
+
+func message(kind uint16, payload []byte) { control.Write(packed(kind, payload)) }
 
 func hello(version uint32) {
 	b := make([]byte, 40)
@@ -45,13 +49,45 @@ func hello(version uint32) {
 	message(msgHello, b)
 }
 
-func exit(kind, value uint32, text string) {
+func exitRecord(kind, value uint32, text string) []byte {
 	b := make([]byte, 256)
 	binary.LittleEndian.PutUint32(b, kind)
 	binary.LittleEndian.PutUint32(b[4:], value)
 	copy(b[8:], text)
-	message(msgExit, b)
+	return b
+}
+
+func exit(kind, value uint32, text string) {
+	message(msgExit, exitRecord(kind, value, text))
 	time.Sleep(time.Hour) // a guest that does not reset itself
+}
+
+// atOnce sends on the control port, and that the guest has reset, so that the command finds both at
+// the same time: it stands still meanwhile.
+func atOnce(bytes []byte) {
+	command := os.Getppid()
+	syscall.Kill(command, syscall.SIGSTOP)
+	control.Write(bytes)
+	monitor.WriteString(`{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}` + "\n")
+	syscall.Kill(command, syscall.SIGCONT)
+	time.Sleep(time.Hour)
+}
+
+// endlessLog is a guest that has much to say before it ends: more than the command reads at once.
+func endlessLog(code int) {
+	var all []byte
+	for i := 0; i < 200; i++ {
+		line := append(binary.LittleEndian.AppendUint32(nil, 2), strings.Repeat("x", 500)...)
+		all = append(all, packed(msgLog, line)...)
+	}
+	atOnce(append(all, packed(msgExit, exitRecord(exitCode, uint32(code), ""))...))
+}
+
+// falseTerminal wants the terminal to be set after output that never comes.
+func falseTerminal(code int) {
+	wish := make([]byte, 56)
+	binary.LittleEndian.PutUint64(wish, 1<<40)
+	atOnce(append(packed(msgSetTerminal, wish), packed(msgExit, exitRecord(exitCode, uint32(code), ""))...))
 }
 
 func log(level uint32, text string) {
@@ -169,6 +205,10 @@ func main() {
 		exit(exitFault, 0, "page fault in fake")
 	case "bad-image":
 		exit(exitBadImage, 0, "no XSAVE")
+	case "much-to-say":
+		endlessLog(number)
+	case "false-terminal":
+		falseTerminal(number)
 	case "reset":
 		log(2, "last words")
 	case "hang":
