@@ -24,6 +24,15 @@ func again[E error](f func() E) E {
 	}
 }
 
+// callAgain is call, repeated.
+func callAgain(number uintptr, args ...uintptr) (r uintptr, e syscall.Errno) {
+	again(func() syscall.Errno {
+		r, e = call(number, args...)
+		return e
+	})
+	return r, e
+}
+
 // readAgain is read(2), for a socket with SO_RCVTIMEO.
 func readAgain(fd int, b []byte) (n int, err error) {
 	err = again(func() error {

@@ -161,11 +161,7 @@ type pollfd struct {
 
 func pollOne(fd int, events int16, ms uintptr) (uintptr, int16) {
 	p := pollfd{fd: int32(fd), events: events}
-	var n uintptr
-	again(func() (e syscall.Errno) {
-		n, e = call(syscall.SYS_POLL, ptr(&p), 1, ms)
-		return e
-	})
+	n, _ := callAgain(syscall.SYS_POLL, ptr(&p), 1, ms)
 	return n, p.revents
 }
 
@@ -183,24 +179,20 @@ func timeLeft(t *T) {
 	in := set()
 	tv := syscall.Timeval{Sec: 100}
 	done := soon(func() { syscall.Write(w, []byte("x")) })
-	call(syscall.SYS_SELECT, uintptr(r+1), ptr(&in), 0, 0, ptr(&tv))
+	callAgain(syscall.SYS_SELECT, uintptr(r+1), ptr(&in), 0, 0, ptr(&tv))
 	<-done
 	check("select", time.Duration(tv.Nano()), 100*time.Second)
 	ts := syscall.Timespec{Sec: 100}
 	in = set()
-	call(syscall.SYS_PSELECT6, uintptr(r+1), ptr(&in), 0, 0, ptr(&ts), 0)
+	callAgain(syscall.SYS_PSELECT6, uintptr(r+1), ptr(&in), 0, 0, ptr(&ts), 0)
 	check("pselect6", time.Duration(ts.Nano()), 100*time.Second)
 	ts = syscall.Timespec{Sec: 100}
 	p := pollfd{fd: int32(r), events: 1}
-	call(syscall.SYS_PPOLL, ptr(&p), 1, ptr(&ts), 0, 8)
+	callAgain(syscall.SYS_PPOLL, ptr(&p), 1, ptr(&ts), 0, 8)
 	check("ppoll", time.Duration(ts.Nano()), 100*time.Second)
 	syscall.Read(r, make([]byte, 1))
 	ts = syscall.Timespec{Nsec: 10e6}
-	var n uintptr
-	again(func() (e syscall.Errno) { // with what is left of the time
-		n, e = call(syscall.SYS_PPOLL, ptr(&p), 1, ptr(&ts), 0, 8)
-		return e
-	})
+	n, _ := callAgain(syscall.SYS_PPOLL, ptr(&p), 1, ptr(&ts), 0, 8) // with what is left of the time
 	t.Want("after the time", n == 0 && ts.Nano() == 0, true)
 	tv = syscall.Timeval{}
 	in = set()

@@ -426,7 +426,7 @@ func watchWaitsAndPolls(t *T) {
 	n, _ := call(syscall.SYS_POLL, ptr(&p[0]), 1, 0)
 	t.Want("nothing yet", n, uintptr(0))
 	done := soon(func() { os.WriteFile(dir+"/f", nil, 0o600) })
-	n, _ = call(syscall.SYS_POLL, ptr(&p[0]), 1, 10000)
+	n, _ = callAgain(syscall.SYS_POLL, ptr(&p[0]), 1, 10000)
 	t.Want("poll", n == 1 && p[0].revents == 1, true)
 	<-done
 	b := make([]byte, 100)
