@@ -187,7 +187,7 @@ static long fill_pages(struct pipe *p, uint64_t from, uint64_t to, pipe_mover *f
 		long got = -ENOMEM;
 
 		if (*slot == PFN_NONE)
-			*slot = pmm_alloc(0, PMM_KERNEL);
+			*slot = pmm_alloc(0, PMM_PIPE);
 		if (*slot != PFN_NONE)
 			got = fill((char *)pfn_to_virt(*slot) + (pos & PAGE_MASK), n, arg);
 		if (got < 0)

@@ -35,6 +35,7 @@ static void make_pages(struct proc_text *t)
 	static const char *const names[PMM_OWNERS] = { [PMM_KERNEL] = "kernel_pages",
 		[PMM_TABLE] = "table_pages",
 		[PMM_SLAB] = "slab_pages",
+		[PMM_PIPE] = "pipe_pages",
 		[PMM_PROGRAM] = "program_pages",
 		[PMM_CACHE] = "file_pages" };
 	uint64_t counts[PMM_OWNERS];

