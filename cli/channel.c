@@ -291,16 +291,16 @@ static void move_bytes(void)
 		take_signal();
 }
 
-/* Nothing that is held back for the terminal's sake is left, and nothing that was promised before it
- * is still to come: of a guest that has ended nothing is. */
+/* Nothing that is held back for the terminal's sake is left, and nothing that was promised before
+ * it is still to come: of a guest that has ended nothing is. */
 static bool may_set_terminal(const struct pump *pump)
 {
 	return pump_is_held_empty(pump) ||
 		(channel.monitor.guest_has_ended && pump_is_drained(pump));
 }
 
-/* What the program wrote before it set its terminal is shown by the settings of then, what it writes
- * afterwards by the new ones. */
+/* What the program wrote before it set its terminal is shown by the settings of then, what it
+ * writes afterwards by the new ones. */
 static void set_terminal(void)
 {
 	if (!channel.control.has_terminal)
@@ -379,8 +379,8 @@ static void take_memory(void)
 	free(data);
 }
 
-/* The guest has ended by itself, a stage is over, or its time is. That it has ended comes by another
- * way than its last messages, and may be heard before them. */
+/* The guest has ended by itself, a stage is over, or its time is. That it has ended comes by
+ * another way than its last messages, and may be heard before them. */
 static void judge_late(bool is_drained)
 {
 	if (channel.stage == STAGE_RUNNING && channel.monitor.guest_has_ended &&
