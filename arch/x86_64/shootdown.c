@@ -8,9 +8,10 @@
  * Invariants: (1) a CPU that may hold stale translations has answered less than it was asked. It
  *             answers up to the number it read before it flushed, never more: a request may come
  *             in between. (2) a CPU that waits with interrupts off answers by arch_poll_requests,
- *             or is away: so two CPUs that wait for each other's locks never wait for each other's
- *             flushes. (3) the named pages are those of the flush whose number is read before and
- *             after them. test/models/shootdown.pml checks all three.
+ *             away or not: so two CPUs that wait for each other's locks never wait for each other's
+ *             flushes, shootdown_finish's included. (3) the named pages are those of the flush
+ *             whose number is read before and after them. test/models/shootdown.pml checks all
+ *             three.
  * Locking:    flushing: the caller's LOCK_VM, so one at a time.
  * Failure:    none.
  * Source:     Intel SDM 3A 4.10.4, 4.10.5 (propagation of paging changes).

@@ -19,7 +19,7 @@ verify() {
 	grep -q 'errors: 0' "$dir/pan.log"
 }
 
-for spec in handoff:2 shootdown:8 timer:3 cputimer:4; do
+for spec in handoff:2 shootdown:9 timer:3 cputimer:4; do
 	model=${spec%:*} bugs=${spec#*:}
 	verify "$model" 0 || { echo "models: $model has an error" >&2; cat "$work/$model.0/pan.log" >&2; exit 1; }
 	for bug in $(seq "$bugs"); do

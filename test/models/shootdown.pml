@@ -4,9 +4,10 @@
  * page table is freed that a CPU may still walk.
  *
  * Each CPU, with interrupts off in the kernel, may take the vm lock, being away while it spins, then
- * change the mapping of one of two pages (its generation grows) and flush the others, and perhaps
- * unlink a page table; or take the lock for nothing; or go idle, which is being away, and leave; or
- * run the program, where interrupts are taken. tlb is the generation of each page that a CPU's TLB
+ * change the mapping of one of two pages (its generation grows) and flush the others, perhaps wait
+ * until all have answered, who is away as well, and perhaps unlink a page table; or take the lock for
+ * nothing; or go idle, which is being away, where interrupts are taken, and leave; or run the program,
+ * where they are taken, too. tlb is the generation of each page that a CPU's TLB
  * holds, walks says that it has cached the table. Flushes are numbered; a CPU answers up to the
  * number it saw before it flushed. One flush behind it forgets the named page, else everything.
  *
@@ -19,6 +20,7 @@
  *   BUG == 6  a CPU that has spun for the lock comes back without looking at its requests
  *   BUG == 7  the number is not looked at again after the page was read
  *   BUG == 8  a table is freed when the flush before it was unlinked is done
+ *   BUG == 9  a CPU that spins for the lock is away, but answers nobody who waits for all
  */
 #ifndef BUG
 #define BUG 0
@@ -84,7 +86,12 @@ inline spin_lock(me)
 #if BUG != 1
 	:: vm_lock ->
 		away[me] = true;
-		!vm_lock;
+		do
+		:: !vm_lock -> break
+#if BUG != 9
+		:: requested[me] != done[me] -> poll(me)
+#endif
+		od;
 		away[me] = false;
 #if BUG != 6
 		poll(me)
@@ -116,6 +123,11 @@ inline shootdown(me, other, p)
 	:: else -> (done[other] == last || away[other])
 	fi;
 	flushed[p] = generation[p];
+	/* finish */
+	if
+	:: skip -> done[other] == last
+	:: skip
+	fi;
 	/* reclaim */
 	if
 	:: !linked && !freed && done[other] >= unlinked_before && last >= unlinked_before ->
@@ -169,6 +181,10 @@ proctype cpu(byte me)
 	:: n < ROUNDS -> /* idle, then the program */
 		away[me] = true;
 		walk(me);
+		do
+		:: requested[me] != done[me] -> poll(me) /* the interrupt */
+		:: break
+		od;
 		away[me] = false;
 #if BUG != 2
 		poll(me);
@@ -184,8 +200,11 @@ proctype cpu(byte me)
 		od;
 		n++
 	od;
-	/* Afterwards the CPU halts: idle for ever, and so never waited for. */
-	away[me] = true
+	/* Afterwards the CPU halts: idle for ever. */
+	away[me] = true;
+end:	do
+	:: requested[me] != done[me] -> poll(me)
+	od
 }
 
 init { atomic { run cpu(0); run cpu(1) } }
