@@ -185,30 +185,30 @@ void tcp_io_attach_locked(struct tcp_socket *t)
 }
 
 /* ------------------------------------------------------------------ sending */
-/* 0: it may send. -EAGAIN: not yet. */
-static int judge_send(struct tcp_socket *t)
+/* 0: it may send. -EAGAIN: not yet. is_begun: what was sent is told first, and the error stays for
+ * the next call. */
+static int judge_send(struct tcp_socket *t, bool is_begun)
 {
 	struct socket *s = &t->inet.base;
-	int error;
 
 	if (t->phase == TCP_CONNECTING)
 		return s->write_shut ? -EPIPE : -EAGAIN;
-	error = socket_take_error_locked(s);
-	if (error != 0)
-		return error;
+	if (s->error != 0)
+		return is_begun ? s->error : socket_take_error_locked(s);
 	return tcp_can_send_locked(t) && !s->write_shut ? 0 : -EPIPE;
 }
 
-/* Until there is room: bytes of it, or -errno. */
-static long wait_space(struct tcp_socket *t, bool nonblock, uint64_t deadline_ns)
+/* Until there is room: bytes of it, 0 when there is nothing to send, or -errno. */
+static long wait_space(struct tcp_socket *t, const struct socket_message *m, bool is_begun,
+	bool nonblock, uint64_t deadline_ns)
 {
 	struct socket *s = &t->inet.base;
 	uint64_t bytes;
 	int error;
 
 	for (;;) {
-		error = judge_send(t);
-		if (error != 0 && error != -EAGAIN)
+		error = judge_send(t, is_begun);
+		if ((error != 0 && error != -EAGAIN) || (error == 0 && m->data->left_bytes == 0))
 			return error;
 		bytes = error == 0 ? space_bytes(t) : 0;
 		if (bytes != 0)
@@ -223,7 +223,8 @@ static long wait_space(struct tcp_socket *t, bool nonblock, uint64_t deadline_ns
 }
 
 /* Copies up to bytes into a chunk, unlocked, and hands them to lwIP. */
-static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t bytes)
+static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t bytes,
+	bool is_begun)
 {
 	struct uio before = *m->data;
 	struct tx_chunk *c = pin_chunk(t, MIN(bytes, m->data->left_bytes));
@@ -243,7 +244,7 @@ static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t 
 	copied = uio_copy_all_from(m->data, to, bytes);
 	net_lock();
 	c->pinned = false;
-	error = copied < 0 ? (int)copied : judge_send(t);
+	error = copied < 0 ? (int)copied : judge_send(t, is_begun);
 	if (error == 0) {
 		tcp_select_locked(t);
 		error = net_errno(tcp_write(t->pcb, to, (uint16_t)copied,
@@ -281,13 +282,11 @@ static long send_all(struct tcp_socket *t, struct socket_message *m, bool nonblo
 	long total = 0, n;
 
 	do {
-		n = wait_space(t, nonblock, deadline_ns);
-		if (n > 0 && m->data->left_bytes != 0)
-			n = send_piece(t, m, (uint64_t)n);
-		if (n < 0)
+		n = wait_space(t, m, total != 0, nonblock, deadline_ns);
+		if (n > 0)
+			n = send_piece(t, m, (uint64_t)n, total != 0);
+		if (n <= 0)
 			return total != 0 ? total : n;
-		if (m->data->left_bytes == 0 && total == 0 && n == 0)
-			return 0;
 		total += n;
 		push(t, more);
 	} while (m->data->left_bytes != 0);
@@ -299,8 +298,6 @@ long tcp_send(struct socket *s, struct socket_message *m, bool nonblock)
 	struct tcp_socket *t = tcp_of(s);
 	long result;
 
-	if (m->data->left_bytes == 0)
-		return 0;
 	net_lock();
 	result = socket_enter_write_locked(s);
 	if (result == 0) {
@@ -358,30 +355,30 @@ void tcp_drop_received_locked(struct tcp_socket *t)
 	drop_front(t, t->rx_bytes);
 }
 
-/* What reading says when there is nothing to read. 0: the end. -EAGAIN: not yet. */
-static int judge_receive(struct tcp_socket *t)
+/* What reading says when there is nothing to read. 0: the end, which is the end whatever came after
+ * it. -EAGAIN: not yet. is_begun: what was read is told first, and the error stays for the next
+ * call. */
+static int judge_receive(struct tcp_socket *t, bool is_begun)
 {
 	struct socket *s = &t->inet.base;
 
 	if (t->phase == TCP_FRESH || t->phase == TCP_LISTENING)
 		return -ENOTCONN;
-	if (t->peer_fin && s->error == 0)
+	if (t->peer_fin)
 		return 0;
 	if (s->error != 0)
-		return socket_take_error_locked(s);
-	if (t->phase == TCP_FAILED)
-		return -ENOTCONN;
+		return is_begun ? s->error : socket_take_error_locked(s);
 	return t->reset || s->read_shut ? 0 : -EAGAIN;
 }
 
 /* Until there is something behind skip_bytes: bytes, 0 at the end, or -errno. */
-static long wait_bytes(struct tcp_socket *t, uint64_t skip_bytes, bool nonblock,
+static long wait_bytes(struct tcp_socket *t, uint64_t skip_bytes, bool is_begun, bool nonblock,
 	uint64_t deadline_ns)
 {
 	int error;
 
 	while (t->rx_bytes <= skip_bytes) {
-		error = judge_receive(t);
+		error = judge_receive(t, is_begun);
 		if (error != -EAGAIN)
 			return error;
 		if (nonblock)
@@ -425,7 +422,7 @@ static long receive_all(struct tcp_socket *t, struct socket_message *m, bool non
 		/* With something in hand: take what has come meanwhile, but do not wait for it. */
 		if (total != 0 && (uint64_t)total >= enough && !all && t->rx_bytes == 0)
 			break;
-		n = wait_bytes(t, skip, nonblock, deadline_ns);
+		n = wait_bytes(t, skip, total != 0, nonblock, deadline_ns);
 		if (n > 0)
 			n = receive_piece(t, m, skip, (uint64_t)n);
 		if (n <= 0)
@@ -441,8 +438,6 @@ long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock)
 	long result;
 
 	m->has_address = false;
-	if (m->data->left_bytes == 0)
-		return 0;
 	net_lock();
 	result = socket_enter_read_locked(s);
 	if (result == 0) {

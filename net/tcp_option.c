@@ -153,8 +153,10 @@ static int set_acting_value(struct tcp_socket *t, enum socket_option o, int64_t 
 	case SOCKET_OPT_MAXSEG:
 		return set_mss(t, value);
 	case SOCKET_OPT_USER_TIMEOUT:
+		if (value < 0)
+			return -EINVAL;
 		t->user_timeout_ms = (uint32_t)value;
-		return value < 0 ? -EINVAL : 0;
+		return 0;
 	case SOCKET_OPT_QUICKACK:
 		return set_quick_ack(t, value);
 	case SOCKET_OPT_DEFER_ACCEPT:

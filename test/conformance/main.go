@@ -50,7 +50,7 @@ var groups = []struct {
 	{"proc", procChecks},
 	{"device", deviceChecks},
 	{"epoll", epollChecks},
-	{"tcp", tcpChecks},
+	{"tcp", append(tcpChecks, tcpEndChecks...)},
 	{"udp", udpChecks},
 	{"ipv6", ipv6Checks},
 	{"multicast", multicastChecks},

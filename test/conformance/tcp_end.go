@@ -1,0 +1,182 @@
+package main
+
+import (
+	"syscall"
+	"time"
+)
+
+// TCP: what is told after the end and after an error, and when.
+var tcpEndChecks = []check{
+	{"end-then-reset", tcpEndThenReset},
+	{"error-after-partial-read", tcpErrorAfterPartialRead},
+	{"error-after-partial-write", tcpErrorAfterPartialWrite},
+	{"nothing-written-after-reset", tcpWriteNothingAfterReset},
+	{"nothing-received", tcpReceiveNothing},
+	{"end-after-refused", tcpEndAfterRefused},
+	{"user-timeout-refused", tcpUserTimeoutRefused},
+}
+
+// tcpReset closes fd with a reset.
+func tcpReset(fd int) {
+	syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	syscall.Close(fd)
+}
+
+func tcpSoError(t *T, fd int) syscall.Errno {
+	e, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	t.Must("SO_ERROR", err)
+	return syscall.Errno(e)
+}
+
+// tcpAwaitReset waits until a reset has come.
+func tcpAwaitReset(t *T, fd int) {
+	for i := 0; i < 200; i++ {
+		if _, got := pollOne(fd, 0, 100); got&pollErr != 0 {
+			return
+		}
+	}
+	t.Fatalf("no reset came")
+}
+
+// The peer says that it has no more, and then resets: what was read to its end stays at its end, and
+// it is the writer who hears.
+func tcpEndThenReset(t *T) {
+	c, s, _ := tcpPair(t)
+	defer syscall.Close(c)
+	syscall.Write(s, []byte("bye"))
+	t.Must("shutdown", syscall.Shutdown(s, syscall.SHUT_WR))
+	if b, err := tcpRead(c, 3); string(b) != "bye" || err != nil {
+		t.Errorf("%q %v", b, err)
+	}
+	if b, err := tcpRead(c, 3); len(b) != 0 || err != nil {
+		t.Errorf("the end: %q %v", b, err)
+	}
+	syscall.Write(c, []byte("unread"))
+	syscall.Close(s)
+	tcpAwaitReset(t, c)
+	for i := 0; i < 2; i++ {
+		if b, err := tcpRead(c, 3); len(b) != 0 || err != nil {
+			t.Errorf("read %d after the reset: %q %v", i, b, err)
+		}
+	}
+	if e := tcpSoError(t, c); e != syscall.EPIPE {
+		t.Errorf("SO_ERROR: %v", e)
+	}
+	if _, err := syscall.Write(c, []byte("x")); err != syscall.EPIPE {
+		t.Errorf("write: %v", err)
+	}
+}
+
+// A read that ends early with what it has leaves the error to the next.
+func tcpErrorAfterPartialRead(t *T) {
+	c, s, _ := tcpPair(t)
+	defer syscall.Close(c)
+	syscall.Write(s, []byte("abc"))
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		tcpReset(s)
+	}()
+	b := make([]byte, 10)
+	if n, _, err := syscall.Recvfrom(c, b, syscall.MSG_WAITALL); n != 3 || err != nil {
+		t.Errorf("until the reset: %d %v", n, err)
+	}
+	if b, err := tcpRead(c, 3); err != syscall.ECONNRESET {
+		t.Errorf("then: %q %v", b, err)
+	}
+	if b, err := tcpRead(c, 3); len(b) != 0 || err != nil {
+		t.Errorf("after it was told: %q %v", b, err)
+	}
+}
+
+func tcpErrorAfterPartialWrite(t *T) {
+	c, s, _ := tcpPair(t)
+	defer syscall.Close(c)
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		tcpReset(s)
+	}()
+	const many = 16 << 20 // more than both buffers hold
+	n, err := syscall.Write(c, make([]byte, many))
+	if n <= 0 || n >= many || err != nil {
+		t.Errorf("until the reset: %d %v", n, err)
+	}
+	if _, err = syscall.Write(c, []byte("x")); err != syscall.ECONNRESET {
+		t.Errorf("then: %v", err)
+	}
+	if _, err = syscall.Write(c, []byte("x")); err != syscall.EPIPE {
+		t.Errorf("after it was told: %v", err)
+	}
+}
+
+// To write nothing succeeds only where something could be written.
+func tcpWriteNothingAfterReset(t *T) {
+	c, s, _ := tcpPair(t)
+	defer syscall.Close(c)
+	tcpReset(s)
+	tcpAwaitReset(t, c)
+	if n, err := syscall.Write(c, nil); err != syscall.ECONNRESET {
+		t.Errorf("after a reset: %d %v", n, err)
+	}
+	if n, err := syscall.Write(c, nil); err != syscall.EPIPE {
+		t.Errorf("after it was told: %d %v", n, err)
+	}
+	fresh, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	t.Must("set-up", err)
+	defer syscall.Close(fresh)
+	if n, err := syscall.Write(fresh, nil); err != syscall.EPIPE {
+		t.Errorf("not connected: %d %v", n, err)
+	}
+}
+
+// To receive nothing waits for something, and leaves it.
+func tcpReceiveNothing(t *T) {
+	c, s, done := tcpPair(t)
+	defer done()
+	if _, _, err := syscall.Recvfrom(c, nil, syscall.MSG_DONTWAIT); err != syscall.EAGAIN {
+		t.Errorf("nothing there: %v", err)
+	}
+	syscall.Write(s, []byte("x"))
+	if n, _, err := syscall.Recvfrom(c, nil, 0); n != 0 || err != nil {
+		t.Errorf("something there: %d %v", n, err)
+	}
+	if b, err := tcpRead(c, 2); string(b) != "x" || err != nil {
+		t.Errorf("%q %v", b, err)
+	}
+}
+
+// A connect that failed, and said so: the socket is at its end.
+func tcpEndAfterRefused(t *T) {
+	l := tcpListener(t)
+	name := tcpName(t, l)
+	syscall.Close(l)
+	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	t.Must("set-up", err)
+	defer syscall.Close(c)
+	if err := syscall.Connect(c, name); err != syscall.EINPROGRESS {
+		t.Errorf("connect: %v", err)
+	}
+	tcpAwaitReset(t, c)
+	if e := tcpSoError(t, c); e != syscall.ECONNREFUSED {
+		t.Errorf("SO_ERROR: %v", e)
+	}
+	if b, err := tcpRead(c, 1); len(b) != 0 || err != nil {
+		t.Errorf("read: %q %v", b, err)
+	}
+	if _, err := syscall.Write(c, []byte("x")); err != syscall.EPIPE {
+		t.Errorf("write: %v", err)
+	}
+}
+
+// A value that is refused changes nothing.
+func tcpUserTimeoutRefused(t *T) {
+	const userTimeout = 18 // TCP_USER_TIMEOUT
+	c, _, done := tcpPair(t)
+	defer done()
+	t.Must("setsockopt", syscall.SetsockoptInt(c, syscall.IPPROTO_TCP, userTimeout, 5000))
+	if err := syscall.SetsockoptInt(c, syscall.IPPROTO_TCP, userTimeout, -1); err != syscall.EINVAL {
+		t.Errorf("negative: %v", err)
+	}
+	if v, err := syscall.GetsockoptInt(c, syscall.IPPROTO_TCP, userTimeout); v != 5000 || err != nil {
+		t.Errorf("%d %v", v, err)
+	}
+}
