@@ -118,10 +118,10 @@ func TestSeveralQueues(t *testing.T) {
 		}
 		var clients []*running
 		for i := 0; i < 8; i++ {
-			clients = append(clients, startOwn(t, command(program(c.release, "web"), "tcp-client", "10.77.0.2:7000", "200000"), time.Minute))
+			clients = append(clients, startOwn(t, command(program(c.release, "web"), "tcp-client", "10.77.0.2:7000", "1500000"), time.Minute))
 		}
 		for _, client := range clients {
-			ends(t, client.wait(), 0, "echoed 200000 true <nil>\n")
+			ends(t, client.wait(), 0, "echoed 1500000 true <nil>\n")
 		}
 		if out, err := command("bash", "-c", `printf "quit\n" >/dev/tcp/10.77.0.2/7000`).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
@@ -151,8 +151,8 @@ func TestSeveralQueues(t *testing.T) {
 		}
 		t.Logf("device interrupts of each CPU: %v", total)
 		for i, n := range total {
-			if n < 3 {
-				t.Errorf("CPU %d took %d of the device interrupts %v", i, n, total)
+			if n == 0 {
+				t.Errorf("CPU %d took none of the device interrupts %v", i, total)
 			}
 		}
 	})
