@@ -257,15 +257,28 @@ static int move_slots_locked(struct pipe *p, pfn_t *pages, uint32_t slots)
 
 	lock_assert_held(&p->lock);
 	last >>= PAGE_SHIFT;
-	if (p->reader_busy || p->writer_busy || last - first >= slots)
+	if (last - first >= slots)
 		return -EBUSY;
 	for (uint64_t page = first; page <= last; page++) {
 		pages[page & (slots - 1)] = p->pages[page & (p->slots - 1)];
 		p->pages[page & (p->slots - 1)] = PFN_NONE;
 	}
+	/* Pages that a writer has got and not filled: it met a fault, or a file's end. */
 	for (uint32_t i = 0; i < p->slots; i++)
-		ASSERT(p->pages[i] == PFN_NONE);
+		if (p->pages[i] != PFN_NONE)
+			pmm_put(p->pages[i]);
 	return 0;
+}
+
+/* Slots change hands while nobody copies. */
+static int wait_idle_locked(struct pipe *p)
+{
+	int r = 0;
+
+	lock_assert_held(&p->lock);
+	while (r == 0 && (p->reader_busy || p->writer_busy))
+		r = waitq_wait(&p->wait_write, &p->lock, TIME_NEVER_NS, WAIT_SIGNALS);
+	return r;
 }
 
 long pipe_set_capacity(struct pipe *p, uint64_t bytes)
@@ -282,8 +295,10 @@ long pipe_set_capacity(struct pipe *p, uint64_t bytes)
 	if (!pages)
 		return -ENOMEM;
 	spin_lock(&p->lock);
+	r = wait_idle_locked(p);
 	old = p->pages;
-	r = move_slots_locked(p, pages, slots);
+	if (r == 0)
+		r = move_slots_locked(p, pages, slots);
 	if (r == 0) {
 		p->pages = pages;
 		p->slots = slots;

@@ -32,7 +32,8 @@ var fileChecks = append(append([]check{
 	{"duplicates", duplicates},
 	{"status-flags", statusFlags},
 	{"file-too-large", fileTooLarge},
-}, attributeChecks...), append(permissionChecks, spliceChecks...)...)
+}, attributeChecks...), append(append(permissionChecks, spliceChecks...),
+	pipeSizeChecks...)...)
 
 func appendGoesToTheEnd(t *T) {
 	dir := tempDir(t)
