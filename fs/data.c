@@ -300,10 +300,10 @@ int data_truncate(struct inode *i, int64_t bytes)
 		r = -EPERM;
 	else if (to > size && !size_limit_allows(to))
 		r = size_limit_refuse();
-	else if (to < size)
-		shrink(i, to);
-	else
+	else if (to > size)
 		grow_to(i, to);
+	else /* also to the same size: what was allocated behind it goes (2) */
+		shrink(i, to);
 	if (r == 0)
 		note_changed(i);
 	fs_mutex_unlock(&i->data.write_mutex);
@@ -312,22 +312,20 @@ int data_truncate(struct inode *i, int64_t bytes)
 
 int data_allocate(struct inode *i, uint64_t offset_bytes, uint64_t bytes, bool keep_size)
 {
-	uint64_t end = offset_bytes + bytes, last = ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT;
+	uint64_t end = offset_bytes + bytes, first = offset_bytes >> PAGE_SHIFT;
+	uint64_t last = ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT;
 	int r = 0;
 
 	fs_mutex_lock(&i->data.write_mutex);
-	if (!keep_size)
-		r = check_seals(i, end);
-	if (r == 0 && !keep_size && end > data_size(i) && !size_limit_allows(end))
+	if (end > data_size(i) && i->data.seals & F_SEAL_GROW)
+		r = -EPERM;
+	else if (end > data_size(i) && !size_limit_allows(end))
 		r = size_limit_refuse();
-	for (uint64_t p = offset_bytes >> PAGE_SHIFT; r == 0 && p < last; p++) {
-		pfn_t pfn;
-
-		r = data_get_own_page(i, p, &pfn);
-		if (r == 0)
-			pmm_put(pfn);
-		if (p % RELAX_PAGES == 0)
-			sched_relax();
+	if (r == 0) {
+		r = data_make_pages(i, first, last);
+		first = MAX(first, ROUND_UP(data_size(i), PAGE_SIZE) >> PAGE_SHIFT);
+		if (r < 0 && first < last) /* (2) others were faster to take the room */
+			drop_pages(i, first, last);
 	}
 	if (r == 0 && !keep_size)
 		grow_to(i, end);

@@ -75,5 +75,8 @@ void data_free(struct inode *i);
 int data_truncate(struct inode *i, int64_t bytes) must_check; /* sleeps */
 /* The file's own frame of a page, made if need be; with a reference. -ENOSPC, -ENOMEM. */
 int data_get_own_page(struct inode *i, uint64_t index, pfn_t *pfn) must_check;
+/* All of the pages [first, last). The caller holds write_mutex. -ENOSPC, -ENOMEM: none, most often;
+ * some, when others took the memory meanwhile. */
+int data_make_pages(struct inode *i, uint64_t first, uint64_t last) must_check;
 bool data_is_mapped(struct inode *i); /* or was once */
 int node_open(struct inode *i, uint32_t flags, struct file **out) must_check;

@@ -75,17 +75,23 @@ int64_t vfs_boot_time_ns(void)
 	return tree.boot_time_ns;
 }
 
-bool vfs_is_full(void)
+uint64_t vfs_room_pages(void)
 {
 	uint64_t reserve = MAX(pmm_total_pages() / RESERVE_PART, RESERVE_PAGES_MIN);
+	uint64_t free_pages = pmm_free_pages();
 
-	return pmm_free_pages() < reserve;
+	return free_pages < reserve ? 0 : free_pages - reserve + 1;
+}
+
+bool vfs_is_full(void)
+{
+	return vfs_room_pages() == 0;
 }
 
 void vfs_get_usage(struct vfs_usage *out)
 {
 	out->total_bytes = pmm_total_pages() << PAGE_SHIFT;
-	out->free_bytes = vfs_is_full() ? 0 : pmm_free_pages() << PAGE_SHIFT;
+	out->free_bytes = vfs_room_pages() << PAGE_SHIFT;
 	out->nodes = atomic_load_explicit(&tree.last_number, memory_order_relaxed);
 }
 

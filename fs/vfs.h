@@ -87,8 +87,9 @@ struct vfs_usage {
 	uint64_t total_bytes, free_bytes, nodes;
 };
 void vfs_get_usage(struct vfs_usage *out);
-/* Nothing more may be kept in memory: what is left is for the program's own pages. */
-bool vfs_is_full(void);
+/* Pages that may still be kept in memory: what is left is for the program's own. */
+uint64_t vfs_room_pages(void);
+bool vfs_is_full(void); /* there are none */
 
 uint64_t vfs_next_inode_number(void);
 int64_t vfs_now_ns(void); /* since 1970 */

@@ -414,22 +414,22 @@ long sys_ftruncate(const struct sysargs *a)
 
 static int allocate(struct file *f, uint32_t mode, uint64_t offset, uint64_t bytes)
 {
-	bool keep = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+	bool keep = (mode & FALLOC_FL_KEEP_SIZE) != 0, hole = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
 
+	if (hole && !keep)
+		return -EOPNOTSUPP;
 	if ((file_flags(f) & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	if (f->inode && inode_is_dir(f->inode))
 		return -EISDIR;
 	if (!file_is_regular(f))
 		return file_is_pipe(f) ? -ESPIPE : -ENODEV;
-	switch (mode & ~(uint32_t)FALLOC_FL_KEEP_SIZE) {
-	case 0:
-		return data_allocate(f->inode, offset, bytes, keep);
-	case FALLOC_FL_PUNCH_HOLE:
-		return keep ? data_make_hole(f->inode, offset, bytes) : -EOPNOTSUPP;
-	default:
+	if (bytes > INT64_MAX - offset)
+		return -EFBIG;
+	if (mode & ~(uint32_t)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
-	}
+	return hole ? data_make_hole(f->inode, offset, bytes)
+		    : data_allocate(f->inode, offset, bytes, keep);
 }
 
 long sys_fallocate(const struct sysargs *a)
@@ -442,8 +442,6 @@ long sys_fallocate(const struct sysargs *a)
 		return r;
 	if (offset < 0 || bytes <= 0)
 		r = -EINVAL;
-	else if (bytes > INT64_MAX - offset)
-		r = -EFBIG;
 	else
 		r = allocate(f, (uint32_t)a->arg[1], (uint64_t)offset, (uint64_t)bytes);
 	file_put(f);

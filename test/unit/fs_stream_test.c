@@ -1,6 +1,6 @@
 /* sources: fs/archive.c fs/vfs.c fs/vfs_names.c fs/vfs_open.c fs/vfs_setup.c fs/path.c fs/dir.c
- * fs/inode.c fs/perm.c fs/xattr.c fs/data.c fs/size_limit.c fs/data_map.c fs/page_tree.c
- * fs/node_file.c
+ * fs/inode.c fs/perm.c fs/xattr.c fs/data.c fs/data_allocate.c fs/size_limit.c fs/data_map.c
+ * fs/page_tree.c fs/node_file.c
  * fs/file.c fs/fdtable.c
  * fs/lock.c fs/inotify.c fs/mutex.c lib/fmt.c
  * fs/pipe.c fs/pipe_ring.c fs/eventfd.c fs/epoll.c fs/epoll_wait.c fs/poll.c
