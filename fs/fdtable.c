@@ -3,10 +3,11 @@
  *
  * What:       a table of chunks of 512 descriptors; two bitmaps per chunk say which are open and
  *             which have FD_CLOEXEC. The search for the lowest free number starts at a hint.
- * Invariants: (1) a bit in open is set exactly when files[i] is not NULL. (2) no number below
- *             lowest_free is free. (3) an open descriptor holds one reference of its file.
+ * Invariants: (1) a bit in open is set when files[i] is not NULL, or the number is reserved: it is
+ *             going to be open. (2) no number below lowest_free is free. (3) an open descriptor
+ *             holds one reference of its file.
  * Locking:    fdtable.lock, LOCK_FDTABLE; files are put after it is released.
- * Failure:    -EMFILE, -ENOMEM, -EBADF.
+ * Failure:    -EMFILE, -ENOMEM, -EBADF; -EBUSY: dup to a reserved number.
  * Source:     POSIX dup, close; Linux's fs/file.c for the lowest number.
  */
 #include "fs/fdtable.h"
@@ -134,7 +135,8 @@ static int place_locked(struct file *f, uint32_t fd, bool close_on_exec, struct 
 	return 0;
 }
 
-int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd)
+/* f NULL: reserved. */
+static int take_lowest(struct file *f, uint32_t min, bool close_on_exec, int *fd)
 {
 	struct file *old = NULL;
 	uint32_t n;
@@ -154,6 +156,39 @@ int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd)
 	return r;
 }
 
+int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd)
+{
+	return take_lowest(f, min, close_on_exec, fd);
+}
+
+int fdtable_reserve(bool close_on_exec, int *fd)
+{
+	return take_lowest(NULL, 0, close_on_exec, fd);
+}
+
+static bool is_reserved_locked(uint32_t fd)
+{
+	const struct fd_chunk *c = fdtable.chunks[fd / CHUNK_BITS];
+	uint32_t i = fd % CHUNK_BITS;
+
+	lock_assert_held(&fdtable.lock);
+	return c && !c->files[i] && (c->open[i / 64] >> (i % 64) & 1);
+}
+
+void fdtable_settle(int fd, struct file *f)
+{
+	uint32_t n = (uint32_t)fd, i = n % CHUNK_BITS;
+
+	spin_lock(&fdtable.lock);
+	ASSERT(is_reserved_locked(n));
+	fdtable.chunks[n / CHUNK_BITS]->files[i] = f;
+	if (!f) {
+		fdtable.chunks[n / CHUNK_BITS]->open[i / 64] &= ~(1ull << (i % 64));
+		fdtable.lowest_free = MIN(fdtable.lowest_free, n);
+	}
+	spin_unlock(&fdtable.lock);
+}
+
 /* What close means beyond the descriptor: the process's record locks on the file go. */
 static void drop_closed(struct file *f)
 {
@@ -169,7 +204,7 @@ int fdtable_install_at(struct file *f, uint32_t fd, bool close_on_exec)
 
 	spin_lock(&fdtable.lock);
 	if (fd < fdtable.limits.soft)
-		r = place_locked(f, fd, close_on_exec, &old);
+		r = is_reserved_locked(fd) ? -EBUSY : place_locked(f, fd, close_on_exec, &old);
 	spin_unlock(&fdtable.lock);
 	if (old)
 		drop_closed(old);

@@ -2,8 +2,7 @@
  * sys_net.c: socket calls: opening, naming, connecting.
  *
  * What:       decodes Linux's addresses and flags into net/socket.h's neutral form.
- * Invariants: (1) an accepted connection is not lost: when its descriptor cannot be had, it is
- *             closed.
+ * Invariants: (1) no connection is accepted for which there is no descriptor: it goes on waiting.
  * Locking:    none. May sleep: accept, connect.
  * Failure:    Linux's errors.
  * Source:     Linux socket(2), bind(2), accept(2), connect(2), socketpair(2), shutdown(2), ip(7),
@@ -319,29 +318,41 @@ long sys_listen(const struct sysargs *a)
 	return error;
 }
 
-static long do_accept(const struct sysargs *a, int flags)
+/* The connection's file. */
+static int accept_file(const struct sysargs *a, struct file *listener, int flags, struct file **out)
 {
 	struct socket_address peer;
-	struct file *listener, *f = NULL;
-	int error, fd;
+	int error;
 
-	if ((flags & ~(LINUX_SOCK_NONBLOCK | LINUX_SOCK_CLOEXEC)) != 0)
-		return -EINVAL;
-	error = fdtable_get(sysarg_int(a, 0), &listener);
-	if (error != 0)
-		return error;
 	memset(&peer, 0, sizeof(peer));
-	error = socket_accept(listener, file_flags_of(flags), &f, &peer);
-	file_put(listener);
+	error = socket_accept(listener, file_flags_of(flags), out, &peer);
 	if (error != 0)
 		return error;
 	error = linux_store_sockaddr(a->arg[1], a->arg[2], &peer);
-	if (error != 0) {
-		file_put(f);
+	if (error != 0)
+		file_put(*out);
+	return error;
+}
+
+/* (1) */
+static long do_accept(const struct sysargs *a, int flags)
+{
+	struct file *listener, *f = NULL;
+	int error, fd;
+
+	error = fdtable_get(sysarg_int(a, 0), &listener);
+	if (error != 0)
 		return error;
+	if ((flags & ~(LINUX_SOCK_NONBLOCK | LINUX_SOCK_CLOEXEC)) != 0)
+		error = -EINVAL;
+	if (error == 0)
+		error = fdtable_reserve((flags & LINUX_SOCK_CLOEXEC) != 0, &fd);
+	if (error == 0) {
+		error = accept_file(a, listener, flags, &f);
+		fdtable_settle(fd, error == 0 ? f : NULL);
 	}
-	fd = install(f, flags);
-	return fd;
+	file_put(listener);
+	return error != 0 ? error : fd;
 }
 
 long sys_accept(const struct sysargs *a)

@@ -14,6 +14,7 @@ var tcpEndChecks = []check{
 	{"nothing-received", tcpReceiveNothing},
 	{"end-after-refused", tcpEndAfterRefused},
 	{"user-timeout-refused", tcpUserTimeoutRefused},
+	{"accept-without-descriptor", tcpAcceptWithoutDescriptor},
 }
 
 // tcpReset closes fd with a reset.
@@ -178,5 +179,38 @@ func tcpUserTimeoutRefused(t *T) {
 	}
 	if v, err := syscall.GetsockoptInt(c, syscall.IPPROTO_TCP, userTimeout); v != 5000 || err != nil {
 		t.Errorf("%d %v", v, err)
+	}
+}
+
+// A program that has no descriptor left accepts nothing: who connected waits until it has.
+func tcpAcceptWithoutDescriptor(t *T) {
+	l := tcpListener(t)
+	defer syscall.Close(l)
+	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	t.Must("set-up", err)
+	defer syscall.Close(c)
+	t.Must("connect", syscall.Connect(c, tcpName(t, l)))
+	lowest, err := syscall.Dup(l)
+	t.Must("dup", err)
+	syscall.Close(lowest)
+	var old syscall.Rlimit
+	t.Must("getrlimit", syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
+	few := syscall.Rlimit{Cur: uint64(lowest), Max: old.Max}
+	t.Must("setrlimit", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	_, _, err = syscall.Accept(l)
+	t.Must("setrlimit", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old))
+	if err != syscall.EMFILE {
+		t.Errorf("accept: %v", err)
+	}
+	t.Must("set-up", syscall.SetNonblock(l, true))
+	s, _, err := syscall.Accept(l)
+	if err != nil {
+		t.Errorf("accept with a descriptor: %v", err)
+		return
+	}
+	defer syscall.Close(s)
+	syscall.Write(s, []byte("x"))
+	if b, err := tcpRead(c, 1); string(b) != "x" || err != nil {
+		t.Errorf("%q %v", b, err)
 	}
 }

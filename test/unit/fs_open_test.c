@@ -81,6 +81,21 @@ static void test_descriptors(void)
 	file_get(f);
 	CHECK_EQ(fdtable_install(f, 0, false, &fd), 0);
 	CHECK_EQ(fd, 30);
+	CHECK_EQ(fdtable_reserve(true, &fd), 0);
+	CHECK_EQ(fd, 1301);
+	CHECK_EQ(fdtable_get(1301, &got), -EBADF);
+	CHECK_EQ(fdtable_close(1301), -EBADF);
+	CHECK_EQ(fdtable_dup_at(0, 1301, false), -EBUSY);
+	CHECK_EQ(fdtable_next(1301), -1);
+	file_get(f);
+	fdtable_settle(1301, f);
+	CHECK_EQ(fdtable_get_flags(1301), 1);
+	CHECK_EQ(fdtable_reserve(false, &fd), 0);
+	CHECK_EQ(fd, 1302);
+	fdtable_settle(1302, NULL);
+	CHECK_EQ(fdtable_reserve(false, &fd), 0);
+	CHECK_EQ(fd, 1302); /* given back */
+	fdtable_settle(1302, NULL);
 	CHECK_EQ(fdtable_dup_at(0, FDTABLE_LIMIT, false), -EBADF);
 	CHECK_EQ(fdtable_dup_at(0, FDTABLE_LIMIT - 1, false), 0);
 	for (fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
