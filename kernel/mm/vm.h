@@ -116,10 +116,11 @@ enum vm_remap_how {
 	VM_REMAP_MAY_MOVE = 1u,
 	VM_REMAP_KEEP_OLD = 2u, /* moves the pages; the old mapping stays, empty. Same size */
 };
-/* As mremap: the old range lies in one mapping (else -EFAULT). It shrinks or grows where it is, or
- * moves: to fixed when that is not 0 (what is there goes), else anywhere when it may. old_bytes 0:
- * of a shared mapping, a second one of the same pages. -ENOMEM: cannot grow here, no address space,
- * no memory. -EINVAL: also the image, and what mremap(2) says. */
+/* As mremap: the old range lies in one mapping (else -EFAULT), unless it only gets shorter. It
+ * shrinks or grows where it is, or moves: to fixed when that is not 0 (what is there goes), else
+ * anywhere when it may. old_bytes 0: of a shared mapping, a second one of the same pages. -ENOMEM:
+ * cannot grow here, no address space, no memory. -EINVAL: also the image, and what mremap(2)
+ * says. */
 int vm_remap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, unsigned how, uint64_t fixed,
 	uint64_t *addr) must_check;
 /* One byte a page into resident[]: in memory, be it only in the object. -ENOMEM for a hole. May

@@ -21,6 +21,12 @@ struct remap {
 	bool is_copy; /* old size 0: a second mapping of the same pages */
 };
 
+/* Stays where it is, and gets no longer: whatever lies behind its start. */
+static bool stays(const struct remap *m)
+{
+	return !m->fixed && !m->keeps_old && m->new_bytes <= m->old_bytes;
+}
+
 /* The old range must lie in one mapping that may be changed. */
 static int check_remap_locked(const struct remap *m, struct vma **out)
 {
@@ -33,7 +39,7 @@ static int check_remap_locked(const struct remap *m, struct vma **out)
 	if (m->is_copy && !(v->object && v->flags & VM_SHARED))
 		return -EINVAL;
 	if (m->old_bytes > v->end - m->old)
-		return -EFAULT;
+		return stays(m) ? 0 : -EFAULT;
 	if (m->new_bytes > m->old_bytes && v->prot & VM_PROT_WRITE && !v->object &&
 		!(v->flags & VM_UNCOUNTED) && vm_is_impossible(m->new_bytes))
 		return -ENOMEM;

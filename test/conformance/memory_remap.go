@@ -9,6 +9,7 @@ var memoryRemapChecks = []check{
 	{"remap-grows-in-place", remapGrowsInPlace},
 	{"remap-moves", remapMoves},
 	{"remap-shrinks", remapShrinks},
+	{"remap-shrinks-more-than-one", remapShrinksMoreThanOne},
 	{"remap-to-a-fixed-address", remapFixed},
 	{"remap-keeps-the-old-range", remapKeepsOld},
 	{"remap-of-old-size-0", remapOldSize0},
@@ -86,6 +87,24 @@ func remapShrinks(t *T) {
 	wantNumbered(t, a, 3)
 	t.Want("what was cut off", loadFaults(a+3*page), true)
 	unmap(t, a, 8)
+}
+
+// remapShrinksMoreThanOne: what goes may be more than one mapping, and hold nothing.
+func remapShrinksMoreThanOne(t *T) {
+	a := mapWithRoom(t, 6, 1)
+	defer unmap(t, a, 6)
+	if _, e := call(syscall.SYS_MPROTECT, a+2*page, page, ro); e != 0 {
+		t.Fatalf("mprotect: %v", e)
+	}
+	unmap(t, a+4*page, 1)
+	b, e := remap(a, 6*page, 6*page, 0, 0)
+	t.Want("same size", b == a && e == 0, true)
+	_, e = remap(a, 6*page, 7*page, mayMove, 0)
+	t.Want("larger", e, syscall.EFAULT)
+	b, e = remap(a, 6*page, page, 0, 0)
+	t.Want("smaller", b == a && e == 0, true)
+	wantNumbered(t, a, 1)
+	t.Want("mappings left", mapsOf(t, a, a+6*page), 1)
 }
 
 func remapFixed(t *T) {

@@ -322,6 +322,11 @@ static int place_move(struct model_remap *m)
 	return 0;
 }
 
+static bool stays(const struct model_remap *m)
+{
+	return !m->is_fixed && !m->keeps_old && m->new_count <= m->old_count;
+}
+
 static int check_remap(const struct model_remap *m)
 {
 	const struct model_page *p = &model.pages[m->first];
@@ -334,7 +339,7 @@ static int check_remap(const struct model_remap *m)
 		return -EFAULT;
 	if (m->old_count == 0 && !(p->shared && p->object))
 		return -EINVAL;
-	return mapping_end(m->first) < m->first + m->old_count ? -EFAULT : 0;
+	return mapping_end(m->first) < m->first + m->old_count && !stays(m) ? -EFAULT : 0;
 }
 
 int model_can_remap(struct model_remap *m)
@@ -351,7 +356,7 @@ int model_can_remap(struct model_remap *m)
 		return m->to < old_end && m->first < m->to + m->new_count ? -EINVAL : 0;
 	}
 	m->to = m->first;
-	if (!m->keeps_old && m->new_count <= m->old_count)
+	if (stays(m))
 		return 0;
 	if (!m->keeps_old && m->old_count && mapping_end(m->first) == old_end &&
 		is_free(old_end, m->new_count - m->old_count))
@@ -365,6 +370,10 @@ void model_remap(const struct model_remap *m)
 	unsigned count = MIN(m->old_count, m->new_count);
 	struct model_page as = model.pages[m->first];
 
+	if (stays(m)) {
+		model_unmap(m->first + m->new_count, m->old_count - m->new_count);
+		return;
+	}
 	memcpy(moved, &model.pages[m->first], count * sizeof(moved[0]));
 	as.own = false;
 	as.value = 0;
