@@ -93,7 +93,7 @@ static long eventfd_write(struct file *f, struct uio *u, int64_t offset_bytes)
 
 	if (offset_bytes != FILE_AT_POSITION)
 		return -ESPIPE;
-	if (u->left_bytes < sizeof(value))
+	if (u->left_bytes != sizeof(value)) /* exactly; a read may have more room */
 		return -EINVAL;
 	if (uio_copy_from(u, &value, sizeof(value)) != (long)sizeof(value))
 		return -EFAULT;

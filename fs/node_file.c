@@ -18,15 +18,27 @@
 #include "fs/inotify.h"
 #include "fs/tree_priv.h"
 
+/* What would end behind every possible end, also of a read. */
+static bool ends_nowhere(int64_t offset_bytes, const struct uio *u)
+{
+	return offset_bytes > 0 && u->left_bytes > (uint64_t)(INT64_MAX - offset_bytes);
+}
+
+static long read_at(struct file *f, struct uio *u, int64_t offset_bytes)
+{
+	return ends_nowhere(offset_bytes, u) ? -EINVAL
+					     : data_read(f->inode, u, (uint64_t)offset_bytes);
+}
+
 static long regular_read(struct file *f, struct uio *u, int64_t offset_bytes)
 {
 	long n;
 
 	if (offset_bytes != FILE_AT_POSITION) {
-		n = data_read(f->inode, u, (uint64_t)offset_bytes);
+		n = read_at(f, u, offset_bytes);
 	} else {
 		fs_mutex_lock(&f->position_mutex);
-		n = data_read(f->inode, u, (uint64_t)f->position_bytes);
+		n = read_at(f, u, f->position_bytes);
 		if (n > 0)
 			f->position_bytes += n;
 		fs_mutex_unlock(&f->position_mutex);
@@ -38,6 +50,14 @@ static long regular_read(struct file *f, struct uio *u, int64_t offset_bytes)
 	return n;
 }
 
+static long write_at(struct file *f, struct uio *u, int64_t offset_bytes, bool append,
+	uint64_t *end)
+{
+	return ends_nowhere(offset_bytes, u)
+		? -EINVAL
+		: data_write(f->inode, u, (uint64_t)offset_bytes, append, end);
+}
+
 static long regular_write(struct file *f, struct uio *u, int64_t offset_bytes)
 {
 	bool append = file_flags(f) & O_APPEND || offset_bytes <= FILE_AT_END;
@@ -45,9 +65,9 @@ static long regular_write(struct file *f, struct uio *u, int64_t offset_bytes)
 	long n;
 
 	if (offset_bytes != FILE_AT_POSITION && offset_bytes != FILE_AT_END_MOVING)
-		return data_write(f->inode, u, (uint64_t)offset_bytes, append, &end);
+		return write_at(f, u, offset_bytes, append, &end);
 	fs_mutex_lock(&f->position_mutex);
-	n = data_write(f->inode, u, (uint64_t)f->position_bytes, append, &end);
+	n = write_at(f, u, f->position_bytes, append, &end);
 	if (n > 0)
 		f->position_bytes = (int64_t)end;
 	fs_mutex_unlock(&f->position_mutex);
@@ -76,7 +96,7 @@ static int64_t new_position(struct file *f, int64_t offset_bytes, int whence)
 		return -EINVAL;
 	}
 	if (offset_bytes > 0 && base > INT64_MAX - offset_bytes)
-		return -EOVERFLOW;
+		return -EINVAL;
 	return base + offset_bytes < 0 ? -EINVAL : base + offset_bytes;
 }
 
@@ -139,8 +159,9 @@ static int64_t dir_seek(struct file *f, int64_t offset_bytes, int whence)
 	int64_t to = -EINVAL;
 
 	fs_mutex_lock(&f->position_mutex);
-	if (whence == SEEK_CUR)
-		offset_bytes += f->position_bytes;
+	if (whence == SEEK_CUR &&
+		__builtin_add_overflow(offset_bytes, f->position_bytes, &offset_bytes))
+		whence = -1;
 	if ((whence == SEEK_SET || whence == SEEK_CUR) && offset_bytes >= 0)
 		to = f->position_bytes = offset_bytes;
 	fs_mutex_unlock(&f->position_mutex);

@@ -320,8 +320,6 @@ static int move_locked(struct walk *from, struct walk *to, struct inode **replac
 		r = dir_entry_locked(to->dir, to->name, to->len, &target);
 	if (r < 0)
 		return r;
-	if (to->inode == from->inode)
-		return 0; /* two names of one file: both stay */
 	if (target) {
 		dir_swap_locked(old_entry, target);
 		*replaced = dir_take_locked(old_entry);
@@ -344,8 +342,10 @@ static int exchange_locked(struct walk *from, struct walk *to)
 
 	if (r == 0)
 		r = dir_entry_locked(to->dir, to->name, to->len, &b);
-	if (r == 0 && a != b)
+	if (r == 0) {
 		dir_swap_locked(a, b);
+		inode_change_links(to->inode, 0); /* ctime */
+	}
 	return r;
 }
 
@@ -356,6 +356,29 @@ static void tell_moved(const struct walk *from, const struct walk *to)
 	inotify_name_locked(from->dir, from->name, from->len, from->inode, IN_MOVED_FROM, cookie);
 	inotify_name_locked(to->dir, to->name, to->len, from->inode, IN_MOVED_TO, cookie);
 	inotify_self_locked(from->inode, IN_MOVE_SELF);
+}
+
+/* Acts, and tells of it. */
+static int rename_locked(struct walk *from, struct walk *to, unsigned flags,
+	struct inode **replaced)
+{
+	int r;
+
+	if (to->inode == from->inode)
+		return 0; /* names of one file: both stay, and nothing has happened */
+	r = flags & VFS_RENAME_EXCHANGE ? exchange_locked(from, to)
+					: move_locked(from, to, replaced);
+	if (r != 0)
+		return r;
+	inode_change_links(from->inode, 0); /* ctime */
+	inode_touch_write(from->dir);
+	inode_touch_write(to->dir);
+	tell_moved(from, to);
+	if (flags & VFS_RENAME_EXCHANGE)
+		tell_moved(to, from);
+	if (*replaced && *replaced != from->inode)
+		tell_lost_name(*replaced);
+	return 0;
 }
 
 int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigned flags)
@@ -372,20 +395,8 @@ int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigne
 		r = check_rename(&from, &to, flags);
 	if (r == 0)
 		r = check_rename_allowed(&from, &to);
-	if (r == 0) {
-		r = flags & VFS_RENAME_EXCHANGE ? exchange_locked(&from, &to)
-						: move_locked(&from, &to, &replaced);
-	}
-	if (r == 0) {
-		inode_change_links(from.inode, 0); /* ctime */
-		inode_touch_write(from.dir);
-		inode_touch_write(to.dir);
-		tell_moved(&from, &to);
-		if (flags & VFS_RENAME_EXCHANGE)
-			tell_moved(&to, &from);
-		if (replaced && replaced != from.inode)
-			tell_lost_name(replaced);
-	}
+	if (r == 0)
+		r = rename_locked(&from, &to, flags, &replaced);
 	tree_unlock();
 	walk_end(&from);
 	walk_end(&to);

@@ -218,7 +218,11 @@ static long regular_ioctl(struct file *f, uint32_t command, uaddr_t arg)
 {
 	int64_t left;
 
-	if (command != FIONREAD || !file_is_regular(f))
+	if (!file_is_regular(f))
+		return -ENOTTY;
+	if (command == FICLONE || command == FICLONERANGE || command == FIDEDUPERANGE)
+		return -EOPNOTSUPP; /* no two files share a page */
+	if (command != FIONREAD)
 		return -ENOTTY;
 	left = (int64_t)data_size(f->inode) - f->position_bytes;
 	return user_store_u32(arg, (uint32_t)MIN(left, INT32_MAX));
@@ -374,9 +378,19 @@ long sys_fdatasync(const struct sysargs *a)
 
 long sys_sync_file_range(const struct sysargs *a)
 {
-	if ((int64_t)a->arg[1] < 0 || (int64_t)a->arg[2] < 0 || a->arg[3] & ~7ul)
-		return -EINVAL;
-	return sync_file(sysarg_int(a, 0), true);
+	struct file *f;
+	int r = fdtable_get(sysarg_int(a, 0), &f);
+
+	if (r < 0)
+		return r;
+	if (file_flags(f) & O_PATH)
+		r = -EBADF;
+	else if ((int64_t)a->arg[1] < 0 || (int64_t)a->arg[2] < 0 || a->arg[3] & ~7ul)
+		r = -EINVAL;
+	else
+		r = f->ops->sync ? f->ops->sync(f, true) : -ESPIPE;
+	file_put(f);
+	return r;
 }
 
 long sys_sync(const struct sysargs *a)

@@ -14,6 +14,7 @@
 #include "abi/linux/fsargs.h"
 #include "abi/linux/sysargs.h"
 #include "base/units.h"
+#include "fs/data.h"
 #include "fs/fdtable.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/stats.h"
@@ -282,7 +283,7 @@ static long send_file(struct transfer *t, uaddr_t offset_ua)
 	if ((file_flags(t->in) & O_ACCMODE) == O_WRONLY ||
 		(file_flags(t->out) & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
-	if (file_flags(t->out) & O_APPEND)
+	if (file_flags(t->out) & O_APPEND || t->left_bytes > (uint64_t)(INT64_MAX - t->in_at))
 		return -EINVAL;
 	done = transfer_all(t);
 	if (done > 0 && put_end(t->in, offset_ua, t->in_at) < 0)
@@ -332,6 +333,21 @@ static int check_copy(const struct transfer *t)
 	return 0;
 }
 
+/* Ends the copy where the first file ends, and at the last possible byte of the second. */
+static int cut_copy(struct transfer *t)
+{
+	uint64_t in = (uint64_t)t->in_at, out = (uint64_t)t->out_at;
+	uint64_t size = data_size(t->in->inode);
+
+	t->left_bytes = in < size ? MIN(t->left_bytes, size - in) : 0;
+	if (t->left_bytes > 0 && out == INT64_MAX)
+		return -EFBIG;
+	t->left_bytes = MIN(t->left_bytes, INT64_MAX - out);
+	if (t->in->inode == t->out->inode && in < out + t->left_bytes && out < in + t->left_bytes)
+		return -EINVAL; /* they overlap */
+	return 0;
+}
+
 static long copy_range(struct transfer *t, uaddr_t in_ua, uaddr_t out_ua)
 {
 	long done;
@@ -343,9 +359,9 @@ static long copy_range(struct transfer *t, uaddr_t in_ua, uaddr_t out_ua)
 		r = get_start(t->out, out_ua, &t->out_at);
 	if (r < 0)
 		return r;
-	if (t->in->inode == t->out->inode && t->in_at < t->out_at + (int64_t)t->left_bytes &&
-		t->out_at < t->in_at + (int64_t)t->left_bytes)
-		return -EINVAL; /* they overlap */
+	r = cut_copy(t);
+	if (r < 0)
+		return r;
 	done = transfer_all(t);
 	if (done > 0 &&
 		(put_end(t->in, in_ua, t->in_at) < 0 || put_end(t->out, out_ua, t->out_at) < 0))

@@ -32,7 +32,7 @@ var fileChecks = append(append([]check{
 	{"duplicates", duplicates},
 	{"status-flags", statusFlags},
 	{"file-too-large", fileTooLarge},
-}, append(attributeChecks, allocateChecks...)...), append(append(permissionChecks, spliceChecks...),
+}, append(append(attributeChecks, allocateChecks...), fileEdgeChecks...)...), append(append(permissionChecks, spliceChecks...),
 	pipeSizeChecks...)...)
 
 func appendGoesToTheEnd(t *T) {
