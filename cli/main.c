@@ -4,10 +4,11 @@
  * What:       dispatch only; each command has its own file, the texts are in help.c.
  * Invariants: none.
  * Locking:    none; the command has one thread.
- * Failure:    125 for an unknown command.
+ * Failure:    125 for an unknown command, and when standard output cannot be written.
  * Source:     docs/command-line.md.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static void open_standard_files(void)
 			return;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
@@ -43,7 +44,6 @@ int main(int argc, char **argv)
 	};
 	const char *name = argc > 1 ? argv[1] : "help";
 
-	open_standard_files();
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
@@ -52,4 +52,17 @@ int main(int argc, char **argv)
 	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return help_print(argc > 2 ? argv[2] : NULL);
 	return report_fail(GOSOLO_CODE_FAILED, "%s: unknown command; see gosolo help", name);
+}
+
+int main(int argc, char **argv)
+{
+	int code;
+
+	open_standard_files();
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would keep the end of QEMU and of go from us */
+	code = run_command(argc, argv);
+	/* Also what did not fit into a full disk in the middle of a long text. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !code)
+		code = report_fail(GOSOLO_CODE_FAILED, "standard output cannot be written");
+	return code;
 }

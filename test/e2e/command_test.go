@@ -275,6 +275,26 @@ func TestVersionAndHelp(t *testing.T) {
 	}
 }
 
+// TestFullDisk: text that could not be written is a failure, however much of it there was.
+func TestFullDisk(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "hello.img")
+	ends(t, command(t, "build", "-o", image, program(firstConfig(t).release, "hello")), 0, "")
+	for _, args := range [][]string{{"version"}, {"help", "run"}, {"inspect", "--files", image}, {"run", "--dry-run", image}} {
+		cmd := exec.Command("sh", append([]string{"-c", `exec "$0" "$@" >/dev/full`, gosolo}, args...)...)
+		if r := startOwn(t, cmd, time.Minute).wait(); r.code != 125 || !contains(string(r.stderr), "cannot be written") {
+			t.Error(args, r.report())
+		}
+	}
+}
+
+// TestIgnoredChildren: a parent that does not want to hear of its children passes that on to ours.
+func TestIgnoredChildren(t *testing.T) {
+	needCommand(t)
+	cmd := exec.Command("sh", "-c", `trap "" CHLD; exec "$0" run ./examples/hello`, gosolo)
+	cmd.Dir = fromRoot(".")
+	ends(t, startOwn(t, cmd, 3*time.Minute).wait(), 0, "hello, world\n")
+}
+
 // TestDoctor: where QEMU and Go are, all is well; without QEMU it says what to do.
 func TestDoctor(t *testing.T) {
 	needCommand(t)
