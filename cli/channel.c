@@ -9,7 +9,7 @@
  *             program and nothing is lost. (2) QEMU is dead when channel_run returns.
  * Locking:    none; the command has one thread.
  * Failure:    see enum channel_end.
- * Source:     include/gosolo_abi.h; signalfd(2), pidfd_open(2).
+ * Source:     include/gosolo_abi.h; pidfd_open(2).
  */
 #include "cli/channel.h"
 
@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,6 +28,7 @@
 #include "cli/logring.h"
 #include "cli/pump.h"
 #include "cli/qmp.h"
+#include "cli/signals.h"
 #include "cli/terminal.h"
 
 enum {
@@ -68,8 +68,6 @@ static struct {
 	uint64_t stage_end_ns;
 	struct pump in, out, err;
 	struct pollfd polls[SLOTS];
-	sigset_t held;
-	sigset_t before;
 	int signal_fd;
 	int process_fd;
 	uint64_t first_ns[32]; /* when a signal came first; 0: not yet */
@@ -80,40 +78,12 @@ static struct {
 	uint64_t deadline_ns; /* 0: none */
 } channel;
 
-static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
-
 static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-void channel_hold_signals(void)
-{
-	sigemptyset(&channel.held);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
-		struct sigaction action;
-
-		/* What nohup has switched off stays off. SIGINT, which a shell's & switches off,
-		 * does not: Go takes it again when the program asks for it. */
-		if (passed_on[i] == SIGINT || sigaction(passed_on[i], NULL, &action) != 0 ||
-			action.sa_handler != SIG_IGN)
-			sigaddset(&channel.held, passed_on[i]);
-	}
-	sigaddset(&channel.held, SIGWINCH);
-	sigaddset(&channel.held, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &channel.held, &channel.before);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTTIN, SIG_IGN);
-}
-
-void channel_release_signals(void)
-{
-	sigprocmask(SIG_SETMASK, &channel.before, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGTTIN, SIG_DFL);
 }
 
 static void finish(enum channel_end end)
@@ -141,7 +111,7 @@ static void stop_both(void)
 {
 	kill(channel.ends->pid, SIGSTOP);
 	terminal_leave();
-	raise(SIGSTOP);
+	signals_stop_self();
 	terminal_enter();
 	kill(channel.ends->pid, SIGCONT);
 }
@@ -161,12 +131,10 @@ static void take_second(uint32_t number)
 
 static void take_signal(void)
 {
-	struct signalfd_siginfo info;
-	uint32_t number;
+	uint32_t number = signals_take(channel.signal_fd);
 
-	if (read(channel.signal_fd, &info, sizeof(info)) != sizeof(info))
+	if (!number)
 		return;
-	number = info.ssi_signo;
 	if (number == SIGWINCH) {
 		send_window_size();
 	} else if (number == SIGTSTP) {
@@ -218,7 +186,7 @@ static void want(enum slot slot, int fd, bool readable, bool writable)
 
 static bool may_read_terminal(void)
 {
-	return !channel.is_terminal_in || tcgetpgrp(STDIN_FILENO) == getpgrp();
+	return !channel.is_terminal_in || terminal_is_ours(STDIN_FILENO);
 }
 
 /* The shorter of timeout_ms (-1: none) and the time until at_ns (0: none). */
@@ -457,7 +425,7 @@ static void start(const struct channel_ends *ends, struct klog *log, uint64_t ti
 	pump_init(&channel.out, ends->stdio_fd, STDOUT_FILENO);
 	pump_init(&channel.err, ends->stderr_fd, STDERR_FILENO);
 	channel.is_terminal_in = isatty(STDIN_FILENO) == 1;
-	channel.signal_fd = signalfd(-1, &channel.held, SFD_CLOEXEC | SFD_NONBLOCK);
+	channel.signal_fd = signals_open();
 	channel.process_fd = pidfd_open(ends->pid, 0);
 	want(EARLY, ends->early_fd, true, false);
 	want(VMM, ends->vmm_fd, true, false);
@@ -488,6 +456,7 @@ void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t tim
 	}
 	end_machine();
 	terminal_leave();
+	signals_drop();
 	result->has_hello = channel.control.has_hello;
 	result->has_exit = channel.control.has_exit;
 	result->exit = channel.control.exit;

@@ -51,8 +51,3 @@ struct channel_result {
  * then the log is read from the guest's memory, each with a few seconds. */
 void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t timeout_ns,
 	struct channel_result *result);
-
-/* Signals that the program gets are held back from now on; call before the machine starts. The
- * child has to undo it with channel_release_signals. */
-void channel_hold_signals(void);
-void channel_release_signals(void);

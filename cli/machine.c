@@ -27,6 +27,7 @@
 #include "cli/gdb.h"
 #include "cli/kcmdline.h"
 #include "cli/qemu.h"
+#include "cli/signals.h"
 #include "cli/stats.h"
 
 enum {
@@ -438,7 +439,7 @@ int machine_run(const struct machine_request *request)
 		return code;
 	log.copies_to_stderr = options->strace && !options->log;
 	announce(request, &choice, &log);
-	channel_hold_signals();
+	signals_hold();
 	code = start_machine(request, argv.items, &ends);
 	if (code)
 		return code;

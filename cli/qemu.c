@@ -21,8 +21,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "cli/channel.h"
 #include "cli/gobuild.h"
+#include "cli/signals.h"
 #include "include/gosolo_abi.h"
 
 #define INSTALL_HINT "apt-get install qemu-system-x86"
@@ -188,7 +188,7 @@ static void become(char *const *argv, const int *fds, int fd_count, int output, 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127); /* it died before prctl */
-	channel_release_signals();
+	signals_release();
 	dup2(nothing, STDIN_FILENO);
 	output = fcntl(output, F_DUPFD, QEMU_FD_END);
 	dup2(output, STDOUT_FILENO);

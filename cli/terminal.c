@@ -11,6 +11,7 @@
  */
 #include "cli/terminal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -49,9 +50,16 @@ bool terminal_begin(struct gosolo_terminal *now)
 	return true;
 }
 
+bool terminal_is_ours(int fd)
+{
+	pid_t group = tcgetpgrp(fd);
+
+	return group == getpgrp() || (group < 0 && errno == ENOTTY);
+}
+
 static void apply(const struct termios *t)
 {
-	if (tcgetpgrp(terminal.fd) == getpgrp()) /* (2) */
+	if (terminal_is_ours(terminal.fd)) /* (2) */
 		tcsetattr(terminal.fd, TCSADRAIN, t);
 }
 
