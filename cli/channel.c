@@ -73,6 +73,7 @@ static struct {
 	uint64_t first_ns[32]; /* when a signal came first; 0: not yet */
 	uint64_t kill_ns; /* end the machine then, unless it has ended; 0: never */
 	bool is_done;
+	bool has_vmm_ended;
 	bool has_sent_eof;
 	bool is_terminal_in;
 	uint64_t deadline_ns; /* 0: none */
@@ -210,13 +211,13 @@ static int prepare_poll(void)
 		timeout_ms = BACKGROUND_POLL_MS;
 	}
 	want(STDIN, STDIN_FILENO, wants_stdin, false);
-	want(STDOUT, STDOUT_FILENO, false, pump_wants_write(&channel.out));
-	want(STDERR, STDERR_FILENO, false, pump_wants_write(&channel.err));
+	want(STDOUT, channel.out.to, false, pump_wants_write(&channel.out));
+	want(STDERR, channel.err.to, false, pump_wants_write(&channel.err));
 	want(IO_PORT, ends->stdio_fd, pump_wants_read(&channel.out), pump_wants_write(&channel.in));
 	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
 	want(CONTROL, ends->control_fd,
 		!channel.control.is_ended && !channel.control.has_exit &&
-			!channel.control.has_terminal,
+			!channel.control.has_terminal && !channel.log->copy.len,
 		control_wants_write(&channel.control));
 	want(MONITOR, ends->monitor_fd, !channel.monitor.is_ended, false);
 	timeout_ms = sooner(timeout_ms,
@@ -259,11 +260,32 @@ static void move_bytes(void)
 		take_signal();
 }
 
+/* Log lines that are shown go the way of the program's own, so that they wait for a slow reader, and
+ * the guest with them. */
+static void show_log(void)
+{
+	struct bytebuf *copy = &channel.log->copy;
+	size_t room = pump_room(&channel.err), bytes = copy->len < room ? copy->len : room;
+
+	if (!bytes)
+		return;
+	pump_add(&channel.err, copy->data, bytes);
+	copy->len -= bytes;
+	memmove(copy->data, copy->data + bytes, copy->len);
+}
+
+/* Only what goes to a terminal has to wait for its settings. */
+static void hold(struct pump *pump, uint64_t until_bytes)
+{
+	if (pump->is_to_terminal)
+		pump_hold(pump, until_bytes);
+}
+
 /* Nothing that is held back for the terminal's sake is left, and nothing that was promised before
  * it is still to come: of a guest that has ended nothing is. */
 static bool may_set_terminal(const struct pump *pump)
 {
-	return pump_is_held_empty(pump) ||
+	return !pump->is_to_terminal || pump_is_held_empty(pump) ||
 		(channel.monitor.guest_has_ended && pump_is_drained(pump));
 }
 
@@ -273,8 +295,8 @@ static void set_terminal(void)
 {
 	if (!channel.control.has_terminal)
 		return;
-	pump_hold(&channel.out, channel.control.terminal.stdout_bytes);
-	pump_hold(&channel.err, channel.control.terminal.stderr_bytes);
+	hold(&channel.out, channel.control.terminal.stdout_bytes);
+	hold(&channel.err, channel.control.terminal.stderr_bytes);
 	if (!may_set_terminal(&channel.out) || !may_set_terminal(&channel.err))
 		return;
 	terminal_set(&channel.control.terminal.terminal);
@@ -371,8 +393,13 @@ static void judge_late(bool is_drained)
 
 static void judge(void)
 {
-	bool is_drained = pump_is_drained(&channel.out) && pump_is_drained(&channel.err);
+	bool is_drained = pump_is_drained(&channel.out) && pump_is_drained(&channel.err) &&
+		!channel.log->copy.len;
 
+	if (is_ready(PROCESS, POLLIN)) {
+		channel.has_vmm_ended = true;
+		channel.polls[PROCESS].fd = -1;
+	}
 	judge_output(&channel.out);
 	judge_output(&channel.err);
 	if (channel.control.error) {
@@ -383,7 +410,7 @@ static void judge(void)
 	if (channel.control.has_exit && is_drained)
 		finish(CHANNEL_EXIT);
 	/* QEMU's end counts once everything that it had sent is read. */
-	if (is_ready(PROCESS, POLLIN) && !channel.control.has_exit && channel.control.is_ended &&
+	if (channel.has_vmm_ended && !channel.control.has_exit && channel.control.is_ended &&
 		is_drained)
 		finish(CHANNEL_VMM_ENDED);
 	if (channel.stage == STAGE_RUNNING && channel.deadline_ns &&
@@ -451,6 +478,7 @@ void channel_run(const struct channel_ends *ends, struct klog *log, uint64_t tim
 		}
 		move_bytes();
 		set_terminal();
+		show_log();
 		send_eof();
 		judge();
 	}

@@ -33,7 +33,8 @@ void control_send(struct control *control, uint16_t type, const void *payload, u
 
 bool control_wants_write(const struct control *control)
 {
-	return control->has_hello && !control->is_ended && control->sent < control->out.len;
+	return control->has_hello && !control->is_ended && !control->is_deaf &&
+		control->sent < control->out.len;
 }
 
 static void send_time(struct control *control)
@@ -169,7 +170,7 @@ void control_write(struct control *control)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0) {
-		control->is_ended = true;
+		control->is_deaf = true;
 		return;
 	}
 	control->sent += (size_t)n;

@@ -14,6 +14,7 @@ struct control {
 	bool has_exit;
 	bool has_terminal; /* nothing more is taken until control_terminal_is_set */
 	bool is_ended; /* the machine closed the port */
+	bool is_deaf; /* it takes nothing any more; what it has said can still be read */
 	const char *error; /* protocol error; NULL: none */
 	struct gosolo_hello hello;
 	struct gosolo_exit exit;

@@ -59,8 +59,8 @@ static void emit(struct klog *log, const char *text, size_t bytes)
 {
 	if (log->fd >= 0 && write(log->fd, text, bytes) < 0)
 		return;
-	if (log->copies_to_stderr && write(STDERR_FILENO, text, bytes) < 0)
-		return;
+	if (log->copies_to_stderr)
+		bytebuf_add(&log->copy, text, bytes);
 }
 
 void klog_add_line(struct klog *log, uint32_t level, const char *text, size_t bytes)
@@ -109,14 +109,20 @@ void klog_note(struct klog *log, const char *fmt, ...)
 	free(text);
 }
 
+void klog_flush_copy(struct klog *log)
+{
+	report_text(log->copy.data, log->copy.len);
+	log->copy.len = 0;
+}
+
 void klog_print_tail(const struct klog *log)
 {
 	static const char heading[] = "--- the kernel's log, last lines:\n";
 
 	if (log->tail_len == 0 || log->copies_to_stderr)
 		return;
-	if (write(STDERR_FILENO, heading, sizeof(heading) - 1) < 0 ||
-		write(STDERR_FILENO, log->tail, log->tail_len) < 0 ||
-		(log->tail[log->tail_len - 1] != '\n' && write(STDERR_FILENO, "\n", 1) < 0))
-		return;
+	report_text(heading, sizeof(heading) - 1);
+	report_text(log->tail, log->tail_len);
+	if (log->tail[log->tail_len - 1] != '\n')
+		report_text("\n", 1);
 }

@@ -35,6 +35,7 @@ enum {
 	MEM_MIB_BESIDE = 192,
 	LOG_BYTES_MAX = 1 << 20,
 	MEM_MIB_SPARE = 4, /* what even the smallest program needs beside its image */
+	REPORT_S = 3,
 	SOCKETS = 6, /* the four ports, QEMU's own output, its monitor */
 };
 
@@ -240,10 +241,10 @@ static void print_vmm_text(const struct channel_result *result)
 {
 	static const char heading[] = "--- QEMU's own words:\n";
 
-	if (result->vmm_text.len &&
-		(write(STDERR_FILENO, heading, sizeof(heading) - 1) < 0 ||
-			write(STDERR_FILENO, result->vmm_text.data, result->vmm_text.len) < 0))
+	if (!result->vmm_text.len)
 		return;
+	report_text(heading, sizeof(heading) - 1);
+	report_text(result->vmm_text.data, result->vmm_text.len);
 }
 
 static int fail_with_log(const char *name, const char *what, const struct klog *log,
@@ -351,9 +352,24 @@ static void print_stats(const struct channel_result *result)
 
 	if (result->stats.len)
 		stats_format(&result->stats, &text);
-	if (text.len && write(STDERR_FILENO, text.data, text.len) < 0)
-		report_line("the statistics cannot be written: %s", strerror(errno));
+	report_text(text.data, text.len);
 	free(text.data);
+}
+
+static volatile sig_atomic_t impatient_code;
+
+static void leave(int number)
+{
+	(void)number;
+	_exit(impatient_code);
+}
+
+/* A run that was to be stopped ends soon, also when nobody takes the report of it. */
+static void be_impatient(int code)
+{
+	impatient_code = code;
+	signal(SIGALRM, leave);
+	alarm(REPORT_S);
 }
 
 static int conclude(const struct machine_request *request, const struct klog *log,
@@ -361,6 +377,10 @@ static int conclude(const struct machine_request *request, const struct klog *lo
 {
 	char what[256];
 
+	if (result->end == CHANNEL_TIMEOUT)
+		be_impatient(GOSOLO_CODE_FAILED);
+	else if (result->end == CHANNEL_KILLED)
+		be_impatient(128 + result->number);
 	print_stats(result);
 	switch (result->end) {
 	case CHANNEL_EXIT:
@@ -441,8 +461,8 @@ int machine_run(const struct machine_request *request)
 	announce(request, &choice, &log);
 	signals_hold();
 	code = start_machine(request, argv.items, &ends);
-	if (code)
-		return code;
-	channel_run(&ends, &log, options->timeout_ns, &result);
-	return conclude(request, &log, &result);
+	if (!code)
+		channel_run(&ends, &log, options->timeout_ns, &result);
+	klog_flush_copy(&log);
+	return code ? code : conclude(request, &log, &result);
 }

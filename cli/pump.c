@@ -2,29 +2,48 @@
  * pump.c: one direction of a byte stream with a bounded buffer.
  *
  * What:       reads and writes only after poll. The user's files are shared with other processes,
- *             so O_NONBLOCK is out of the question there: a pipe or terminal that poll calls
- *             writable takes PIPE_BUF bytes without blocking, and no more is offered at a time.
+ *             so O_NONBLOCK is out of the question there; a pipe or terminal is opened once more,
+ *             which can have it. Poll calls a terminal writable that has room for one byte, and a
+ *             pipe may be filled by others. Where it cannot be opened, it gets PIPE_BUF bytes at
+ *             a time, which a pipe then takes.
  * Invariants: (1) begin <= end <= PUMP_BYTES; begin = end only when both are 0.
  * Locking:    none; the command has one thread.
  * Failure:    write errors are kept in pump.error; a source that fails has ended.
- * Source:     pipe(7), poll(2).
+ * Source:     pipe(7), poll(2), proc_pid_fd(5), drivers/tty/n_tty.c: n_tty_poll.
  */
 #include "cli/pump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* -1: it cannot be opened again. A pty's master gives another pty then, and is left alone. */
+static int open_again(int fd)
+{
+	char path[32];
+	int pty;
+
+	if (ioctl(fd, TIOCGPTN, &pty) == 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 void pump_init(struct pump *pump, int from, int to)
 {
 	struct stat st;
+	int again;
 
 	pump->from = from;
 	pump->to = to;
 	pump->write_max = PIPE_BUF;
-	pump->is_to_socket = pump->is_ended = pump->is_discarding = false;
+	pump->is_to_socket = pump->is_to_terminal = pump->is_ended = pump->is_discarding = false;
 	pump->error = 0;
 	pump->total_bytes = 0;
 	pump->until_bytes = UINT64_MAX;
@@ -32,7 +51,11 @@ void pump_init(struct pump *pump, int from, int to)
 	if (fstat(to, &st) != 0)
 		return;
 	pump->is_to_socket = S_ISSOCK(st.st_mode);
-	if (pump->is_to_socket || S_ISREG(st.st_mode))
+	pump->is_to_terminal = isatty(to) == 1;
+	again = pump->is_to_terminal || S_ISFIFO(st.st_mode) ? open_again(to) : -1;
+	if (again >= 0)
+		pump->to = again;
+	if (again >= 0 || pump->is_to_socket || S_ISREG(st.st_mode))
 		pump->write_max = PUMP_BYTES;
 }
 
@@ -85,6 +108,19 @@ void pump_write(struct pump *pump)
 	pump->begin += (size_t)n;
 	if (pump->begin == pump->end)
 		pump->begin = pump->end = 0;
+}
+
+size_t pump_room(const struct pump *pump)
+{
+	return pump->is_discarding ? PUMP_BYTES : PUMP_BYTES - pump->end;
+}
+
+void pump_add(struct pump *pump, const void *data, size_t bytes)
+{
+	if (pump->is_discarding)
+		return;
+	memcpy(pump->data + pump->end, data, bytes);
+	pump->end += bytes;
 }
 
 void pump_hold(struct pump *pump, uint64_t until_bytes)

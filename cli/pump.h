@@ -13,9 +13,10 @@ enum { PUMP_BYTES = 128 * 1024 };
 
 struct pump {
 	int from;
-	int to;
-	size_t write_max; /* bytes that one write may carry without blocking */
+	int to; /* ours alone where that is possible: see pump.c */
+	size_t write_max; /* bytes that one write may carry */
 	bool is_to_socket;
+	bool is_to_terminal;
 	bool is_ended; /* the source has ended */
 	bool is_discarding; /* nobody wants the output any more */
 	int error; /* errno of a failed write; EPIPE: the reader is gone */
@@ -31,6 +32,9 @@ bool pump_wants_read(const struct pump *pump);
 bool pump_wants_write(const struct pump *pump);
 void pump_read(struct pump *pump); /* after poll said so */
 void pump_write(struct pump *pump); /* after poll said so */
+/* Room for that many bytes that do not come from the source; they go before what is not read yet. */
+size_t pump_room(const struct pump *pump);
+void pump_add(struct pump *pump, const void *data, size_t bytes);
 /* What the source gives behind this many bytes in all is not read until pump_release. */
 void pump_hold(struct pump *pump, uint64_t until_bytes);
 bool pump_is_held_empty(const struct pump *pump); /* and all of it has been written */

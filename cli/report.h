@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define must_check __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -16,6 +17,9 @@ int report_fail(int code, const char *fmt, ...) printf_like(2, 3);
 
 /* A warning or a fact; goes to standard error always. */
 void report_line(const char *fmt, ...) printf_like(1, 2);
+
+/* Text as it is, to standard error; all of it, if need be after waiting for room. */
+void report_text(const void *text, size_t bytes);
 
 /* Progress: only when standard error is a terminal. */
 void report_progress(const char *fmt, ...) printf_like(1, 2);

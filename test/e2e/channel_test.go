@@ -64,6 +64,7 @@ func TestChannelEnds(t *testing.T) {
 		{"early-exit", 125, []string{"before its hello"}},
 		{"reset", 125, []string{"without saying how", "last words"}},
 		{"much-to-say=5", 5, nil}, {"false-terminal=6", 6, nil},
+		{"leave=7", 7, nil},
 		{"stats", 3, []string{"calls                                    12\n"}},
 	}
 	for _, c := range cases {

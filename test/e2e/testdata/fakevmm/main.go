@@ -73,14 +73,42 @@ func atOnce(bytes []byte) {
 	time.Sleep(time.Hour)
 }
 
-// endlessLog is a guest that has much to say before it ends: more than the command reads at once.
-func endlessLog(code int) {
-	var all []byte
-	for i := 0; i < 200; i++ {
+func manyLines(count int) (all []byte) {
+	for i := 0; i < count; i++ {
 		line := append(binary.LittleEndian.AppendUint32(nil, 2), strings.Repeat("x", 500)...)
 		all = append(all, packed(msgLog, line)...)
 	}
-	atOnce(append(all, packed(msgExit, exitRecord(exitCode, uint32(code), ""))...))
+	return all
+}
+
+// endlessLog is a guest that has much to say before it ends: more than the command reads at once.
+func endlessLog(code int) {
+	atOnce(append(manyLines(200), packed(msgExit, exitRecord(exitCode, uint32(code), ""))...))
+}
+
+// leave ends QEMU itself, while the command has a signal to pass on and more to read than it does at
+// once.
+func leave(code int) {
+	command := os.Getppid()
+	syscall.Kill(command, syscall.SIGSTOP)
+	control.Write(append(manyLines(200), packed(msgExit, exitRecord(exitCode, uint32(code), ""))...))
+	syscall.Kill(command, syscall.SIGUSR1)
+	for fd := 3; fd <= 9; fd++ {
+		syscall.Close(fd)
+	}
+	syscall.Kill(command, syscall.SIGCONT)
+	os.Exit(0)
+}
+
+// setTerminal fills standard output, more than anybody takes, and wants raw mode behind some of it.
+func setTerminal() {
+	go stdio.WriteString(strings.Repeat("o", 10<<20))
+	time.Sleep(100 * time.Millisecond)
+	wish := make([]byte, 56)
+	binary.LittleEndian.PutUint64(wish, 9<<20)
+	binary.LittleEndian.PutUint32(wish[16:], 0x40000000) // a flag of c_iflag to be recognised by
+	message(msgSetTerminal, wish)
+	time.Sleep(time.Hour)
 }
 
 // falseTerminal wants the terminal to be set after output that never comes.
@@ -150,6 +178,7 @@ func flood() {
 }
 
 func signals() {
+	stdio.WriteString("ready\n")
 	for {
 		kind, payload := receive()
 		if kind != msgSignal {
@@ -209,6 +238,17 @@ func main() {
 		endlessLog(number)
 	case "false-terminal":
 		falseTerminal(number)
+	case "leave":
+		leave(number)
+	case "set-terminal":
+		setTerminal()
+	case "log":
+		for {
+			control.Write(manyLines(1))
+		}
+	case "fill-and-die":
+		stdio.WriteString(strings.Repeat("o", 200_000))
+		os.Exit(1)
 	case "reset":
 		log(2, "last words")
 	case "hang":
