@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
@@ -169,10 +168,8 @@ static void read_vmm(void)
 		channel.polls[VMM].fd = -1;
 	if (n <= 0)
 		return;
-	if (text->len > VMM_TEXT_MAX) {
-		memmove(text->data, text->data + text->len / 2, text->len - text->len / 2);
-		text->len -= text->len / 2;
-	}
+	if (text->len > VMM_TEXT_MAX)
+		bytebuf_drop(text, text->len / 2);
 	bytebuf_add(text, piece, (size_t)n);
 }
 
@@ -185,11 +182,6 @@ static void want(enum slot slot, int fd, bool readable, bool writable)
 	channel.polls[slot].revents = 0;
 }
 
-static bool may_read_terminal(void)
-{
-	return !channel.is_terminal_in || terminal_is_ours(STDIN_FILENO);
-}
-
 /* The shorter of timeout_ms (-1: none) and the time until at_ns (0: none). */
 static int sooner(int timeout_ms, uint64_t at_ns)
 {
@@ -200,13 +192,19 @@ static int sooner(int timeout_ms, uint64_t at_ns)
 	return left_ms > 1u << 30 ? 1 << 30 : (int)left_ms;
 }
 
+static bool wants_control(void)
+{
+	return !channel.control.is_ended && !channel.control.has_exit &&
+		!channel.control.has_terminal && !channel.log->copy.len;
+}
+
 static int prepare_poll(void)
 {
 	const struct channel_ends *ends = channel.ends;
 	bool wants_stdin = pump_wants_read(&channel.in) && !channel.control.has_exit;
 	int timeout_ms = -1;
 
-	if (wants_stdin && !may_read_terminal()) {
+	if (wants_stdin && channel.is_terminal_in && !terminal_is_ours(STDIN_FILENO)) {
 		wants_stdin = false;
 		timeout_ms = BACKGROUND_POLL_MS;
 	}
@@ -215,10 +213,7 @@ static int prepare_poll(void)
 	want(STDERR, channel.err.to, false, pump_wants_write(&channel.err));
 	want(IO_PORT, ends->stdio_fd, pump_wants_read(&channel.out), pump_wants_write(&channel.in));
 	want(ERR_PORT, ends->stderr_fd, pump_wants_read(&channel.err), false);
-	want(CONTROL, ends->control_fd,
-		!channel.control.is_ended && !channel.control.has_exit &&
-			!channel.control.has_terminal && !channel.log->copy.len,
-		control_wants_write(&channel.control));
+	want(CONTROL, ends->control_fd, wants_control(), control_wants_write(&channel.control));
 	want(MONITOR, ends->monitor_fd, !channel.monitor.is_ended, false);
 	timeout_ms = sooner(timeout_ms,
 		channel.stage == STAGE_RUNNING ? channel.deadline_ns : channel.stage_end_ns);
@@ -228,6 +223,42 @@ static int prepare_poll(void)
 static bool is_ready(enum slot slot, short events)
 {
 	return channel.polls[slot].fd >= 0 && (channel.polls[slot].revents & events);
+}
+
+/* What the program wrote before it set its terminal is shown by the settings of then. */
+static void hold_output(void)
+{
+	if (!channel.control.has_terminal)
+		return;
+	pump_hold(&channel.out, channel.control.terminal.stdout_bytes);
+	pump_hold(&channel.err, channel.control.terminal.stderr_bytes);
+}
+
+/* All messages that are there now. */
+static void read_control(void)
+{
+	size_t left = pump_waiting_bytes(channel.ends->control_fd), n = 1;
+
+	while (wants_control() && n && left) {
+		n = control_read(&channel.control);
+		left -= n < left ? n : left;
+	}
+}
+
+/* Output is measured, then messages are read, then no more output than that: so a setting of the
+ * terminal is known before what the program wrote after it is read. */
+static void read_ports(void)
+{
+	const short in = POLLIN | POLLHUP | POLLERR | POLLNVAL;
+	size_t out_bytes = pump_waiting_bytes(channel.ends->stdio_fd);
+	size_t err_bytes = pump_waiting_bytes(channel.ends->stderr_fd);
+
+	read_control();
+	hold_output();
+	if (is_ready(IO_PORT, in) && pump_wants_read(&channel.out))
+		pump_read(&channel.out, out_bytes);
+	if (is_ready(ERR_PORT, in) && pump_wants_read(&channel.err))
+		pump_read(&channel.err, err_bytes);
 }
 
 static void move_bytes(void)
@@ -240,16 +271,11 @@ static void move_bytes(void)
 		pump_write(&channel.err);
 	if (is_ready(IO_PORT, out) && pump_wants_write(&channel.in))
 		pump_write(&channel.in);
-	if (is_ready(IO_PORT, in) && pump_wants_read(&channel.out))
-		pump_read(&channel.out);
-	if (is_ready(ERR_PORT, in) && pump_wants_read(&channel.err))
-		pump_read(&channel.err);
+	read_ports();
 	if (is_ready(STDIN, in))
-		pump_read(&channel.in);
+		pump_read(&channel.in, PUMP_BYTES);
 	if (is_ready(CONTROL, out) && control_wants_write(&channel.control))
 		control_write(&channel.control);
-	if (is_ready(CONTROL, in))
-		control_read(&channel.control);
 	if (is_ready(EARLY, in))
 		read_early();
 	if (is_ready(VMM, in))
@@ -260,8 +286,8 @@ static void move_bytes(void)
 		take_signal();
 }
 
-/* Log lines that are shown go the way of the program's own, so that they wait for a slow reader, and
- * the guest with them. */
+/* Log lines that are shown go the way of the program's own, so that they wait for a slow reader,
+ * and the guest with them. */
 static void show_log(void)
 {
 	struct bytebuf *copy = &channel.log->copy;
@@ -270,33 +296,21 @@ static void show_log(void)
 	if (!bytes)
 		return;
 	pump_add(&channel.err, copy->data, bytes);
-	copy->len -= bytes;
-	memmove(copy->data, copy->data + bytes, copy->len);
-}
-
-/* Only what goes to a terminal has to wait for its settings. */
-static void hold(struct pump *pump, uint64_t until_bytes)
-{
-	if (pump->is_to_terminal)
-		pump_hold(pump, until_bytes);
+	bytebuf_drop(copy, bytes);
 }
 
 /* Nothing that is held back for the terminal's sake is left, and nothing that was promised before
  * it is still to come: of a guest that has ended nothing is. */
 static bool may_set_terminal(const struct pump *pump)
 {
-	return !pump->is_to_terminal || pump_is_held_empty(pump) ||
+	return pump_is_held_empty(pump) ||
 		(channel.monitor.guest_has_ended && pump_is_drained(pump));
 }
 
-/* What the program wrote before it set its terminal is shown by the settings of then, what it
- * writes afterwards by the new ones. */
 static void set_terminal(void)
 {
 	if (!channel.control.has_terminal)
 		return;
-	hold(&channel.out, channel.control.terminal.stdout_bytes);
-	hold(&channel.err, channel.control.terminal.stderr_bytes);
 	if (!may_set_terminal(&channel.out) || !may_set_terminal(&channel.err))
 		return;
 	terminal_set(&channel.control.terminal.terminal);
@@ -359,16 +373,6 @@ static void next_stage(void)
 		finish(channel.late_end);
 }
 
-static void take_memory(void)
-{
-	uint8_t *data = mem_alloc(channel.ends->log_bytes);
-	ssize_t n = pread(channel.ends->memory_fd, data, channel.ends->log_bytes, 0);
-
-	if (n > 0)
-		logring_take(channel.log, data, (size_t)n);
-	free(data);
-}
-
 /* The guest has ended by itself, a stage is over, or its time is. That it has ended comes by
  * another way than its last messages, and may be heard before them. */
 static void judge_late(bool is_drained)
@@ -384,7 +388,7 @@ static void judge_late(bool is_drained)
 	if (channel.control.has_exit && is_drained)
 		finish(channel.late_end);
 	if (channel.stage == STAGE_MEMORY && channel.monitor.has_answered) {
-		take_memory();
+		logring_take_file(channel.log, channel.ends->memory_fd, channel.ends->log_bytes);
 		finish(channel.late_end);
 	}
 	if (now_ns() >= channel.stage_end_ns)

@@ -133,19 +133,20 @@ static void take_messages(struct control *control)
 	control->in_len -= at;
 }
 
-void control_read(struct control *control)
+size_t control_read(struct control *control)
 {
 	ssize_t n = recv(control->fd, control->in + control->in_len,
 		sizeof(control->in) - control->in_len, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
+		return 0;
 	if (n <= 0) {
 		control->is_ended = true;
-		return;
+		return 0;
 	}
 	control->in_len += (size_t)n;
 	take_messages(control);
+	return (size_t)n;
 }
 
 void control_terminal_is_set(struct control *control)

@@ -29,7 +29,7 @@ struct control {
 void control_init(struct control *control, int fd, struct klog *log);
 void control_send(struct control *control, uint16_t type, const void *payload, uint32_t bytes);
 bool control_wants_write(const struct control *control); /* nothing is sent before HELLO */
-void control_read(struct control *control);
+size_t control_read(struct control *control); /* bytes; 0: none are there */
 void control_terminal_is_set(struct control *control);
 bool control_is_drained(const struct control *control); /* of what the machine has sent so far */
 void control_write(struct control *control);

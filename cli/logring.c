@@ -10,7 +10,9 @@
  */
 #include "cli/logring.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "include/gosolo_abi.h"
 
@@ -63,4 +65,14 @@ size_t logring_take(struct klog *log, const uint8_t *data, size_t bytes)
 		}
 	}
 	return count;
+}
+
+void logring_take_file(struct klog *log, int fd, size_t bytes)
+{
+	uint8_t *data = mem_alloc(bytes);
+	ssize_t n = pread(fd, data, bytes, 0);
+
+	if (n > 0)
+		(void)logring_take(log, data, (size_t)n);
+	free(data);
 }

@@ -93,6 +93,12 @@ void bytebuf_add(struct bytebuf *buf, const void *data, size_t bytes)
 	buf->len += bytes;
 }
 
+void bytebuf_drop(struct bytebuf *buf, size_t bytes)
+{
+	buf->len -= bytes;
+	memmove(buf->data, buf->data + bytes, buf->len);
+}
+
 void bytebuf_add_string(struct bytebuf *buf, const char *text)
 {
 	bytebuf_add(buf, text, strlen(text) + 1);

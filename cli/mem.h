@@ -34,4 +34,5 @@ struct bytebuf {
 };
 
 void bytebuf_add(struct bytebuf *buf, const void *data, size_t bytes);
+void bytebuf_drop(struct bytebuf *buf, size_t bytes); /* the first ones */
 void bytebuf_add_string(struct bytebuf *buf, const char *text); /* with its NUL */

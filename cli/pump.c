@@ -69,11 +69,11 @@ bool pump_wants_write(const struct pump *pump)
 	return pump->begin < pump->end;
 }
 
-void pump_read(struct pump *pump)
+void pump_read(struct pump *pump, size_t bytes_max)
 {
 	uint64_t left = pump->until_bytes - pump->total_bytes; /* pump_wants_read: not 0 */
-	size_t room = PUMP_BYTES - pump->end;
-	ssize_t n = read(pump->from, pump->data + pump->end, left < room ? (size_t)left : room);
+	size_t room = PUMP_BYTES - pump->end, bytes = bytes_max < room ? bytes_max : room;
+	ssize_t n = read(pump->from, pump->data + pump->end, left < bytes ? (size_t)left : bytes);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -123,15 +123,24 @@ void pump_add(struct pump *pump, const void *data, size_t bytes)
 	pump->end += bytes;
 }
 
+size_t pump_waiting_bytes(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : PUMP_BYTES;
+}
+
 void pump_hold(struct pump *pump, uint64_t until_bytes)
 {
-	pump->until_bytes = until_bytes;
+	if (pump->is_to_terminal)
+		pump->until_bytes = until_bytes;
 }
 
 bool pump_is_held_empty(const struct pump *pump)
 {
-	return pump->begin == pump->end &&
-		(pump->is_ended || pump->total_bytes >= pump->until_bytes);
+	return !pump->is_to_terminal ||
+		(pump->begin == pump->end &&
+			(pump->is_ended || pump->total_bytes >= pump->until_bytes));
 }
 
 void pump_release(struct pump *pump)

@@ -30,12 +30,15 @@ struct pump {
 void pump_init(struct pump *pump, int from, int to);
 bool pump_wants_read(const struct pump *pump);
 bool pump_wants_write(const struct pump *pump);
-void pump_read(struct pump *pump); /* after poll said so */
+void pump_read(struct pump *pump, size_t bytes_max); /* after poll said so */
 void pump_write(struct pump *pump); /* after poll said so */
-/* Room for that many bytes that do not come from the source; they go before what is not read yet. */
+/* Room for bytes that do not come from the source; they go before what is not read yet. */
 size_t pump_room(const struct pump *pump);
 void pump_add(struct pump *pump, const void *data, size_t bytes);
-/* What the source gives behind this many bytes in all is not read until pump_release. */
+/* How much there is to read; at the end of the stream, as much as one likes. */
+size_t pump_waiting_bytes(int fd);
+/* What the source gives behind this many bytes in all is not read until pump_release, if it goes to
+ * a terminal. */
 void pump_hold(struct pump *pump, uint64_t until_bytes);
 bool pump_is_held_empty(const struct pump *pump); /* and all of it has been written */
 void pump_release(struct pump *pump);

@@ -14,9 +14,9 @@ void signals_release(void);
 int signals_open(void);
 /* Its number; 0: none is there. */
 uint32_t signals_take(int fd);
-/* Stops the command as Ctrl-Z stops a program; returns when it goes on. Where nobody could let it go
- * on (an orphaned process group), it does not stop, as on Linux. */
+/* Stops the command as Ctrl-Z stops a program; returns when it goes on. Where nobody could let it
+ * go on (an orphaned process group), it does not stop, as on Linux. */
 void signals_stop_self(void);
-/* The machine has ended: what is still held back was for the program and is dropped, and from now on
- * a signal ends the command. */
+/* The machine has ended: what is still held back was for the program and is dropped, and from now
+ * on a signal ends the command. */
 void signals_drop(void);

@@ -256,6 +256,7 @@ static const struct hostchan_ops ops = {
 	.poll = console_poll,
 	.send = console_send,
 	.await_log_room = console_await_log_room,
+	.await_sent = console_await_sent,
 	.drain = drain,
 	.panic_write = console_panic_write,
 };

@@ -167,18 +167,21 @@ int console_send(uint16_t type, const void *payload, uint32_t bytes)
 	}
 }
 
-void console_await_log_room(void)
+/* What was put now is the last that may stay behind, and so many bytes of it. */
+static void await_taken(uint64_t left_bytes)
 {
-	uint64_t start_ns = clock_now_ns();
-	bool is_tight = true;
+	uint64_t start_ns = clock_now_ns(), head = UINT64_MAX;
 
-	while (is_tight) {
+	for (;;) {
+		bool is_taken;
+
 		console_enter(&outbox.lock);
 		pump_locked();
-		is_tight = outbox.head - outbox.tail > RING_BYTES / 2 &&
-			!virtio_is_broken(&console.device);
+		head = MIN(head, outbox.head);
+		is_taken = head - MIN(head, outbox.tail) <= left_bytes ||
+			virtio_is_broken(&console.device);
 		console_leave(&outbox.lock);
-		if (!is_tight || console_is_hopeless(start_ns))
+		if (is_taken || console_is_hopeless(start_ns))
 			return;
 		console_poll_device();
 		if (console_is_alone())
@@ -186,6 +189,16 @@ void console_await_log_room(void)
 		else
 			sched_relax();
 	}
+}
+
+void console_await_log_room(void)
+{
+	await_taken(RING_BYTES / 2);
+}
+
+void console_await_sent(void)
+{
+	await_taken(0);
 }
 
 bool console_outbox_is_open(void)

@@ -116,6 +116,7 @@ void console_control_service_locked(void);
 void console_outbox_pump(void);
 /* Until half of the ring is free, or the device or the host is given up. Takes the outbox lock. */
 void console_await_log_room(void);
+void console_await_sent(void); /* the same, until all is the device's that was put so far */
 bool console_outbox_is_open(void);
 bool console_outbox_is_drained(void);
 int console_send(uint16_t type, const void *payload, uint32_t bytes);

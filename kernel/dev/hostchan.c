@@ -254,9 +254,15 @@ int hostchan_set_terminal(const struct gosolo_terminal *t)
 		.stderr_bytes = written_bytes(HOSTCHAN_STDERR),
 		.terminal = *t,
 	};
+	const struct hostchan_ops *ops = get_ops();
+	int err;
 
 	keep_terminal(t);
-	return hostchan_send(GOSOLO_MSG_SET_TERMINAL, &wish, sizeof(wish));
+	err = hostchan_send(GOSOLO_MSG_SET_TERMINAL, &wish, sizeof(wish));
+	/* Before anything that is written from now on: the host counts on it. */
+	if (!err && ops->await_sent)
+		ops->await_sent();
+	return err;
 }
 
 void hostchan_received(uint16_t type, const void *payload, uint32_t bytes)

@@ -23,6 +23,8 @@ struct hostchan_ops {
 	/* Until log lines have room again, while the host takes them; polls the device. NULL: they
 	 * always have. Kernel context, no lock. */
 	void (*await_log_room)(void);
+	/* Until the device has taken what was sent so far. NULL: it has at once. As above. */
+	void (*await_sent)(void);
 	/* Until the device has taken all output; polls the device, may run with everything else
 	 * dead. */
 	void (*drain)(void);

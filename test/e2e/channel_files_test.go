@@ -145,6 +145,19 @@ func TestTerminalBesideAPipe(t *testing.T) {
 	t.Error("the terminal is never set")
 }
 
+// TestTerminalInOrder: what was written before the terminal was set is shown by the settings of then,
+// what was written after by the new ones, here that a new line is no carriage return.
+func TestTerminalInOrder(t *testing.T) {
+	useFakeVMM(t)
+	person, tty := openTerminal(t)
+	_, ended := fakeWith(t, "order", tty, tty, nil, &syscall.SysProcAttr{Setsid: true, Setctty: true})
+	screen := make([]byte, len("before\r\nafter\n"))
+	io.ReadFull(person, screen)
+	if code := codeOf(t, ended); code != 0 || string(screen) != "before\r\nafter\n" {
+		t.Errorf("exit code %d, on the screen %q", code, screen)
+	}
+}
+
 // TestForeignTerminal: standard input is a terminal, but not the one that controls us.
 func TestForeignTerminal(t *testing.T) {
 	useFakeVMM(t)

@@ -111,6 +111,19 @@ func setTerminal() {
 	time.Sleep(time.Hour)
 }
 
+// order writes before and after it sets the terminal, behind much to read, and all of it at once.
+func order() {
+	command := os.Getppid()
+	syscall.Kill(command, syscall.SIGSTOP)
+	stdio.WriteString("before\n")
+	wish := make([]byte, 56)
+	binary.LittleEndian.PutUint64(wish, uint64(len("before\n")))
+	control.Write(append(manyLines(200), packed(msgSetTerminal, wish)...))
+	stdio.WriteString("after\n")
+	syscall.Kill(command, syscall.SIGCONT)
+	exit(exitCode, 0, "")
+}
+
 // falseTerminal wants the terminal to be set after output that never comes.
 func falseTerminal(code int) {
 	wish := make([]byte, 56)
@@ -242,6 +255,8 @@ func main() {
 		leave(number)
 	case "set-terminal":
 		setTerminal()
+	case "order":
+		order()
 	case "log":
 		for {
 			control.Write(manyLines(1))
