@@ -128,6 +128,17 @@ static int new_page(const struct page_view *v, pfn_t *pfn)
 	return 0;
 }
 
+/* Of an archive page that was copied: what a truncation or a hole has taken away meanwhile. Only a
+ * fault can come late; writers wait for each other. */
+static void hide_cut_locked(struct inode *i, uint64_t index, pfn_t made, uint64_t copied_bytes)
+{
+	uint64_t start = index << PAGE_SHIFT, end = i->data.archive_bytes;
+	uint64_t left = end > start ? MIN(end - start, copied_bytes) : 0;
+
+	lock_assert_held(&i->lock);
+	memset((char *)pfn_to_virt(made) + left, 0, copied_bytes - left);
+}
+
 int data_get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
 {
 	struct page_view v;
@@ -142,6 +153,8 @@ int data_get_own_page(struct inode *i, uint64_t index, pfn_t *pfn)
 	if (r < 0)
 		return r;
 	spin_lock(&i->lock);
+	if (v.archive)
+		hide_cut_locked(i, index, made, v.archive_bytes);
 	other = page_tree_get(&i->data.pages, index);
 	if (other == PFN_NONE)
 		r = page_tree_set(&i->data.pages, index, made);
@@ -271,6 +284,12 @@ static void drop_pages(struct inode *i, uint64_t first, uint64_t last)
 		if (first % RELAX_PAGES == 0)
 			sched_relax();
 	}
+}
+
+void data_empty(struct inode *i)
+{
+	if (i->data.pages.pages > RELAX_PAGES)
+		drop_pages(i, 0, UINT64_MAX);
 }
 
 static void shrink(struct inode *i, uint64_t bytes)

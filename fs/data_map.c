@@ -31,7 +31,7 @@ static void object_get(struct vm_object *o)
 
 static void object_put(struct vm_object *o)
 {
-	inode_put(inode_of(o));
+	inode_put_relaxed(inode_of(o));
 }
 
 static enum data_mapping next_mapping(const struct inode_data *d, bool shared)

@@ -86,7 +86,7 @@ void file_put(struct file *f)
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->inode)
-		inode_put(f->inode);
+		inode_put_relaxed(f->inode);
 	kmem_free(f);
 }
 

@@ -134,6 +134,8 @@ struct inode {
 int inode_alloc(uint32_t mode, struct inode **out) must_check;
 void inode_get(struct inode *i);
 void inode_put(struct inode *i); /* caller holds no lock but the tree's */
+/* The same, for who holds no lock at all: a large file goes piece by piece, with windows. */
+void inode_put_relaxed(struct inode *i);
 void inode_get_stat(struct inode *i, struct file_stat *out);
 void inode_set_mode(struct inode *i, uint32_t mode); /* 07777 */
 void inode_set_owner(struct inode *i, uint32_t uid, uint32_t gid); /* UINT32_MAX: as it is */

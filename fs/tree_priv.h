@@ -72,6 +72,7 @@ void walk_end(struct walk *w);
 extern const struct vm_object_ops data_object_ops;
 void data_init(struct inode *i);
 void data_free(struct inode *i);
+void data_empty(struct inode *i); /* before data_free, for who holds no lock: opens windows */
 int data_truncate(struct inode *i, int64_t bytes) must_check; /* sleeps */
 /* The file's own frame of a page, made if need be; with a reference. -ENOSPC, -ENOMEM. */
 int data_get_own_page(struct inode *i, uint64_t index, pfn_t *pfn) must_check;

@@ -237,7 +237,7 @@ int vfs_unlink(const struct vfs_at *at, bool remove_dir)
 	tree_unlock();
 	walk_end(&w);
 	if (gone)
-		inode_put(gone);
+		inode_put_relaxed(gone);
 	return r;
 }
 
@@ -401,6 +401,6 @@ int vfs_rename(const struct vfs_at *from_at, const struct vfs_at *to_at, unsigne
 	walk_end(&from);
 	walk_end(&to);
 	if (replaced)
-		inode_put(replaced);
+		inode_put_relaxed(replaced);
 	return r;
 }
