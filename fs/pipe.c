@@ -106,6 +106,15 @@ static int wait_for_peer_locked(struct pipe *p, uint32_t flags)
 	return 0;
 }
 
+/* A pipe's position is not one: it is the number of writers that were there before, for an end that
+ * was opened when there was none. Only those that came since have hung up on it. */
+static void note_writers_locked(const struct pipe *p, struct file *f)
+{
+	lock_assert_held(&p->lock);
+	if (!can_write(f) && file_is_nonblocking(f) && p->writers == 0)
+		f->position_bytes = (int64_t)p->opened_write;
+}
+
 static void count_end_locked(struct pipe *p, const struct file *f)
 {
 	lock_assert_held(&p->lock);
@@ -130,6 +139,7 @@ int pipe_open(struct pipe *p, uint32_t flags, bool wait_peer, struct file **out)
 		return r;
 	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
 	spin_lock(&p->lock);
+	note_writers_locked(p, f);
 	count_end_locked(p, f);
 	if (wait_peer)
 		r = wait_for_peer_locked(p, flags);
@@ -158,6 +168,19 @@ int pipe_create(uint32_t flags, struct file **read_end, struct file **write_end)
 	return r;
 }
 
+/* Nobody has it open any more: what a FIFO held is gone, and it is as new. */
+static void empty_locked(struct pipe *p)
+{
+	lock_assert_held(&p->lock);
+	for (uint32_t i = 0; i < p->slots; i++) {
+		if (p->pages[i] != PFN_NONE)
+			pmm_put(p->pages[i]);
+		p->pages[i] = PFN_NONE;
+	}
+	p->read_pos = p->write_pos = 0;
+	p->opened_read = p->opened_write = 0; /* who waits for others to open has an end himself */
+}
+
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->object;
@@ -166,6 +189,8 @@ static void pipe_release(struct file *f)
 	p->readers -= can_read(f);
 	p->writers -= can_write(f);
 	p->both -= can_read(f) && can_write(f);
+	if (p->readers + p->writers == 0)
+		empty_locked(p);
 	waitq_wake_all(&p->wait_read);
 	waitq_wake_all(&p->wait_write);
 	spin_unlock(&p->lock);
@@ -185,8 +210,8 @@ static uint32_t pipe_poll(struct file *f)
 	if (can_read(f)) {
 		if (p->read_pos < p->write_pos)
 			events |= EPOLLIN | EPOLLRDNORM;
-		/* A FIFO that never had a writer does not report a hang-up. */
-		if (p->writers == 0 && p->opened_write > 0)
+		/* A FIFO that had no writer since then does not report a hang-up. */
+		if (p->writers == 0 && p->opened_write != (uint64_t)f->position_bytes)
 			events |= EPOLLHUP;
 	}
 	if (can_write(f)) {

@@ -16,8 +16,11 @@
 #include "fs/pipe_priv.h"
 
 #include <linux/eventpoll.h>
+#include <linux/inotify.h>
 
 #include "base/errno.h"
+#include "fs/inode.h"
+#include "fs/inotify.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/process.h"
 #include "kernel/sched/thread.h"
@@ -144,11 +147,18 @@ static long drain_to_uio(void *buf, uint64_t bytes, void *arg)
 
 long pipe_read(struct file *f, struct uio *u, int64_t offset_bytes)
 {
+	long n;
+
 	if (offset_bytes != FILE_AT_POSITION)
 		return -ESPIPE;
 	if (u->left_bytes == 0)
 		return 0;
-	return pipe_drain(f->object, u->left_bytes, file_is_nonblocking(f), false, drain_to_uio, u);
+	n = pipe_drain(f->object, u->left_bytes, file_is_nonblocking(f), false, drain_to_uio, u);
+	if (n > 0 && f->inode) { /* a FIFO's */
+		inode_touch_read(f->inode);
+		inotify_touch(f->inode, IN_ACCESS);
+	}
+	return n;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -264,16 +274,19 @@ static long fill_from_uio(void *buf, uint64_t bytes, void *arg)
 long pipe_write(struct file *f, struct uio *u, int64_t offset_bytes)
 {
 	struct pipe *p = f->object;
-	long done = 0;
+	long done = 0, n = 0;
 
 	if (offset_bytes != FILE_AT_POSITION)
 		return -ESPIPE;
 	while (u->left_bytes > 0) {
-		long n = pipe_fill(p, u->left_bytes, file_is_nonblocking(f), fill_from_uio, u);
-
+		n = pipe_fill(p, u->left_bytes, file_is_nonblocking(f), fill_from_uio, u);
 		if (n < 0)
-			return done ? done : n;
+			break;
 		done += n;
 	}
-	return done;
+	if (done && f->inode) { /* a FIFO's */
+		inode_touch_write(f->inode);
+		inotify_touch(f->inode, IN_MODIFY);
+	}
+	return done ? done : n;
 }

@@ -43,7 +43,7 @@ var groups = []struct {
 	{"start", startChecks},
 	{"users", userChecks},
 	{"file", fileChecks},
-	{"directory", directoryChecks},
+	{"directory", append(directoryChecks, namedPipeChecks...)},
 	{"lock", lockChecks},
 	{"mapping", append(mappingChecks, mappingHoleChecks...)},
 	{"watch", watchChecks},
