@@ -152,6 +152,11 @@ void inode_set_owner(struct inode *i, uint32_t uid, uint32_t gid)
 
 void inode_set_times(struct inode *i, int64_t atime_ns, int64_t mtime_ns)
 {
+	/* One alone is told as what it stands for. */
+	uint32_t event = mtime_ns == INT64_MIN ? IN_ACCESS
+		: atime_ns == INT64_MIN        ? IN_MODIFY
+					       : IN_ATTRIB;
+
 	spin_lock(&i->lock);
 	if (atime_ns != INT64_MIN)
 		i->atime_ns = atime_ns;
@@ -159,7 +164,7 @@ void inode_set_times(struct inode *i, int64_t atime_ns, int64_t mtime_ns)
 		i->mtime_ns = mtime_ns;
 	i->ctime_ns = vfs_now_ns();
 	spin_unlock(&i->lock);
-	inotify_touch(i, IN_ATTRIB);
+	inotify_touch(i, event);
 }
 
 void inode_touch_read(struct inode *i)

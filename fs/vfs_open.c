@@ -91,19 +91,19 @@ static int open_by_type(struct inode *i, uint32_t flags, struct file **out)
 
 int vfs_open_inode(struct inode *i, uint32_t flags, struct file **out)
 {
-	int r = 0;
+	int r = open_by_type(i, (flags & ~OPEN_ONLY) | (flags & O_PATH ? 0 : O_LARGEFILE_BIT), out);
 
-	if (flags & O_TRUNC && !(flags & O_PATH) && inode_is_regular(i) && !i->ops)
-		r = data_truncate(i, 0);
-	if (r == 0)
-		r = open_by_type(i, (flags & ~OPEN_ONLY) | (flags & O_PATH ? 0 : O_LARGEFILE_BIT),
-			out);
 	if (r == 0 && !(*out)->inode) {
 		inode_get(i);
 		(*out)->inode = i;
 	}
 	if (r == 0 && !(flags & O_PATH))
 		inotify_touch(i, IN_OPEN);
+	if (r == 0 && flags & O_TRUNC && !(flags & O_PATH) && inode_is_regular(i) && !i->ops) {
+		r = data_truncate(i, 0);
+		if (r < 0)
+			file_put(*out);
+	}
 	return r;
 }
 

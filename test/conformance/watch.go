@@ -13,6 +13,7 @@ import (
 var watchChecks = []check{
 	{"events-of-a-file", eventsOfAFile},
 	{"events-in-a-directory", eventsInADirectory},
+	{"events-of-opens-and-times", eventsOfOpensAndTimes},
 	{"moves-with-cookies", movesWithCookies},
 	{"removal-of-the-watched", removalOfTheWatched},
 	{"attributes-and-links", attributesAndLinks},
@@ -437,4 +438,38 @@ func watchWaitsAndPolls(t *T) {
 	k, _ = syscall.Read(fd, b)
 	t.Want("waited for", k == 32 && time.Since(begin) > 30*time.Millisecond, true)
 	<-done
+}
+
+func eventsOfOpensAndTimes(t *T) {
+	dir := tempDir(t)
+	defer os.RemoveAll(dir)
+	write(t, dir+"/f", "x")
+	w := newWatcher(t)
+	defer w.close()
+	w.add("f", dir+"/f", syscall.IN_ALL_EVENTS)
+	fd := open(t, dir+"/f", syscall.O_WRONLY|syscall.O_TRUNC, 0)
+	w.want("open and cut", "f:open, f:modify")
+	syscall.Close(fd)
+	w.want("close", "f:close-write")
+	const omit = 0x3ffffffe
+	for _, c := range []struct {
+		atime, mtime syscall.Timespec
+		want         string
+	}{
+		{syscall.Timespec{Sec: 5}, syscall.Timespec{Nsec: omit}, "f:access"},
+		{syscall.Timespec{Nsec: omit}, syscall.Timespec{Sec: 5}, "f:modify"},
+		{syscall.Timespec{Sec: 6}, syscall.Timespec{Sec: 6}, "f:attrib"},
+		{syscall.Timespec{Nsec: omit}, syscall.Timespec{Nsec: omit}, ""},
+	} {
+		t.Must("utimensat", utimesAt(dir+"/f", c.atime, c.mtime))
+		w.want("times", c.want)
+	}
+}
+
+func utimesAt(path string, atime, mtime syscall.Timespec) error {
+	ts := [2]syscall.Timespec{atime, mtime}
+	if _, e := call(syscall.SYS_UTIMENSAT, atFdcwd, text(path), ptr(&ts[0]), 0); e != 0 {
+		return e
+	}
+	return nil
 }
