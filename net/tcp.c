@@ -1,5 +1,5 @@
 /*
- * tcp.c: the life of a TCP socket: bind, connect, shutdown, close.
+ * tcp.c: the life of a TCP socket: bind, connect; its end is in tcp_end.c.
  *
  * What:       FRESH -> LISTENING [tcp_listen.c]; FRESH -> CONNECTING [connect] -> CONNECTED
  *             [connected] or FAILED [failed] -> FRESH [next connect]; a listener's child starts as
@@ -8,7 +8,7 @@
  * Invariants: (1) t->pcb is valid or NULL: pcb_gone, called by lwIP for every pcb's end, clears
  *             it. (2) a pcb holds one reference to its socket. (3) the bucket of a pcb is selected
  *             before lwIP may change its lists.
- * Locking:    LOCK_NET. May sleep: connect; close, with SO_LINGER.
+ * Locking:    LOCK_NET. May sleep: connect.
  * Failure:    Linux's errors for each phase.
  * Source:     RFC 9293; Linux net/ipv4/{tcp,af_inet,inet_connection_sock}.c; lwIP 2.1.3 tcp.c.
  */
@@ -18,7 +18,6 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "kernel/mm/kmem.h"
-#include "kernel/process.h"
 #include "lib/string.h"
 #include "net/address.h"
 #include "net/counters.h"
@@ -142,6 +141,7 @@ void tcp_attach_locked(struct tcp_socket *t, struct tcp_pcb *pcb)
 	tcp_ext_arg_set(pcb, 0, t);
 	tcp_ext_arg_set_callbacks(pcb, 0, &connection_callbacks);
 	tcp_io_attach_locked(t);
+	tcp_receive_attach_locked(t);
 	tcp_option_apply_locked(t);
 }
 
@@ -252,6 +252,7 @@ static int start_connecting(struct tcp_socket *t, const struct net_ip *remote_ip
 	tcp_table_select_locked(&port->local_ip, port->local_port, remote_ip, remote_port);
 	t->reset = t->aborting = t->fin_sent = t->peer_fin = t->connect_told = false;
 	t->phase = TCP_CONNECTING;
+	t->inet.base.error = 0;
 	t->stalled = t->held = t->more = false;
 	tcp_attach_locked(t, pcb);
 	error = net_errno(tcp_connect(pcb, &remote, remote_port, connected));
@@ -269,9 +270,9 @@ static int judge_connect(struct tcp_socket *t)
 	int error;
 
 	switch (t->phase) {
-	case TCP_FRESH:
 	case TCP_CONNECTING:
 		return -EALREADY;
+	case TCP_FRESH: /* another thread ended it */
 	case TCP_FAILED:
 		t->phase = TCP_FRESH;
 		error = socket_take_error_locked(&t->inet.base);
@@ -303,10 +304,9 @@ static int wait_connected(struct tcp_socket *t, bool nonblock)
 static int disconnect(struct tcp_socket *t)
 {
 	if (t->phase == TCP_LISTENING)
-		return -EINVAL;
-	tcp_stop_locked(t);
-	t->phase = TCP_FRESH;
-	t->inet.base.error = 0;
+		tcp_stop_listening_locked(t);
+	else
+		tcp_disconnect_locked(t);
 	return 0;
 }
 
@@ -350,111 +350,7 @@ static int tcp_get_name(struct socket *s, bool peer, struct socket_address *out)
 	return error;
 }
 
-/* ------------------------------------------------------------------ ending */
-static int shut_write(struct tcp_socket *t)
-{
-	struct socket *s = &t->inet.base;
-
-	if (s->write_shut)
-		return 0;
-	s->write_shut = true;
-	if (!tcp_can_send_locked(t))
-		return 0;
-	t->fin_sent = true;
-	tcp_select_locked(t);
-	return net_errno(tcp_shutdown(t->pcb, 0, 1));
-}
-
-static int tcp_shut_down(struct socket *s, enum socket_shutdown how)
-{
-	struct tcp_socket *t = tcp_of(s);
-	int error = 0;
-
-	net_lock();
-	if (t->phase == TCP_LISTENING && how != SOCKET_SHUT_WRITE) {
-		tcp_stop_listening_locked(t);
-		socket_notify_locked(s, EPOLLIN | EPOLLHUP);
-	} else if (t->phase != TCP_CONNECTED || t->pcb == NULL) {
-		error = -ENOTCONN;
-	} else {
-		if (how != SOCKET_SHUT_READ)
-			error = shut_write(t);
-		if (how != SOCKET_SHUT_WRITE)
-			s->read_shut = true;
-		socket_notify_locked(s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
-	}
-	net_unlock();
-	return error;
-}
-
-/* No user any more. Bytes that were not read: the peer is told (RFC 2525 2.17). */
-void tcp_stop_locked(struct tcp_socket *t)
-{
-	bool unread = t->rx_bytes != 0;
-
-	t->aborting = true;
-	tcp_drop_received_locked(t);
-	if (t->pcb == NULL) {
-		port_release(&t->inet.port);
-		return;
-	}
-	tcp_select_locked(t);
-	t->pcb->rcv_wnd = TCP_WND_MAX(t->pcb); /* all was read: lwIP goes by this */
-	t->pcb->tmr = tcp_ticks; /* or a connection that was idle would not wait for its last ACK */
-	if (t->pcb->state != TIME_WAIT && (unread || t->inet.base.linger_s == 0)) {
-		counters_see_tcp_abort_locked(t->pcb, unread);
-		tcp_abort(t->pcb);
-	} else {
-		tcp_close(t->pcb);
-	}
-	t->aborting = t->pcb == NULL;
-}
-
-/* Are bytes or the FIN still to be acknowledged? */
-static bool is_lingering(const struct tcp_socket *t)
-{
-	return t->pcb != NULL &&
-		(t->pcb->state == FIN_WAIT_1 || t->pcb->state == CLOSING ||
-			t->pcb->state == LAST_ACK || t->pcb->unsent != NULL ||
-			t->pcb->unacked != NULL);
-}
-
-/* SO_LINGER with a time: until all is acknowledged. A signal or the time's end leaves the rest to
- * the background, as without the option. */
-static void linger(struct tcp_socket *t)
-{
-	struct socket *s = &t->inet.base;
-	uint64_t deadline_ns = net_now_ns() + (uint64_t)s->linger_s * NS_PER_S;
-
-	while (is_lingering(t) && !process_is_ending())
-		if (socket_wait_locked(s, deadline_ns) != 0)
-			return;
-}
-
-void tcp_acked_after_close_locked(struct tcp_pcb *pcb)
-{
-	struct tcp_socket *t = pcb->callback_arg;
-
-	if (t != NULL && t->pcb == pcb && t->closed)
-		socket_notify_locked(&t->inet.base, 0);
-}
-
-static void tcp_close_file(struct socket *s)
-{
-	struct tcp_socket *t = tcp_of(s);
-
-	net_lock();
-	t->closed = true;
-	if (t->phase == TCP_LISTENING)
-		tcp_stop_listening_locked(t);
-	else
-		tcp_stop_locked(t);
-	if (s->linger_s > 0)
-		linger(t);
-	socket_put_locked(s);
-	net_unlock();
-}
-
+/* ------------------------------------------------------------------ the rest */
 static uint32_t tcp_poll_locked(struct socket *s)
 {
 	struct tcp_socket *t = tcp_of(s);
@@ -464,10 +360,10 @@ static uint32_t tcp_poll_locked(struct socket *s)
 
 	if (t->phase == TCP_LISTENING)
 		return t->accept_count != 0 ? EPOLLIN | EPOLLRDNORM : 0;
-	if (t->phase == TCP_FRESH)
-		return EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
 	if (s->error != 0)
 		events |= EPOLLERR;
+	if (t->phase == TCP_FRESH)
+		return events | EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
 	if (no_reads && no_writes)
 		events |= EPOLLHUP;
 	if (no_reads)

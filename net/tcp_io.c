@@ -1,25 +1,21 @@
 /*
- * tcp_io.c: the bytes of a TCP socket, both ways.
+ * tcp_io.c: the bytes that a TCP socket sends.
  *
  * What:       written bytes are copied, unlocked, into chunks that lwIP's segments refer to, and
- *             chunks are freed as they are acknowledged. Received packets are queued as they are,
- *             copied out, unlocked, and freed as they are read; then the window opens.
+ *             chunks are freed as they are acknowledged.
  * Invariants: (1) a chunk lives until all its bytes are acknowledged or the connection is gone,
  *             and nobody copies into it. (2) bytes are acknowledged in order, so chunks are freed
- *             from the front. (3) only a thread that is "in read" takes packets off the front, so
- *             the part that it saw stays while it copies. (4) the window that is offered and what
- *             waits to be read are together at most the receive buffer.
- * Locking:    LOCK_NET, never while copying. May sleep: tcp_send, tcp_receive.
- * Failure:    -EAGAIN, -EPIPE, -ECONNRESET, -ENOTCONN, -ENOBUFS; a partial count goes first.
- * Source:     Linux tcp_sendmsg_locked, tcp_recvmsg_locked, sk_stream_is_writeable; lwIP 2.1.3
- *             tcp_out.c (tcp_write without copy).
+ *             from the front.
+ * Locking:    LOCK_NET, never while copying. May sleep: tcp_send.
+ * Failure:    -EAGAIN, -EPIPE, -ECONNRESET, -ENOBUFS; a partial count goes first.
+ * Source:     Linux tcp_sendmsg_locked, sk_stream_is_writeable; lwIP 2.1.3 tcp_out.c (tcp_write
+ *             without copy).
  */
 #include <linux/eventpoll.h>
 
 #include "base/assert.h"
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
-#include "kernel/sched/thread.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 
@@ -141,47 +137,9 @@ static err_t sent(void *arg, struct tcp_pcb *pcb, uint16_t bytes)
 	return ERR_OK;
 }
 
-static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t lwip_error)
-{
-	struct tcp_socket *t = arg;
-	struct pbuf *last = p;
-
-	(void)lwip_error; /* always ERR_OK */
-	if (p == NULL) {
-		t->peer_fin = true;
-		if (t->deferred_by != NULL)
-			tcp_listen_deliver_locked(t);
-		socket_notify_locked(&t->inet.base, EPOLLIN | EPOLLRDHUP);
-		return ERR_OK;
-	}
-	t->rx_bytes += p->tot_len;
-	t->inet.base.incoming_cpu = (int32_t)this_cpu()->arch.id;
-	while (last->next != NULL)
-		last = last->next;
-	if (t->rx_tail == NULL)
-		t->rx_head = p;
-	else
-		t->rx_tail->next = p;
-	t->rx_tail = last;
-	if (t->quick_acks != 0) {
-		t->quick_acks--;
-		tcp_ack_now(pcb);
-	}
-	if (t->deferred_by != NULL)
-		tcp_listen_deliver_locked(t);
-	socket_notify_locked(&t->inet.base, tcp_is_readable_locked(t) ? EPOLLIN : 0);
-	return ERR_OK;
-}
-
-bool tcp_is_readable_locked(const struct tcp_socket *t)
-{
-	return t->rx_bytes != 0 && t->rx_bytes >= t->inet.base.receive_lowat_bytes;
-}
-
 void tcp_io_attach_locked(struct tcp_socket *t)
 {
 	tcp_sent(t->pcb, sent);
-	tcp_recv(t->pcb, received);
 }
 
 /* ------------------------------------------------------------------ sending */
@@ -303,146 +261,6 @@ long tcp_send(struct socket *s, struct socket_message *m, bool nonblock)
 	if (result == 0) {
 		result = send_all(t, m, nonblock);
 		socket_leave_write_locked(s);
-	}
-	net_unlock();
-	return result;
-}
-
-/* ------------------------------------------------------------------ receiving */
-static void drop_front(struct tcp_socket *t, uint64_t bytes)
-{
-	struct pbuf *p;
-	uint64_t n;
-
-	t->rx_bytes -= bytes;
-	while (t->rx_head != NULL) {
-		p = t->rx_head;
-		n = MIN(bytes, (uint64_t)p->len - t->rx_offset_bytes);
-		bytes -= n;
-		t->rx_offset_bytes += (uint32_t)n;
-		if (t->rx_offset_bytes < p->len)
-			break;
-		t->rx_head = p->next;
-		t->rx_offset_bytes = 0;
-		p->next = NULL;
-		pbuf_free(p);
-	}
-	if (t->rx_head == NULL)
-		t->rx_tail = NULL;
-}
-
-/* (4): a buffer that was made smaller is not offered again; one that was made larger, at once. */
-void tcp_open_window_locked(struct tcp_socket *t)
-{
-	uint64_t taken, bytes;
-	uint16_t n;
-
-	if (t->pcb == NULL || t->pcb->state == TIME_WAIT)
-		return;
-	taken = t->rx_bytes + t->pcb->rcv_wnd;
-	bytes = TCP_WND_MAX(t->pcb) - MIN(taken, (uint64_t)TCP_WND_MAX(t->pcb));
-	if (bytes == 0)
-		return;
-	tcp_select_locked(t);
-	for (; bytes != 0; bytes -= n) {
-		n = (uint16_t)MIN(bytes, 0xffffu);
-		tcp_recved(t->pcb, n);
-	}
-}
-
-void tcp_drop_received_locked(struct tcp_socket *t)
-{
-	drop_front(t, t->rx_bytes);
-}
-
-/* What reading says when there is nothing to read. 0: the end, which is the end whatever came after
- * it. -EAGAIN: not yet. is_begun: what was read is told first, and the error stays for the next
- * call. */
-static int judge_receive(struct tcp_socket *t, bool is_begun)
-{
-	struct socket *s = &t->inet.base;
-
-	if (t->phase == TCP_FRESH || t->phase == TCP_LISTENING)
-		return -ENOTCONN;
-	if (t->peer_fin)
-		return 0;
-	if (s->error != 0)
-		return is_begun ? s->error : socket_take_error_locked(s);
-	return t->reset || s->read_shut ? 0 : -EAGAIN;
-}
-
-/* Until there is something behind skip_bytes: bytes, 0 at the end, or -errno. */
-static long wait_bytes(struct tcp_socket *t, uint64_t skip_bytes, bool is_begun, bool nonblock,
-	uint64_t deadline_ns)
-{
-	int error;
-
-	while (t->rx_bytes <= skip_bytes) {
-		error = judge_receive(t, is_begun);
-		if (error != -EAGAIN)
-			return error;
-		if (nonblock)
-			return -EAGAIN;
-		error = socket_wait_locked(&t->inet.base, deadline_ns);
-		if (error != 0)
-			return error;
-	}
-	return (long)MIN(t->rx_bytes - skip_bytes, (uint64_t)INT64_MAX);
-}
-
-static long receive_piece(struct tcp_socket *t, struct socket_message *m, uint64_t skip_bytes,
-	uint64_t bytes)
-{
-	struct pbuf *head = t->rx_head;
-	uint32_t offset = t->rx_offset_bytes + (uint32_t)skip_bytes;
-	long copied;
-
-	bytes = MIN(bytes, m->data->left_bytes);
-	net_unlock();
-	copied = socket_copy_chain(m->data, head, offset, bytes); /* (3) */
-	net_lock();
-	if (copied > 0 && (m->flags & SOCKET_MSG_PEEK) == 0) {
-		drop_front(t, (uint64_t)copied);
-		tcp_open_window_locked(t);
-	}
-	if (copied > 0)
-		socket_move_peek_offset_locked(&t->inet.base, m->flags, (uint64_t)copied);
-	return copied;
-}
-
-static long receive_all(struct tcp_socket *t, struct socket_message *m, bool nonblock)
-{
-	uint64_t deadline_ns = socket_deadline_ns(t->inet.base.receive_timeout_ns);
-	bool all = (m->flags & SOCKET_MSG_WAITALL) != 0 && (m->flags & SOCKET_MSG_PEEK) == 0;
-	uint64_t enough = MIN((uint64_t)t->inet.base.receive_lowat_bytes, m->data->left_bytes);
-	uint64_t skip = socket_peek_offset_locked(&t->inet.base, m->flags);
-	long total = 0, n;
-
-	do {
-		/* With something in hand: take what has come meanwhile, but do not wait for it. */
-		if (total != 0 && (uint64_t)total >= enough && !all && t->rx_bytes == 0)
-			break;
-		n = wait_bytes(t, skip, total != 0, nonblock, deadline_ns);
-		if (n > 0)
-			n = receive_piece(t, m, skip, (uint64_t)n);
-		if (n <= 0)
-			return total != 0 ? total : n;
-		total += n;
-	} while (m->data->left_bytes != 0 && (m->flags & SOCKET_MSG_PEEK) == 0);
-	return total;
-}
-
-long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock)
-{
-	struct tcp_socket *t = tcp_of(s);
-	long result;
-
-	m->has_address = false;
-	net_lock();
-	result = socket_enter_read_locked(s);
-	if (result == 0) {
-		result = receive_all(t, m, nonblock);
-		socket_leave_read_locked(s);
 	}
 	net_unlock();
 	return result;

@@ -1,6 +1,6 @@
 /*
- * tcp_socket_priv.h: a TCP socket, shared by tcp.c (its life), tcp_listen.c, tcp_io.c (its
- * bytes) and tcp_option.c.
+ * tcp_socket_priv.h: a TCP socket, shared by tcp.c (its life), tcp_listen.c, tcp_io.c
+ * and tcp_receive.c (its bytes) and tcp_option.c.
  */
 #pragma once
 
@@ -56,6 +56,8 @@ struct tcp_socket {
 
 	/* received, in order; linked through pbuf.next across packets, tot_len not kept */
 	struct pbuf *rx_head, *rx_tail;
+	struct pbuf *rx_collector; /* rx_tail, when bytes can be added to it; NULL */
+	uint32_t rx_count; /* pbufs */
 	uint32_t rx_offset_bytes; /* of rx_head that was read */
 	uint64_t rx_bytes;
 
@@ -87,10 +89,15 @@ static inline struct tcp_socket *tcp_of(struct socket *s)
 struct tcp_socket *tcp_alloc_socket(unsigned family); /* NULL: no memory; one reference */
 struct port_table *tcp_ports(void); /* LOCK_NET */
 void tcp_attach_locked(struct tcp_socket *t, struct tcp_pcb *pcb); /* it takes a reference */
-void tcp_stop_locked(struct tcp_socket *t); /* nobody will use its connection any more */
 void tcp_select_locked(const struct tcp_socket *t); /* its connection's bucket; pcb is not NULL */
-void tcp_acked_after_close_locked(struct tcp_pcb *pcb); /* wakes who lingers */
 bool tcp_can_send_locked(const struct tcp_socket *t);
+
+/* tcp_end.c */
+void tcp_stop_locked(struct tcp_socket *t); /* nobody will use its connection any more */
+void tcp_disconnect_locked(struct tcp_socket *t); /* a connection; back to TCP_FRESH */
+int tcp_shut_down(struct socket *s, enum socket_shutdown how) must_check;
+void tcp_close_file(struct socket *s);
+void tcp_acked_after_close_locked(struct tcp_pcb *pcb); /* wakes who lingers */
 
 /* tcp_listen.c */
 int tcp_listen_on(struct socket *s, int backlog) must_check;
@@ -103,14 +110,17 @@ void tcp_listen_deliver_locked(struct tcp_socket *t);
 void tcp_listen_forget_locked(struct tcp_socket *t);
 
 /* tcp_io.c */
-void tcp_io_attach_locked(struct tcp_socket *t); /* lwIP's data callbacks */
+void tcp_io_attach_locked(struct tcp_socket *t); /* lwIP's callback */
 long tcp_send(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+bool tcp_has_space_locked(const struct tcp_socket *t); /* a third of the buffer: EPOLLOUT */
+void tcp_drop_unsent_locked(struct tcp_socket *t);
+
+/* tcp_receive.c */
+void tcp_receive_attach_locked(struct tcp_socket *t); /* lwIP's callback */
 long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock) must_check;
 bool tcp_is_readable_locked(const struct tcp_socket *t); /* SO_RCVLOWAT's bytes: EPOLLIN */
-bool tcp_has_space_locked(const struct tcp_socket *t); /* a third of the buffer: EPOLLOUT */
 void tcp_open_window_locked(struct tcp_socket *t); /* offers what the receive buffer has room for */
 void tcp_drop_received_locked(struct tcp_socket *t);
-void tcp_drop_unsent_locked(struct tcp_socket *t);
 
 /* tcp_deadline.c */
 /* The slow tick at which to look at a connection; UINT32_MAX: no need. */

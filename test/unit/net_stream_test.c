@@ -5,7 +5,8 @@
  * net/datagram_send.c net/datagram_option.c net/multicast.c net/config6.c net/nd_guard.c
  * net/dhcp_guard.c net/tcp_cookie.c
  * net/neighbour.c net/bad_packet.c lib/ip_text.c net/rawsocket.c net/packet.c net/socket.c
- * net/socket_option.c net/tcp.c net/tcp_listen.c net/tcp_io.c net/tcp_option.c net/udp.c
+ * net/socket_option.c net/tcp.c net/tcp_end.c net/tcp_listen.c
+ * net/tcp_io.c net/tcp_receive.c net/tcp_option.c net/udp.c
  * net/unix.c net/unix_name.c net/unix_rights.c net/unix_io.c net/unix_queue.c net/netlink.c
  * net/netlink_route.c
  * net/counters.c net/socket_count.c
@@ -28,6 +29,7 @@
 #include "base/units.h"
 #include "host.h"
 #include "host_net.h"
+#include "kernel/mm/kmem.h"
 
 static char pattern_at(uint64_t i)
 {
@@ -127,6 +129,73 @@ static void test_bytes(uint64_t total)
 	}
 	CHECK_EQ(host_net_receive(p.server, in, 1, 0), -EAGAIN);
 	CHECK((host_net_poll(p.client) & EPOLLOUT) != 0);
+	close_pair(p);
+}
+
+static void check_bytes(struct file *f, uint64_t *at, uint64_t bytes)
+{
+	static char in[5000];
+	long n = host_net_receive(f, in, bytes, 0);
+
+	CHECK(n > 0);
+	for (long i = 0; i < n; i++)
+		CHECK(in[i] == pattern_at((*at)++));
+}
+
+/* Many packets of few bytes that nobody reads do not cost many times their bytes. A larger one
+ * among them, peeks and reads of all sizes find every byte. */
+static void test_small_packets(void)
+{
+	struct pair p = connected_pair();
+	uint64_t before = kmem_used_bytes(), sent = 0, got = 0, bytes;
+	static char out[3000];
+	char c;
+
+	CHECK_EQ(socket_set_option(p.client, SOCKET_OPT_NODELAY, 1), 0);
+	for (int i = 0; i < 20000; i++) {
+		bytes = i % 1000 == 999 ? 1 + (uint64_t)i % 3000 : 1 + (uint64_t)i % 2;
+		for (uint64_t j = 0; j < bytes; j++)
+			out[j] = pattern_at(sent + j);
+		CHECK_EQ(host_net_send(p.client, out, bytes), (long)bytes);
+		sent += bytes;
+		if (i % 100 != 99)
+			continue;
+		CHECK_EQ(host_net_receive(p.server, &c, 1, SOCKET_MSG_PEEK), 1);
+		CHECK(c == pattern_at(got));
+		check_bytes(p.server, &got, 1 + (uint64_t)i % 7);
+	}
+	CHECK(kmem_used_bytes() - before < 5 * (sent - got));
+	for (uint64_t i = 0; got < sent; i++)
+		check_bytes(p.server, &got, 1 + i * 37 % 4999);
+	CHECK_EQ(host_net_receive(p.server, &c, 1, 0), -EAGAIN);
+	close_pair(p);
+}
+
+/* Who disconnects begins anew at once: nothing of the old connection touches the new one. */
+static void test_disconnect(void)
+{
+	struct file *l = listen_on(0, 10), *server;
+	struct socket_address nobody = { .family = SOCKET_UNSPEC };
+	struct pair p = connected_pair();
+	char in[8];
+
+	CHECK_EQ(host_net_send(p.client, "old", 3), 3);
+	CHECK_EQ(host_net_send(p.server, "unread", 6), 6);
+	CHECK_EQ(socket_shut_down(p.client, SOCKET_SHUT_WRITE), 0);
+	CHECK_EQ(socket_connect(p.client, &nobody), 0);
+	CHECK_EQ(host_net_error(p.client), -ECONNRESET);
+	CHECK_EQ(host_net_connect(p.client, HOST_NET_LOOPBACK, host_net_port(l)), -EINPROGRESS);
+	CHECK_EQ(host_net_accept(l, &server), 0);
+	CHECK_EQ(host_net_send(p.client, "new", 3), 3);
+	host_net_advance(200 * NS_PER_S); /* the old one's TIME_WAIT would be over */
+	CHECK_EQ(host_net_receive(server, in, sizeof(in), 0), 3);
+	CHECK_EQ(memcmp(in, "new", 3), 0);
+	CHECK_EQ(host_net_send(server, "there", 5), 5);
+	CHECK_EQ(host_net_receive(p.client, in, sizeof(in), 0), 5);
+	CHECK_EQ(socket_connect(l, &nobody), 0);
+	CHECK_EQ(host_net_poll(l), EPOLLOUT | EPOLLWRNORM | EPOLLHUP);
+	file_put(server);
+	file_put(l);
 	close_pair(p);
 }
 
@@ -349,10 +418,12 @@ int main(void)
 	test_bytes(1);
 	test_bytes(MIB);
 	test_bytes(5 * MIB);
+	test_small_packets();
 	test_full();
 	test_half_close();
 	test_reset(true);
 	test_reset(false);
+	test_disconnect();
 	test_close_delivers();
 	test_backlog();
 	test_listener_gone();
