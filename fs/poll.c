@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/sched/waitq.h"
+#include "kernel/signal/signal.h"
 
 struct poll_table {
 	struct spinlock lock;
@@ -100,14 +101,22 @@ static long wait_watching(struct poll_request *requests, uint32_t count, struct 
 	}
 }
 
+/* That nothing is ready is not said where a signal is there, too. */
+static long unless_signalled(long ready)
+{
+	return ready == 0 && signal_is_deliverable(thread_current()) ? -EINTR : ready;
+}
+
 long poll_wait(struct poll_request *requests, uint32_t count, uint64_t deadline_ns)
 {
 	struct poll_watcher *watchers = NULL;
 	struct poll_table t;
 	long ready = look(requests, count);
 
-	if (ready > 0 || deadline_ns == 0)
+	if (ready > 0)
 		return ready;
+	if (deadline_ns == 0)
+		return unless_signalled(0);
 	spinlock_init(&t.lock, LOCK_EPOLL);
 	waitq_init(&t.waiters);
 	t.called = false;
@@ -122,5 +131,5 @@ long poll_wait(struct poll_request *requests, uint32_t count, uint64_t deadline_
 		if (watchers[i].pollq)
 			pollq_take(watchers[i].pollq, &watchers[i].watcher); /* (1) */
 	kmem_free(watchers);
-	return ready;
+	return unless_signalled(ready);
 }

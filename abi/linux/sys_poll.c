@@ -283,6 +283,8 @@ static long poll_fds(struct pollfd *fds, struct poll_request *q, uint32_t count,
 		fds[i].revents = (int16_t)q[i].ready;
 		file_put(q[i].file);
 	}
+	if (ready == -EINTR && bad)
+		ready = 0; /* there is something to tell */
 	return ready < 0 ? ready : ready + bad;
 }
 

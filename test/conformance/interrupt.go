@@ -12,6 +12,7 @@ var signalInterruptChecks = []check{
 	{"restarted-calls", signalRestartedCalls},
 	{"interrupted-calls", signalInterruptedCalls},
 	{"never-restarted-calls", signalNeverRestartedCalls},
+	{"polls-without-time", onSignalThread(signalPollsWithoutTime)},
 	{"sleep-tells-the-rest", signalSleepTellsTheRest},
 }
 
@@ -249,4 +250,41 @@ func signalSleepTellsTheRest(t *T) {
 		t.Want("until a time", e, syscall.EINTR)
 	})
 	t.Want("until a time tells nothing", rest, timespec{7, 7})
+}
+
+// signalPollsWithoutTime: where nothing is ready and no time is left, a signal that the mask of the call
+// lets in is what counts, but not with epoll; where something is ready, that.
+func signalPollsWithoutTime(t *T) {
+	defer noteSignal(t, syscall.SIGUSR2, 0, 0)()
+	block(syscall.SIGUSR2)
+	var pipe [2]int
+	t.Must("pipe", syscall.Pipe(pipe[:]))
+	defer syscall.Close(pipe[0])
+	defer syscall.Close(pipe[1])
+	epoll, err := syscall.EpollCreate1(0)
+	t.Must("epoll_create1", err)
+	defer syscall.Close(epoll)
+	var none uint64
+	poll, bad := [2]uint32{uint32(pipe[0]), 1}, [2]uint32{999, 1}
+	mask := [2]uint64{uint64(ptr(&none)), 8}
+	events := make([]byte, 16)
+	for _, c := range []struct {
+		name    string
+		want    syscall.Errno
+		handled uint64
+		number  uintptr
+		args    []uintptr
+	}{
+		{"ppoll", syscall.EINTR, 1, syscall.SYS_PPOLL, []uintptr{ptr(&poll), 1, ptr(spec(0)), ptr(&none), 8}},
+		{"ppoll of a bad one", 0, 0, syscall.SYS_PPOLL, []uintptr{ptr(&bad), 1, ptr(spec(0)), ptr(&none), 8}},
+		{"pselect6", syscall.EINTR, 1, syscall.SYS_PSELECT6, []uintptr{0, 0, 0, 0, ptr(spec(0)), ptr(&mask)}},
+		{"epoll_pwait", 0, 0, syscall.SYS_EPOLL_PWAIT, []uintptr{uintptr(epoll), ptr(&events[0]), 1, 0, ptr(&none), 8}},
+	} {
+		before := runs()
+		sendSelf(syscall.SIGUSR2)
+		_, e := call(c.number, c.args...)
+		t.Want(c.name, e, c.want)
+		t.Want(c.name+": handlers", runs()-before, c.handled)
+		take(bit(syscall.SIGUSR2), &siginfo{}, 0)
+	}
 }
