@@ -2,8 +2,10 @@
  * timerfd.c: a timer that is read and polled.
  *
  * What:       counts expirations; read takes the count and waits while it is 0. A periodic timer
- *             is armed again from its own callback, for the next time that is still to come.
- * Invariants: (1) next_ns is 0 exactly when the timer is not armed.
+ *             that has expired rests until somebody looks: what it missed is counted then, and it
+ *             is armed for the next time that is still to come. So the shortest interval costs one
+ *             interrupt a look, and who polls is told once.
+ * Invariants: (1) next_ns is 0 exactly when the timer is neither armed nor at rest.
  * Locking:    t->lock, LOCK_PIPE; the callback takes it, so it is not held while the timer is
  *             cancelled. timerfds.lock, LOCK_FS, around it when the clock is set. Read sleeps.
  * Failure:    -EAGAIN, -ECANCELED, -EINVAL (short buffer), -ERESTARTSYS, -EFAULT.
@@ -31,6 +33,7 @@ struct timerfd {
 	uint64_t expirations; /* [lock] since the last read */
 	struct waitq wait_read; /* [lock] */
 	struct pollq pollq;
+	bool rests; /* [lock] has expired, is not armed, and next_ns may be over */
 	bool real; /* [I] */
 	bool follows_real; /* [lock] next_ns stands for a time of the wall clock */
 	bool cancel_on_set; /* [lock] */
@@ -58,18 +61,17 @@ bool timerfd_is_real(const struct file *f)
 	return t->real;
 }
 
-/* Counts what has expired by now: true when something has. */
-static bool count_locked(struct timerfd *t)
+/* Counts what has expired by now. */
+static void count_locked(struct timerfd *t)
 {
 	uint64_t now = clock_now_ns(), missed;
 
 	lock_assert_held(&t->lock);
 	if (!t->next_ns || t->next_ns > now)
-		return false;
+		return;
 	missed = t->interval_ns ? (now - t->next_ns) / t->interval_ns : 0;
 	t->expirations += 1 + missed;
 	t->next_ns = t->interval_ns ? t->next_ns + (1 + missed) * t->interval_ns : 0;
-	return true;
 }
 
 static void timer_fired(struct timer *timer)
@@ -77,12 +79,27 @@ static void timer_fired(struct timer *timer)
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
 
 	spin_lock(&t->lock);
-	if (count_locked(t) || t->cancelled)
-		waitq_wake_all(&t->wait_read);
-	if (t->next_ns)
+	if (!t->rests && t->next_ns && t->next_ns <= clock_now_ns()) {
+		t->expirations++;
+		t->next_ns = t->interval_ns ? t->next_ns + t->interval_ns : 0;
+		t->rests = t->next_ns != 0;
+	} else if (!t->rests && t->next_ns) {
 		timer_arm(&t->timer, t->next_ns);
+	}
+	if (t->expirations || t->cancelled)
+		waitq_wake_all(&t->wait_read);
 	spin_unlock(&t->lock);
 	pollq_notify(&t->pollq, EPOLLIN);
+}
+
+static void end_rest_locked(struct timerfd *t)
+{
+	lock_assert_held(&t->lock);
+	if (!t->rests)
+		return;
+	count_locked(t);
+	t->rests = false;
+	timer_arm(&t->timer, t->next_ns);
 }
 
 static void get_locked(const struct timerfd *t, struct timerfd_setting *out)
@@ -100,6 +117,7 @@ void timerfd_get(struct file *f, struct timerfd_setting *out)
 	struct timerfd *t = f->object;
 
 	spin_lock(&t->lock);
+	end_rest_locked(t);
 	get_locked(t, out);
 	spin_unlock(&t->lock);
 }
@@ -118,7 +136,7 @@ static void move(struct timerfd *t, int64_t delta_ns)
 	t->cancelled |= t->cancel_on_set;
 	if (t->cancel_on_set)
 		timer_arm(&t->timer, 0);
-	else if (t->next_ns)
+	else if (t->next_ns && !t->rests)
 		timer_arm(&t->timer, t->next_ns);
 	spin_unlock(&t->lock);
 }
@@ -155,8 +173,11 @@ int timerfd_set(struct file *f, const struct timerfd_setting *s, struct timerfd_
 
 	timer_cancel(&t->timer);
 	spin_lock(&t->lock);
+	if (old && t->rests)
+		count_locked(t); /* for the time that is left; the count itself ends here */
 	if (old)
 		get_locked(t, old);
+	t->rests = false;
 	t->next_ns = s->deadline_ns;
 	t->interval_ns = s->interval_ns;
 	t->expirations = 0;
@@ -189,8 +210,8 @@ static long timerfd_read(struct file *f, struct uio *u, int64_t offset_bytes)
 	if (r == 0 && t->cancelled)
 		r = -ECANCELED;
 	t->cancelled &= r != -ECANCELED;
-	if (r == 0 && t->interval_ns)
-		count_locked(t); /* up to now, also where the interrupt is late, as Linux does */
+	if (r == 0)
+		end_rest_locked(t);
 	count = t->expirations;
 	if (r == 0 || r == -ECANCELED)
 		t->expirations = 0;
@@ -237,6 +258,7 @@ static void timerfd_release(struct file *f)
 	}
 	spin_lock(&t->lock);
 	t->next_ns = 0; /* a callback that runs now does not arm it again */
+	t->rests = false;
 	spin_unlock(&t->lock);
 	timer_cancel(&t->timer);
 	kmem_free(t);

@@ -8,8 +8,10 @@
  *               idle -> armed [put]   armed -> armed [fire: too early, or periodic; stepped]
  *               armed -> idle [fire: one shot; put; the thread whose time counts is gone]
  *
- * Invariants: (1) never early. (2) a time of the wall clock is kept as one of the monotonic clock,
- *             and moved when the wall clock is set.
+ * Invariants: (1) never early, and the next time of a periodic one not before LEAST_NS: shorter
+ *             intervals become overruns, or nothing else would ever run again. (2) a time of the
+ *             wall clock is kept as one of the monotonic clock, and moved when the wall clock is
+ *             set.
  * Locking:    the owner's (alarm_priv.h). The callback takes LOCK_THREADS and LOCK_SIGNAL.
  * Failure:    none.
  * Source:     timer_settime(2), setitimer(2).
@@ -23,6 +25,8 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/time/clock.h"
 
+enum { LEAST_NS = 100000 };
+
 /* (2) False: what it counts on is gone. */
 static bool read_clock(const struct alarm *al, uint64_t *now_ns)
 {
@@ -32,15 +36,17 @@ static bool read_clock(const struct alarm *al, uint64_t *now_ns)
 	return true;
 }
 
-/* Arms the kernel timer for the earliest moment at which the alarm may be due. */
-static void arm(struct alarm *al, uint64_t now_ns)
+/* Arms the kernel timer for the earliest moment at which the alarm may be due, and not before
+ * least_ns of its clock. */
+static void arm(struct alarm *al, uint64_t now_ns, uint64_t least_ns)
 {
-	uint64_t left = al->expires_ns > now_ns ? al->expires_ns - now_ns : 0;
+	uint64_t due = MAX(al->expires_ns, least_ns);
+	uint64_t left = due > now_ns ? due - now_ns : 0;
 
 	if (linux_clock_is_cpu_time(&al->clock))
 		cputimer_arm(&al->timer, left);
 	else
-		timer_arm(&al->timer.timer, al->expires_ns);
+		timer_arm(&al->timer.timer, due);
 }
 
 static void expire(struct alarm *al, uint64_t now_ns)
@@ -71,7 +77,7 @@ void alarm_fire(struct timer *t)
 	if (now >= al->expires_ns) /* (1) */
 		expire(al, now);
 	if (al->armed)
-		arm(al, now);
+		arm(al, now, now + LEAST_NS);
 }
 
 struct alarm_setting alarm_get(const struct alarm *al)
@@ -90,7 +96,7 @@ void alarm_resume(struct alarm *al)
 	uint64_t now;
 
 	if (al->armed && read_clock(al, &now))
-		arm(al, now);
+		arm(al, now, 0);
 }
 
 void alarm_put(struct alarm *al, const struct alarm_setting *s, bool absolute)
@@ -107,7 +113,7 @@ void alarm_put(struct alarm *al, const struct alarm_setting *s, bool absolute)
 	else
 		al->expires_ns = absolute ? s->value_ns
 					  : MIN(now + s->value_ns, (uint64_t)INT64_MAX);
-	arm(al, now);
+	arm(al, now, 0);
 }
 
 void alarm_stepped(struct alarm *al, int64_t delta_ns)

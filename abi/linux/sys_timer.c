@@ -255,6 +255,8 @@ long sys_timer_settime(const struct sysargs *a)
 
 	if (err)
 		return err;
+	if (!fresh.value_ns)
+		fresh.interval_ns = 0; /* as Linux tells it afterwards */
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al) {
@@ -351,6 +353,8 @@ long sys_setitimer(const struct sysargs *a)
 		if (err)
 			return err;
 	}
+	if (which == ITIMER_REAL && !fresh.value_ns)
+		fresh.interval_ns = 0; /* so does Linux, but not for the other two */
 	old = change_itimer(&timers.itimers[which], &fresh);
 	return a->arg[2] ? store_itimerval(a->arg[2], &old) : 0;
 }

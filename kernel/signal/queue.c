@@ -86,7 +86,8 @@ static bool merge_timer(struct signal_info *list, const struct signal_info *info
 		if (list[i].signo != info->signo || list[i].code != SI_TIMER ||
 			list[i].timer_id != info->timer_id)
 			continue;
-		list[i].overrun += 1 + info->overrun;
+		list[i].overrun = (int32_t)MIN((int64_t)list[i].overrun + 1 + info->overrun,
+			(int64_t)INT32_MAX);
 		return true;
 	}
 	return false;

@@ -9,7 +9,7 @@ import (
 )
 
 // Timers that send signals: timer_create, setitimer, and profiles by them.
-var timerChecks = slices.Concat(timerSignalChecks, timerCPUChecks)
+var timerChecks = slices.Concat(timerSignalChecks, timerCPUChecks, timerShortChecks)
 
 // Timers that are made, set and read, and how their signals come.
 var timerSignalChecks = []check{
