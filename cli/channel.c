@@ -17,7 +17,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -99,7 +98,7 @@ static void send_window_size(void)
 	struct winsize size;
 	uint16_t payload[2];
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
+	if (!terminal_window(&size))
 		return;
 	payload[0] = size.ws_row;
 	payload[1] = size.ws_col;

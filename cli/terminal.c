@@ -63,6 +63,16 @@ static void apply(const struct termios *t)
 		tcsetattr(terminal.fd, TCSADRAIN, t);
 }
 
+bool terminal_window(struct winsize *size)
+{
+	static const int files[] = { STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (ioctl(files[i], TIOCGWINSZ, size) == 0 && size->ws_row)
+			return true;
+	return false;
+}
+
 void terminal_set(const struct gosolo_terminal *wanted)
 {
 	if (!terminal.is_there)

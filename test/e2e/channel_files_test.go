@@ -158,6 +158,27 @@ func TestTerminalInOrder(t *testing.T) {
 	}
 }
 
+// TestWindow: the size of the terminal's window is told whichever of the standard files it is.
+func TestWindow(t *testing.T) {
+	useFakeVMM(t)
+	person, tty := openTerminal(t)
+	size := [4]uint16{33, 77}
+	ioctl(t, person, syscall.TIOCSWINSZ, uintptr(unsafe.Pointer(&size)))
+	for _, which := range []string{"input", "error"} {
+		r, w := pipe(t)
+		in, err := tty, (*os.File)(nil)
+		if which == "error" {
+			in, err = nil, tty
+		}
+		_, ended := fakeWith(t, "window", in, w, err, &syscall.SysProcAttr{Setsid: true})
+		w.Close()
+		b, _ := io.ReadAll(r)
+		if code := codeOf(t, ended); code != 0 || string(b) != "33 77\n" {
+			t.Errorf("%s: exit code %d, %q", which, code, b)
+		}
+	}
+}
+
 // TestForeignTerminal: standard input is a terminal, but not the one that controls us.
 func TestForeignTerminal(t *testing.T) {
 	useFakeVMM(t)

@@ -257,6 +257,13 @@ func main() {
 		setTerminal()
 	case "order":
 		order()
+	case "window":
+		for {
+			if kind, payload := receive(); kind == msgWinsize {
+				fmt.Fprintln(stdio, binary.LittleEndian.Uint16(payload), binary.LittleEndian.Uint16(payload[2:]))
+				exit(exitCode, 0, "")
+			}
+		}
 	case "log":
 		for {
 			control.Write(manyLines(1))
