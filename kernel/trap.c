@@ -143,10 +143,10 @@ void kernel_return_to_program(struct trapframe *tf)
 
 	lock_assert_none();
 	sched_send_kicks();
-	if (unlikely(process_is_ending()))
-		process_wait_for_end();
-	for (;;) { /* (1): each of the two may cause the other */
-		if (unlikely(this_cpu()->need_resched || torture_chance(8)))
+	for (;;) { /* (1): each of the two may cause the other, and the end may come in both */
+		if (unlikely(process_is_ending()))
+			process_wait_for_end();
+		else if (unlikely(this_cpu()->need_resched || torture_chance(8)))
 			sched_return_to_program();
 		else if (unlikely(atomic_load_explicit(&t->signal_work, memory_order_acquire)))
 			signal_deliver(tf);
