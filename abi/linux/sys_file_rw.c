@@ -17,6 +17,7 @@
 #include "fs/data.h"
 #include "fs/fdtable.h"
 #include "kernel/mm/kmem.h"
+#include "kernel/sched/sched.h"
 #include "kernel/stats.h"
 
 #define BOUNCE_BYTES (64 * KIB) /* or less, when memory is in small pieces */
@@ -244,6 +245,7 @@ static long transfer_all(struct transfer *t)
 		if (n <= 0)
 			break;
 		done += n;
+		sched_relax();
 	}
 	kmem_free(t->bounce);
 	return done;

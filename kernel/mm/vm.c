@@ -449,5 +449,6 @@ void vm_each(int (*fn)(const struct vm_region *r, void *arg), void *arg)
 		stop = fn(&r, arg);
 		if (r.object)
 			r.object->ops->put(r.object);
+		sched_relax();
 	}
 }
