@@ -461,6 +461,10 @@ static void start(const struct channel_ends *ends, struct klog *log, uint64_t ti
 	want(VMM, ends->vmm_fd, true, false);
 	want(SIGNALS, channel.signal_fd, true, false);
 	want(PROCESS, channel.process_fd, true, false);
+	if (channel.signal_fd < 0 || channel.process_fd < 0) {
+		channel.result->error = strerror(errno);
+		finish(CHANNEL_PROTOCOL);
+	}
 	if (terminal_begin(&terminal))
 		control_send(&channel.control, GOSOLO_MSG_TERMINAL, &terminal, sizeof(terminal));
 	send_window_size();

@@ -182,7 +182,7 @@ void qemu_compose(const struct qemu_request *request, struct strvec *argv)
 /* In the child: only calls that are safe there; ends in QEMU or with 127. */
 static void become(char *const *argv, const int *fds, int fd_count, int output, pid_t parent)
 {
-	int high[QEMU_FD_END], nothing = open("/dev/null", O_RDONLY);
+	int high[QEMU_FD_END], nothing = open("/dev/null", O_RDONLY), moved = 0;
 
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -190,16 +190,15 @@ static void become(char *const *argv, const int *fds, int fd_count, int output, 
 		_exit(127); /* it died before prctl */
 	signals_release();
 	dup2(nothing, STDIN_FILENO);
-	output = fcntl(output, F_DUPFD, QEMU_FD_END);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	/* Out of the way first: a source may have a number that is a destination. */
-	for (int i = 0; i < fd_count; i++)
-		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, QEMU_FD_END);
-	for (int i = 0; i < fd_count; i++)
-		dup2(high[i], QEMU_FD_STDIO + i);
-	fcntl(output, F_SETFD, FD_CLOEXEC);
-	execv(argv[0], argv);
+	for (int i = 0; i < fd_count && moved >= 0; i++)
+		moved = high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, QEMU_FD_END);
+	for (int i = 0; i < fd_count && moved >= 0; i++)
+		moved = dup2(high[i], QEMU_FD_STDIO + i);
+	if (moved >= 0)
+		execv(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }

@@ -287,6 +287,24 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestFewDescriptors: where there are too few of them, that is what the one line says.
+func TestFewDescriptors(t *testing.T) {
+	hello := program(firstConfig(t).release, "hello")
+	good := 0
+	for limit := 8; limit <= 40; limit += 2 {
+		cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" run --accel tcg "$1"`, limit), gosolo, hello)
+		r := startOwn(t, cmd, time.Minute).wait()
+		if r.code == 0 && r.trouble == "" {
+			good++
+		} else if err := oneLine(r, "Too many open files"); err != nil || r.code != 125 {
+			t.Errorf("%d descriptors: %v", limit, err)
+		}
+	}
+	if good == 0 {
+		t.Error("40 are too few")
+	}
+}
+
 // TestIgnoredChildren: a parent that does not want to hear of its children passes that on to ours.
 func TestIgnoredChildren(t *testing.T) {
 	needCommand(t)
