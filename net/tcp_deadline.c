@@ -1,9 +1,11 @@
 /*
  * tcp_deadline.c: what a TCP connection has to do by some time, besides lwIP's timers.
  *
- * What:       gives up a connection whose peer acknowledges nothing new for TCP_USER_TIMEOUT; lets
- *             a connection be accepted that TCP_DEFER_ACCEPT has kept back long enough; and sends
- *             the segment that TCP_CORK or MSG_MORE hold back, after 200 ms.
+ * What:       gives up a connection whose peer acknowledges nothing new for TCP_USER_TIMEOUT, or
+ *             for some minutes after it was closed (nobody else would end one whose peer says
+ *             again and again that it has no room); lets a connection be accepted that
+ *             TCP_DEFER_ACCEPT has kept back long enough; and sends the segment that TCP_CORK or
+ *             MSG_MORE hold back, after 200 ms.
  * Invariants: (1) only the last segment, not full and never sent, is held. (2) a connection is
  *             given up only after something was sent again, or was asked, in vain.
  * Locking:    LOCK_NET. Called by lwIP (hold), and with each slow tick of a bucket that waits.
@@ -21,6 +23,10 @@
 
 #define HOLD_TICKS (200u / TCP_SLOW_INTERVAL + 1) /* the first may be cut short */
 #define NO_TICK UINT32_MAX
+/* After close, as Linux (tcp_orphan_retries): eight retransmissions from 200 ms on, doubled; or as
+ * many questions for room as are less than 120 s apart. */
+#define ORPHAN_S 102u
+#define ORPHAN_NO_ROOM_S 204u
 
 /* The connection's socket; NULL: half-open, then it is its listener's, or nobody's. */
 static struct tcp_socket *socket_of_pcb(const struct tcp_pcb *pcb)
@@ -80,16 +86,25 @@ static bool has_tried(const struct tcp_pcb *pcb)
 	return pcb->nrtx != 0 || pcb->persist_backoff > 1;
 }
 
+/* How long to wait for an acknowledgement of something new. NO_TICK: as long as lwIP does. */
+static uint32_t patience_ticks(const struct tcp_socket *t, uint32_t user_ticks)
+{
+	uint32_t ticks = user_ticks != 0 ? user_ticks : NO_TICK;
+	uint32_t orphan_s = t->pcb->persist_backoff != 0 ? ORPHAN_NO_ROOM_S : ORPHAN_S;
+
+	return t->closed ? MIN(ticks, orphan_s * (1000 / TCP_SLOW_INTERVAL)) : ticks;
+}
+
 static bool has_timed_out(struct tcp_socket *t)
 {
 	const struct tcp_pcb *pcb = t->pcb;
-	uint32_t ticks = ROUND_UP(t->user_timeout_ms, TCP_SLOW_INTERVAL) / TCP_SLOW_INTERVAL;
+	uint32_t user_ticks = ROUND_UP(t->user_timeout_ms, TCP_SLOW_INTERVAL) / TCP_SLOW_INTERVAL;
+	uint32_t ticks = patience_ticks(t, user_ticks);
 
-	if (ticks == 0)
-		return false;
 	if (!waits_for_peer(t)) {
 		t->stalled = false;
-		return pcb->keep_cnt_sent != 0 && tcp_ticks - pcb->tmr >= ticks;
+		return user_ticks != 0 && pcb->keep_cnt_sent != 0 &&
+			tcp_ticks - pcb->tmr >= user_ticks;
 	}
 	if (!t->stalled) {
 		t->stalled = true;

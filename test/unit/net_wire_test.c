@@ -76,6 +76,36 @@ static void test_outage(void)
 	host_net_advance(400 * NS_PER_S);
 }
 
+/* What was closed is not kept for long for a peer that does not answer, or that never has room. */
+static void test_orphan(bool no_room)
+{
+	struct file *l = listen_on(80);
+	struct pair p = connected_pair(l, 5);
+	static char block[10000];
+	uint64_t objects, start_ns;
+
+	host_net_fate = while_up;
+	CHECK_EQ(host_net_send(p.client, block, sizeof(block)), (long)sizeof(block));
+	while (no_room && host_net_send(p.client, block, sizeof(block)) > 0)
+		host_net_advance(100 * NS_PER_MS);
+	host_net_advance(NS_PER_S);
+	outage = !no_room;
+	CHECK(outage ? host_net_send(p.client, block, 1) == 1 : true);
+	file_put(p.client);
+	objects = host_kmem_objects();
+	start_ns = host_net_now_ns();
+	while (host_kmem_objects() + 2 > objects) /* the socket, its connection */
+		host_net_advance(NS_PER_S);
+	printf("orphan given up after %.0f s\n", (double)(host_net_now_ns() - start_ns) / 1e9);
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S >= (no_room ? 190 : 95));
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S <= (no_room ? 260 : 130));
+	outage = false;
+	file_put(p.server);
+	file_put(l);
+	host_net_fate = NULL;
+	host_net_advance(400 * NS_PER_S);
+}
+
 /* SO_LINGER with a time: close waits for the last acknowledgement, and no longer than that. */
 static void test_linger(void)
 {
@@ -309,6 +339,8 @@ int main(void)
 	host_net_init(true);
 	objects = host_kmem_objects();
 	test_outage();
+	test_orphan(false);
+	test_orphan(true);
 	test_linger();
 	test_no_answer();
 	test_early_buffer();
