@@ -175,10 +175,12 @@ static int wait_datagram(struct datagram_socket *d, struct reader *r, struct dat
 
 	while ((*out = find_datagram(d, r)) == NULL) {
 		error = socket_take_error_locked(s);
-		if (error != 0 || s->read_shut)
+		if (error != 0)
 			return error;
 		if (r->nonblock)
-			return -EAGAIN;
+			return -EAGAIN; /* as Linux, also after a shutdown */
+		if (s->read_shut)
+			return 0;
 		error = socket_wait_locked(s, deadline_ns);
 		if (error != 0)
 			return error;

@@ -251,8 +251,8 @@ static int wait_message(struct unix_socket *u, struct reader *r, struct unix_mes
 	while ((*out = find_message(u, r)) == NULL) {
 		if (s->error != 0)
 			return socket_take_error_locked(s);
-		if (s->read_shut)
-			return 0;
+		if (s->read_shut && !(s->type == SOCKET_DATAGRAM && r->nonblock))
+			return 0; /* datagrams as Linux: who does not wait is not told */
 		if (s->type != SOCKET_DATAGRAM && u->phase != UNIX_CONNECTED)
 			return s->type == SOCKET_STREAM ? -EINVAL : -ENOTCONN;
 		if (r->nonblock)

@@ -214,6 +214,8 @@ func udpShutdown(t *T) {
 	t.Want("write", err, error(syscall.EPIPE))
 	t.Must("shutdown", syscall.Shutdown(b, syscall.SHUT_RD))
 	unixWantRead(t, "read", b, 9, "", nil)
+	_, _, err = syscall.Recvfrom(b, make([]byte, 9), syscall.MSG_DONTWAIT)
+	t.Want("who does not wait is not told", err, error(syscall.EAGAIN))
 }
 
 func udpPollBits(t *T) {

@@ -37,6 +37,12 @@ func unixShutdown(t *T) {
 	c := unixSocket(t, syscall.SOCK_STREAM)
 	defer syscall.Close(c)
 	t.Must("shutdown of one that is not connected", syscall.Shutdown(c, syscall.SHUT_RDWR))
+	d, _, doneDatagrams := unixPair(t, syscall.SOCK_DGRAM)
+	defer doneDatagrams()
+	t.Must("shutdown", syscall.Shutdown(d, syscall.SHUT_RD))
+	unixWantRead(t, "datagrams: read", d, 9, "", nil)
+	_, _, err = syscall.Recvfrom(d, make([]byte, 9), syscall.MSG_DONTWAIT)
+	t.Want("datagrams: who does not wait is not told", err, error(syscall.EAGAIN))
 }
 
 func unixCloseUnread(t *T) {
