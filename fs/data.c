@@ -229,7 +229,9 @@ long data_write(struct inode *i, struct uio *u, uint64_t offset_bytes, bool appe
 	fs_mutex_lock(&i->data.write_mutex);
 	if (append)
 		offset_bytes = data_size(i);
-	if (offset_bytes > INT64_MAX - u->left_bytes)
+	if (append) /* what else would end there was refused: node_file.c */
+		u->left_bytes = MIN(u->left_bytes, INT64_MAX - offset_bytes);
+	if (u->left_bytes == 0 || offset_bytes > INT64_MAX - u->left_bytes)
 		n = -EFBIG;
 	else if (likely(size_limit_allows(offset_bytes + u->left_bytes)))
 		n = check_seals(i, offset_bytes + u->left_bytes);

@@ -238,6 +238,17 @@ int fdtable_get(int fd, struct file **out)
 	return slot ? 0 : -EBADF;
 }
 
+int fdtable_get_open(int fd, struct file **out)
+{
+	int r = fdtable_get(fd, out);
+
+	if (r == 0 && file_flags(*out) & O_PATH) {
+		file_put(*out);
+		r = -EBADF;
+	}
+	return r;
+}
+
 int fdtable_get_node(int fd, struct inode **node, struct file **file)
 {
 	struct file **slot;

@@ -28,6 +28,7 @@ void fdtable_settle(int fd, struct file *f);
 int fdtable_install_at(struct file *f, uint32_t fd, bool close_on_exec) must_check;
 /* The file with a reference for the caller; -EBADF. */
 int fdtable_get(int fd, struct file **out) must_check;
+int fdtable_get_open(int fd, struct file **out) must_check; /* the same; -EBADF for O_PATH too */
 /* What is behind fd: the node of the tree, or, when it has none, the file; with a reference, the
  * other is NULL. So nobody who holds the tree's lock gets the last reference of a file that has a
  * node. */

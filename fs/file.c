@@ -90,14 +90,24 @@ void file_put(struct file *f)
 	kmem_free(f);
 }
 
-static bool is_path_only(const struct file *f)
+/* The mode 3 opens for neither, as on Linux: for ioctls. */
+bool file_can_read(const struct file *f)
 {
-	return (file_flags(f) & O_PATH) != 0;
+	uint32_t mode = file_flags(f) & (O_ACCMODE | O_PATH);
+
+	return mode == O_RDONLY || mode == O_RDWR;
+}
+
+bool file_can_write(const struct file *f)
+{
+	uint32_t mode = file_flags(f) & (O_ACCMODE | O_PATH);
+
+	return mode == O_WRONLY || mode == O_RDWR;
 }
 
 long file_read(struct file *f, struct uio *u, int64_t offset_bytes)
 {
-	if ((file_flags(f) & O_ACCMODE) == O_WRONLY || is_path_only(f))
+	if (!file_can_read(f))
 		return -EBADF;
 	if (!f->ops->read)
 		return -EINVAL;
@@ -106,7 +116,7 @@ long file_read(struct file *f, struct uio *u, int64_t offset_bytes)
 
 long file_write(struct file *f, struct uio *u, int64_t offset_bytes)
 {
-	if ((file_flags(f) & O_ACCMODE) == O_RDONLY || is_path_only(f))
+	if (!file_can_write(f))
 		return -EBADF;
 	if (!f->ops->write)
 		return -EINVAL;

@@ -76,6 +76,8 @@ long file_write(struct file *f, struct uio *u, int64_t offset_bytes) must_check;
 /* Readiness for poll and select: files without ops->poll are always ready, as on Linux. */
 uint32_t file_poll(struct file *f);
 int file_stat(struct file *f, struct file_stat *out) must_check;
+bool file_can_read(const struct file *f); /* by its access mode; never one of O_PATH */
+bool file_can_write(const struct file *f);
 bool file_is_regular(const struct file *f); /* with contents in the page cache, not O_PATH */
 /* Replaces the flags that F_SETFL may change. */
 void file_set_flags(struct file *f, uint32_t flags);

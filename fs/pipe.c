@@ -38,16 +38,6 @@ struct pipe *file_pipe(const struct file *f)
 	return f->object;
 }
 
-static bool can_read(const struct file *f)
-{
-	return (file_flags(f) & O_ACCMODE) != O_WRONLY;
-}
-
-static bool can_write(const struct file *f)
-{
-	return (file_flags(f) & O_ACCMODE) != O_RDONLY;
-}
-
 int pipe_alloc(struct pipe **out)
 {
 	struct pipe *p = kmem_zalloc(sizeof(*p));
@@ -111,22 +101,22 @@ static int wait_for_peer_locked(struct pipe *p, uint32_t flags)
 static void note_writers_locked(const struct pipe *p, struct file *f)
 {
 	lock_assert_held(&p->lock);
-	if (!can_write(f) && file_is_nonblocking(f) && p->writers == 0)
+	if (!file_can_write(f) && file_is_nonblocking(f) && p->writers == 0)
 		f->position_bytes = (int64_t)p->opened_write;
 }
 
 static void count_end_locked(struct pipe *p, const struct file *f)
 {
 	lock_assert_held(&p->lock);
-	if (can_read(f)) {
+	if (file_can_read(f)) {
 		p->readers++;
 		p->opened_read++;
 	}
-	if (can_write(f)) {
+	if (file_can_write(f)) {
 		p->writers++;
 		p->opened_write++;
 	}
-	p->both += can_read(f) && can_write(f);
+	p->both += file_can_read(f) && file_can_write(f);
 	waitq_wake_all(&p->wait_open);
 }
 
@@ -186,9 +176,9 @@ static void pipe_release(struct file *f)
 	struct pipe *p = f->object;
 
 	spin_lock(&p->lock);
-	p->readers -= can_read(f);
-	p->writers -= can_write(f);
-	p->both -= can_read(f) && can_write(f);
+	p->readers -= file_can_read(f);
+	p->writers -= file_can_write(f);
+	p->both -= file_can_read(f) && file_can_write(f);
 	if (p->readers + p->writers == 0)
 		empty_locked(p);
 	waitq_wake_all(&p->wait_read);
@@ -207,14 +197,14 @@ static uint32_t pipe_poll(struct file *f)
 	uint32_t events = 0;
 
 	spin_lock(&p->lock);
-	if (can_read(f)) {
+	if (file_can_read(f)) {
 		if (p->read_pos < p->write_pos)
 			events |= EPOLLIN | EPOLLRDNORM;
 		/* A FIFO that had no writer since then does not report a hang-up. */
 		if (p->writers == 0 && p->opened_write != (uint64_t)f->position_bytes)
 			events |= EPOLLHUP;
 	}
-	if (can_write(f)) {
+	if (file_can_write(f)) {
 		if (pipe_is_writable(p))
 			events |= EPOLLOUT | EPOLLWRNORM;
 		if (p->readers == 0)
@@ -228,7 +218,7 @@ static struct pollq *pipe_pollq(struct file *f)
 {
 	struct pipe *p = f->object;
 
-	return can_read(f) ? &p->pollq_read : &p->pollq_write;
+	return file_can_read(f) ? &p->pollq_read : &p->pollq_write;
 }
 
 static long pipe_ioctl(struct file *f, uint32_t command, uaddr_t arg)

@@ -138,11 +138,13 @@ static int link_locked(struct inode *i, struct walk *w)
 {
 	int r;
 
+	if (w->file || w->inode)
+		return -EEXIST;
 	if (i->links == 0 && !i->linkable)
 		return -ENOENT;
 	if (inode_is_dir(i) || i->device == VFS_DEVICE_PROC)
 		return -EPERM;
-	if (w->slash && !w->inode)
+	if (w->slash)
 		return -ENOENT;
 	r = check_new_place(w, -EXDEV);
 	if (r < 0)
@@ -270,10 +272,14 @@ static int check_target(const struct walk *from, const struct walk *to, unsigned
 	if (!to->inode && flags & VFS_RENAME_EXCHANGE)
 		return -ENOENT;
 	r = check_slashes(from, to, flags);
+	if (r == 0 && dir && is_below(to->dir, from->inode))
+		return -EINVAL; /* (1) */
 	if (r < 0 || !to->inode)
 		return r;
+	if (is_below(from->dir, to->inode))
+		return flags & VFS_RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	if (flags & VFS_RENAME_EXCHANGE)
-		return is_below(from->dir, to->inode) ? -EINVAL : 0;
+		return 0;
 	if (to->inode == from->inode)
 		return 0;
 	if (inode_is_dir(to->inode) != dir)
@@ -297,16 +303,16 @@ static int check_rename_allowed(const struct walk *from, const struct walk *to)
 
 static int check_rename(const struct walk *from, const struct walk *to, unsigned flags)
 {
-	if (from->file || to->file || from->last == WALK_DOT || to->last == WALK_DOT)
-		return flags & VFS_RENAME_NOREPLACE && to->last == WALK_DOT ? -EEXIST : -EBUSY;
+	if (from->file || from->last == WALK_DOT)
+		return -EBUSY;
+	if (to->file || to->last == WALK_DOT)
+		return flags & VFS_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (!from->inode)
 		return -ENOENT;
 	if (from->dir->device == VFS_DEVICE_PROC || to->dir->device == VFS_DEVICE_PROC)
 		return from->dir->device == to->dir->device ? -EPERM : -EXDEV;
 	if (to->dir->links == 0)
 		return -ENOENT; /* (2) */
-	if (inode_is_dir(from->inode) && is_below(to->dir, from->inode))
-		return -EINVAL; /* (1) */
 	return check_target(from, to, flags);
 }
 

@@ -206,9 +206,19 @@ static int open_unnamed(const struct vfs_at *at, uint32_t flags, uint32_t mode, 
 	return r;
 }
 
+/* What would be made and has a slash behind it is looked at by its name only. */
+static enum vfs_follow how_to_follow(const char *path, uint32_t flags)
+{
+	size_t len = strlen(path);
+
+	if (flags & O_CREAT && len > 0 && path[len - 1] == '/')
+		return VFS_LAST_NAME;
+	return flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? VFS_NO_FOLLOW
+									 : VFS_FOLLOW;
+}
+
 int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file **out)
 {
-	bool exclusive = (flags & O_CREAT) && (flags & O_EXCL);
 	struct walk w;
 	int r;
 
@@ -220,8 +230,8 @@ int vfs_open(const struct vfs_at *at, uint32_t flags, uint32_t mode, struct file
 	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
 		return -EINVAL;
 	tree_lock();
-	r = walk_locked(at, exclusive || flags & O_NOFOLLOW ? VFS_NO_FOLLOW : VFS_FOLLOW, &w);
-	if (flags & O_CREAT && w.slash && w.last == WALK_NAME && (r == 0 || r == -ENOTDIR))
+	r = walk_locked(at, how_to_follow(at->path, flags), &w);
+	if (flags & O_CREAT && w.slash && w.last == WALK_NAME && r == 0)
 		r = -EISDIR; /* whatever is there */
 	if (r == 0)
 		r = find_or_make_locked(&w, &flags, mode);

@@ -133,7 +133,7 @@ static long change_seals(struct file *f, uint32_t command, uint64_t arg)
 		~(uint64_t)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
 			F_SEAL_FUTURE_WRITE | F_SEAL_EXEC))
 		return -EINVAL;
-	if ((file_flags(f) & O_ACCMODE) == O_RDONLY)
+	if (!file_can_write(f))
 		return -EPERM;
 	return data_add_seals(f->inode, (uint32_t)arg);
 }
@@ -354,14 +354,11 @@ long sys_memfd_create(const struct sysargs *a)
 static long sync_file(int fd, bool data_only)
 {
 	struct file *f;
-	int r = fdtable_get(fd, &f);
+	int r = fdtable_get_open(fd, &f);
 
 	if (r < 0)
 		return r;
-	if (file_flags(f) & O_PATH)
-		r = -EBADF;
-	else
-		r = f->ops->sync ? f->ops->sync(f, data_only) : -EINVAL;
+	r = f->ops->sync ? f->ops->sync(f, data_only) : -EINVAL;
 	file_put(f);
 	return r;
 }
@@ -379,13 +376,11 @@ long sys_fdatasync(const struct sysargs *a)
 long sys_sync_file_range(const struct sysargs *a)
 {
 	struct file *f;
-	int r = fdtable_get(sysarg_int(a, 0), &f);
+	int r = fdtable_get_open(sysarg_int(a, 0), &f);
 
 	if (r < 0)
 		return r;
-	if (file_flags(f) & O_PATH)
-		r = -EBADF;
-	else if ((int64_t)a->arg[1] < 0 || (int64_t)a->arg[2] < 0 || a->arg[3] & ~7ul)
+	if ((int64_t)a->arg[1] < 0 || (int64_t)a->arg[2] < 0 || a->arg[3] & ~7ul)
 		r = -EINVAL;
 	else
 		r = f->ops->sync ? f->ops->sync(f, true) : -ESPIPE;
@@ -410,13 +405,11 @@ long sys_ftruncate(const struct sysargs *a)
 {
 	int64_t bytes = (int64_t)a->arg[1];
 	struct file *f;
-	int r = fdtable_get(sysarg_int(a, 0), &f);
+	int r = bytes < 0 ? -EINVAL : fdtable_get_open(sysarg_int(a, 0), &f);
 
 	if (r < 0)
 		return r;
-	if (file_flags(f) & O_PATH)
-		r = -EBADF;
-	else if (bytes < 0 || (file_flags(f) & O_ACCMODE) == O_RDONLY || !f->ops->truncate)
+	if (!file_can_write(f) || !f->ops->truncate)
 		r = -EINVAL;
 	else
 		r = f->ops->truncate(f, bytes);
@@ -426,13 +419,16 @@ long sys_ftruncate(const struct sysargs *a)
 
 /* ------------------------------------------------------------------ fallocate and advice */
 
+/* Those that Linux knows, 1 to 0x80, but for 4. */
+#define FALLOCATE_MODES 0xfbu
+
 static int allocate(struct file *f, uint32_t mode, uint64_t offset, uint64_t bytes)
 {
 	bool keep = (mode & FALLOC_FL_KEEP_SIZE) != 0, hole = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
 
-	if (hole && !keep)
+	if (mode & ~FALLOCATE_MODES || (hole && !keep))
 		return -EOPNOTSUPP;
-	if ((file_flags(f) & O_ACCMODE) == O_RDONLY)
+	if (!file_can_write(f))
 		return -EBADF;
 	if (f->inode && inode_is_dir(f->inode))
 		return -EISDIR;
@@ -450,7 +446,7 @@ long sys_fallocate(const struct sysargs *a)
 {
 	int64_t offset = (int64_t)a->arg[2], bytes = (int64_t)a->arg[3];
 	struct file *f;
-	int r = fdtable_get(sysarg_int(a, 0), &f);
+	int r = fdtable_get_open(sysarg_int(a, 0), &f);
 
 	if (r < 0)
 		return r;

@@ -47,7 +47,7 @@ static long move_one(const struct sysargs *a, bool write, bool positioned)
 
 	if (positioned && offset < 0)
 		return -EINVAL;
-	r = fdtable_get(sysarg_int(a, 0), &f);
+	r = fdtable_get_open(sysarg_int(a, 0), &f);
 	if (r < 0)
 		return r;
 	uio_init_range(&u, &range);
@@ -100,7 +100,7 @@ static long move_ranges(struct file *f, const struct sysargs *a, bool write, int
 static long move_vector(const struct sysargs *a, bool write, int64_t offset)
 {
 	struct file *f;
-	long r = fdtable_get(sysarg_int(a, 0), &f);
+	long r = fdtable_get_open(sysarg_int(a, 0), &f);
 
 	if (r < 0)
 		return r;
@@ -150,7 +150,7 @@ static long move_vector2(const struct sysargs *a, bool write)
 
 	if (offset < FILE_AT_POSITION)
 		return -EINVAL;
-	r = fdtable_get(sysarg_int(a, 0), &f);
+	r = fdtable_get_open(sysarg_int(a, 0), &f);
 	if (r < 0)
 		return r;
 	r = check_rwf(f, flags);
@@ -179,13 +179,11 @@ long sys_pwritev2(const struct sysargs *a)
 long sys_lseek(const struct sysargs *a)
 {
 	struct file *f;
-	int64_t r = fdtable_get(sysarg_int(a, 0), &f);
+	int64_t r = fdtable_get_open(sysarg_int(a, 0), &f);
 
 	if (r < 0)
 		return r;
-	if (file_flags(f) & O_PATH)
-		r = -EBADF;
-	else if (!f->ops->seek)
+	if (!f->ops->seek)
 		r = -ESPIPE;
 	else
 		r = f->ops->seek(f, (int64_t)a->arg[1], (int)a->arg[2]);
@@ -278,13 +276,14 @@ static int put_end(struct file *f, uaddr_t ua, int64_t at)
 static long send_file(struct transfer *t, uaddr_t offset_ua)
 {
 	long done;
-	int r = get_start(t->in, offset_ua, &t->in_at);
+	int r = file_can_read(t->in) ? get_start(t->in, offset_ua, &t->in_at) : -EBADF;
 
+	if (r == 0 && !file_can_write(t->out))
+		r = -EBADF;
 	if (r < 0)
 		return r;
-	if ((file_flags(t->in) & O_ACCMODE) == O_WRONLY ||
-		(file_flags(t->out) & O_ACCMODE) == O_RDONLY)
-		return -EBADF;
+	if (t->in->inode && inode_is_dir(t->in->inode))
+		return -EINVAL;
 	if (file_flags(t->out) & O_APPEND || t->left_bytes > (uint64_t)(INT64_MAX - t->in_at))
 		return -EINVAL;
 	done = transfer_all(t);
@@ -295,11 +294,11 @@ static long send_file(struct transfer *t, uaddr_t offset_ua)
 
 static int get_two(int in, int out, struct transfer *t)
 {
-	int r = fdtable_get(in, &t->in);
+	int r = fdtable_get_open(in, &t->in);
 
 	if (r < 0)
 		return r;
-	r = fdtable_get(out, &t->out);
+	r = fdtable_get_open(out, &t->out);
 	if (r < 0)
 		file_put(t->in);
 	return r;
@@ -329,8 +328,7 @@ static int check_copy(const struct transfer *t)
 		return -EISDIR;
 	if (!inode_is_regular(in) || !inode_is_regular(out))
 		return -EINVAL;
-	if ((file_flags(t->in) & O_ACCMODE) == O_WRONLY ||
-		(file_flags(t->out) & O_ACCMODE) == O_RDONLY || file_flags(t->out) & O_APPEND)
+	if (!file_can_read(t->in) || !file_can_write(t->out) || file_flags(t->out) & O_APPEND)
 		return -EBADF;
 	return 0;
 }

@@ -89,14 +89,14 @@ static int get_file_object(int fd, struct vm_request *r)
 	bool shared = r->flags & VM_SHARED, write = r->prot & VM_PROT_WRITE;
 	struct file *f;
 	uint32_t mode;
-	int err = fdtable_get(fd, &f);
+	int err = fdtable_get_open(fd, &f);
 
 	if (err)
 		return err;
-	mode = f->flags & O_ACCMODE;
-	if (file_flags(f) & O_PATH)
-		err = -EBADF;
-	else if (mode == O_WRONLY || (shared && write && mode != O_RDWR))
+	mode = file_flags(f) & O_ACCMODE;
+	if (r->bytes == 0)
+		err = -EINVAL;
+	else if (!file_can_read(f) || (shared && write && mode != O_RDWR))
 		err = -EACCES;
 	else if (!f->ops->map)
 		err = -ENODEV;
@@ -116,7 +116,7 @@ long sys_mmap(const struct sysargs *a)
 	uint64_t addr;
 	int err;
 
-	if (a->arg[5] & PAGE_MASK || r.bytes == 0)
+	if (a->arg[5] & PAGE_MASK || (r.bytes == 0 && a->arg[3] & MAP_ANONYMOUS))
 		return -EINVAL;
 	err = decode_map_flags(a->arg[3], &r.flags);
 	if (err)

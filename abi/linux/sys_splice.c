@@ -25,23 +25,13 @@ struct ends {
 	struct pipe *in_pipe, *out_pipe; /* NULL: not a pipe */
 };
 
-static bool can_read(const struct file *f)
-{
-	return (file_flags(f) & O_ACCMODE) != O_WRONLY && !(file_flags(f) & O_PATH);
-}
-
-static bool can_write(const struct file *f)
-{
-	return (file_flags(f) & O_ACCMODE) != O_RDONLY && !(file_flags(f) & O_PATH);
-}
-
 static int get_ends(int in, int out, struct ends *e)
 {
-	int r = fdtable_get(in, &e->in);
+	int r = fdtable_get_open(in, &e->in);
 
 	if (r < 0)
 		return r;
-	r = fdtable_get(out, &e->out);
+	r = fdtable_get_open(out, &e->out);
 	if (r < 0) {
 		file_put(e->in);
 		return r;
@@ -63,10 +53,12 @@ static bool is_nonblocking(const struct file *pipe, uint32_t flags)
 }
 
 /* *at: the offset in the program's memory, or the file's own position. */
-static int load_offset(const struct file *f, uaddr_t ua, int64_t *at)
+static int load_offset(const struct file *f, uaddr_t ua, uint64_t bytes, int64_t *at)
 {
 	uint64_t v;
 
+	if (f->inode && inode_is_dir(f->inode))
+		return -EINVAL;
 	*at = FILE_AT_POSITION;
 	if (!ua)
 		return 0;
@@ -75,13 +67,13 @@ static int load_offset(const struct file *f, uaddr_t ua, int64_t *at)
 	if (user_load_u64(&v, ua) < 0)
 		return -EFAULT;
 	*at = (int64_t)v;
-	return *at < 0 ? -EINVAL : 0;
+	return *at < 0 || bytes > (uint64_t)(INT64_MAX - *at) ? -EINVAL : 0;
 }
 
 static long from_file(struct ends *e, uaddr_t ua, uint64_t bytes, uint32_t flags)
 {
 	int64_t at;
-	long n = load_offset(e->in, ua, &at);
+	long n = load_offset(e->in, ua, bytes, &at);
 
 	if (n < 0)
 		return n;
@@ -94,7 +86,7 @@ static long from_file(struct ends *e, uaddr_t ua, uint64_t bytes, uint32_t flags
 static long to_file(struct ends *e, uaddr_t ua, uint64_t bytes, uint32_t flags)
 {
 	int64_t at;
-	long n = load_offset(e->out, ua, &at);
+	long n = load_offset(e->out, ua, bytes, &at);
 
 	if (n < 0)
 		return n;
@@ -111,7 +103,7 @@ static long splice_ends(struct ends *e, const struct sysargs *a)
 	uint64_t bytes = MIN(a->arg[4], FSARGS_BYTES_MAX);
 	uint32_t flags = (uint32_t)a->arg[5];
 
-	if (!can_read(e->in) || !can_write(e->out))
+	if (!file_can_read(e->in) || !file_can_write(e->out))
 		return -EBADF;
 	if (!e->in_pipe && !e->out_pipe)
 		return -EINVAL;
@@ -145,7 +137,7 @@ long sys_splice(const struct sysargs *a)
 
 static long tee_ends(struct ends *e, uint64_t bytes, uint32_t flags)
 {
-	if (!can_read(e->in) || !can_write(e->out))
+	if (!file_can_read(e->in) || !file_can_write(e->out))
 		return -EBADF;
 	if (!e->in_pipe || !e->out_pipe || e->in_pipe == e->out_pipe)
 		return -EINVAL;
@@ -172,7 +164,7 @@ long sys_tee(const struct sysargs *a)
 
 static long move_memory(struct file *f, const struct sysargs *a)
 {
-	bool to_pipe = can_write(f);
+	bool to_pipe = file_can_write(f);
 	struct fsargs_vector v;
 	struct uio u;
 	long r;
@@ -195,7 +187,7 @@ long sys_vmsplice(const struct sysargs *a)
 
 	if ((uint32_t)a->arg[3] & ~SPLICE_FLAGS)
 		return -EINVAL;
-	r = fdtable_get(sysarg_int(a, 0), &f);
+	r = fdtable_get_open(sysarg_int(a, 0), &f);
 	if (r < 0)
 		return r;
 	r = move_memory(f, a);

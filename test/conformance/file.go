@@ -32,7 +32,8 @@ var fileChecks = append(append([]check{
 	{"duplicates", duplicates},
 	{"status-flags", statusFlags},
 	{"file-too-large", fileTooLarge},
-}, append(append(attributeChecks, allocateChecks...), fileEdgeChecks...)...), append(append(permissionChecks, spliceChecks...),
+}, append(append(append(attributeChecks, allocateChecks...), fileEdgeChecks...),
+	fileOrderChecks...)...), append(append(permissionChecks, spliceChecks...),
 	pipeSizeChecks...)...)
 
 func appendGoesToTheEnd(t *T) {

@@ -231,7 +231,7 @@ static struct file files[] = { { .ops = &mappable, .flags = O_RDONLY },
 	{ .ops = &mappable, .flags = O_RDWR }, { .ops = &mappable, .flags = O_WRONLY },
 	{ .ops = &plain, .flags = O_RDWR } };
 
-int fdtable_get(int fd, struct file **out)
+int fdtable_get_open(int fd, struct file **out)
 {
 	if (fd < RDONLY || fd > NOMAP)
 		return -EBADF;
@@ -243,6 +243,11 @@ int fdtable_get(int fd, struct file **out)
 void file_put(struct file *f)
 {
 	f->refs--;
+}
+
+bool file_can_read(const struct file *f)
+{
+	return (f->flags & O_ACCMODE) != O_WRONLY;
 }
 
 int user_copy_out(uaddr_t dst, const void *src, size_t n)
