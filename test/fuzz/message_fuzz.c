@@ -43,6 +43,7 @@ extern struct cpu host_cpus[2]; /* host.c */
 static struct thread thread = { .tid = 1 };
 static struct file file;
 static struct input in;
+static bool has_reserved; /* a descriptor, which has to be settled */
 
 /* ------------------------------------------------------------------ below the calls */
 int fdtable_get(int fd, struct file **out)
@@ -62,6 +63,23 @@ int fdtable_install(struct file *f, uint32_t min, bool close_on_exec, int *fd)
 	CHECK(f == &file && min == 0);
 	*fd = 3;
 	return in.how & 1 ? -EMFILE : 0;
+}
+
+int fdtable_reserve(bool close_on_exec, int *fd)
+{
+	(void)close_on_exec;
+	CHECK(!has_reserved);
+	if (in.how & 1)
+		return -EMFILE;
+	has_reserved = true;
+	*fd = 3;
+	return 0;
+}
+
+void fdtable_settle(int fd, struct file *f)
+{
+	CHECK(has_reserved && fd == 3 && (!f || f == &file));
+	has_reserved = false;
 }
 
 int fdtable_close(int fd)
@@ -290,6 +308,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						 : (uint64_t)(int16_t)in.offsets[i];
 	result = calls[in.call % ARRAY_LEN(calls)](&args);
 	CHECK(result >= -4095 || result == -ERESTARTSYS); /* (3) */
+	CHECK(!has_reserved);
 	fuzz_memory_reset();
 	CHECK_EQ(host_locks_held(), 0);
 	return 0;
