@@ -76,6 +76,50 @@ static void test_outage(void)
 	host_net_advance(400 * NS_PER_S);
 }
 
+/* A peer without room that sleeps for some minutes; then one that does not wake up. */
+static void test_no_room_outage(void)
+{
+	struct file *l = listen_on(80);
+	struct pair p = connected_pair(l, 5);
+	static char block[10000];
+	uint64_t sent = 0, got = 0, start_ns;
+	long n;
+
+	host_net_fate = while_up;
+	while ((n = host_net_send(p.client, block, sizeof(block))) > 0) {
+		sent += (uint64_t)n;
+		host_net_advance(100 * NS_PER_MS);
+	}
+	host_net_advance(NS_PER_S);
+	outage = true;
+	host_net_advance(400 * NS_PER_S);
+	CHECK_EQ(host_net_poll(p.client) & EPOLLERR, 0);
+	outage = false;
+	for (int s = 0; s < 250 && got < sent; s++) {
+		while ((n = host_net_receive(p.server, block, sizeof(block), 0)) > 0)
+			got += (uint64_t)n;
+		host_net_advance(NS_PER_S);
+	}
+	CHECK_EQ(got, sent);
+	while ((n = host_net_send(p.client, block, sizeof(block))) > 0)
+		host_net_advance(100 * NS_PER_MS);
+	host_net_advance(NS_PER_S);
+	outage = true;
+	start_ns = host_net_now_ns();
+	while ((host_net_poll(p.client) & EPOLLERR) == 0)
+		host_net_advance(NS_PER_S);
+	printf("without room given up after %.0f s\n",
+		(double)(host_net_now_ns() - start_ns) / 1e9);
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S >= 900);
+	/* Linux: 924 s, or up to 1800 s when questions were far apart already. */
+	CHECK((host_net_now_ns() - start_ns) / NS_PER_S <= 1800);
+	outage = false;
+	close_pair(p);
+	file_put(l);
+	host_net_fate = NULL;
+	host_net_advance(400 * NS_PER_S);
+}
+
 /* What was closed is not kept for long for a peer that does not answer, or that never has room. */
 static void test_orphan(bool no_room)
 {
@@ -339,6 +383,7 @@ int main(void)
 	host_net_init(true);
 	objects = host_kmem_objects();
 	test_outage();
+	test_no_room_outage();
 	test_orphan(false);
 	test_orphan(true);
 	test_linger();
