@@ -305,10 +305,15 @@ void sched_interrupt_others(void)
 
 uint64_t sched_thread_cpu_ns(struct thread *t)
 {
+	/* Between the two stores of sched_account_locked another's time would count twice, and who
+	 * was told so would be told nothing new until it had caught up. */
+	struct cpu *c = t == thread_current() ? NULL : sched_lock_home(t);
 	uint64_t ns = t->cpu_time_ns;
 
 	if (t->state == THREAD_RUNNING)
 		ns += clock_now_ns() - t->switched_in_ns;
+	if (c)
+		spin_unlock(&c->rq_lock);
 	return ns;
 }
 

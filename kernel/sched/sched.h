@@ -35,6 +35,6 @@ void sched_kick(struct thread *t);
 void sched_interrupt_others(void); /* every other CPU enters the kernel once */
 int sched_set_affinity(struct thread *t, uint64_t mask) must_check; /* -EINVAL: no online CPU */
 noreturn_fn void sched_idle_loop(void);
-uint64_t sched_thread_cpu_ns(struct thread *t); /* CPU time so far; own thread exact */
+uint64_t sched_thread_cpu_ns(struct thread *t); /* CPU time so far; takes LOCK_SCHED */
 uint64_t sched_process_cpu_ns(void);
 uint64_t sched_process_system_ns(void); /* what of it was the kernel's, by samples */

@@ -42,8 +42,8 @@ struct thread {
 	struct timer park_timer; /* [t] */
 	uint64_t slack_ns, slack_default_ns; /* [t] by how much a sleep may be longer */
 	uint64_t affinity; /* [s] bit per CPU */
-	uint64_t cpu_time_ns; /* [t] up to the last switch */
-	uint64_t switched_in_ns; /* [t] */
+	uint64_t cpu_time_ns; /* [s] up to the last switch */
+	uint64_t switched_in_ns; /* [s] */
 	uint32_t entries_left, entries_next; /* [t] until the next sample of CPU time, and in all */
 	uint32_t sample_weight; /* [t] entries that the sample under way stands for */
 	uint64_t system_ns; /* [t] CPU time in the kernel, by samples */
