@@ -84,8 +84,12 @@ const (
 	colUID, colInode                                   = 7, 9
 )
 
+// oneRow wants just one. Linux's tables may show a socket twice while others come and go beside it.
 func oneRow(t *T, path string, where map[int]string) []string {
 	r := rows(t, path, where)
+	for try := 0; len(r) != 1 && try < 10; try++ {
+		r = rows(t, path, where)
+	}
 	if len(r) != 1 {
 		t.Fatalf("%s: %d rows with %v", path, len(r), where)
 	}
@@ -146,7 +150,7 @@ func procnetTCP(t *T) {
 	f, err := c.File() // a second descriptor
 	t.Must("dup", err)
 	defer f.Close()
-	t.Want("a duplicate is no second row", len(rows(t, path, map[int]string{colLocal: local, colRemote: peer})), 1)
+	oneRow(t, path, map[int]string{colLocal: local, colRemote: peer}) // a duplicate is no second one
 
 	waiting, err := net.Dial("tcp4", l.Addr().String())
 	t.Must("dial", err)
