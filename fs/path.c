@@ -260,6 +260,7 @@ int walk_locked(const struct vfs_at *at, enum vfs_follow follow, struct walk *w)
 		return -ENOENT;
 	p.may_search = at->by_kernel || perm_may_search_all();
 	p.at = at->base ? at->base : tree_cwd_locked();
+	ASSERT(p.at);
 	if (p.resolve & (VFS_RESOLVE_BENEATH | VFS_RESOLVE_IN_ROOT))
 		p.top = p.at;
 	inode_get(p.at);

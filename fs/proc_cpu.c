@@ -71,7 +71,7 @@ static void print_times(struct proc_text *t, uint64_t busy_ns, uint64_t idle_ns,
 void proc_make_cpu_stat(struct proc_text *t)
 {
 	struct cputime share = cputime_of_process();
-	uint64_t up = clock_now_ns(), idle_ns[CPUS_MAX], idle = 0, all = up * cpu_count;
+	uint64_t up = clock_now_ns(), idle_ns[CPUS_MAX] = { 0 }, idle = 0, all = up * cpu_count;
 
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		idle_ns[i] = MIN(sched_thread_cpu_ns(cpus[i].idle), up);

@@ -146,7 +146,7 @@ int xattr_set(struct inode *i, const char *name, const void *value, size_t bytes
 
 	if (r == 0)
 		r = make(name, value, bytes, &made);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	spare = kmem_zalloc(sizeof(*spare));
 	if (!spare) {

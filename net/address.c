@@ -45,7 +45,7 @@ struct net_ip net_ip_of_lwip(const ip_addr_t *a)
 
 struct net_ip net_ip_of_bytes(const void *bytes, uint32_t scope)
 {
-	struct net_ip ip;
+	struct net_ip ip = { .scope = 0 };
 
 	memcpy(ip.word, bytes, sizeof(ip.word));
 	ip.scope = net_ip_is_scoped(&ip) ? scope : 0;

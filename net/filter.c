@@ -50,8 +50,9 @@ struct shown_packet {
 /* ------------------------------------------------------------------ what a program sees */
 static uint8_t byte_at(const struct shown_packet *s, uint32_t at)
 {
-	return at < s->link_bytes ? s->link[at]
-				  : pbuf_get_at(s->p, (u16_t)(s->network_at + at - s->link_bytes));
+	return s->link && at < s->link_bytes
+		? s->link[at]
+		: pbuf_get_at(s->p, (u16_t)(s->network_at + at - s->link_bytes));
 }
 
 static bool load(const struct bpf_packet *p, uint32_t offset, uint8_t *out, uint32_t bytes)

@@ -90,7 +90,7 @@ struct socket_files *unix_rights_arrive_locked(struct unix_message *m)
 
 struct socket_files *unix_rights_copy_locked(const struct socket_files *files)
 {
-	size_t bytes = sizeof(*files) + files->count * sizeof(files->file[0]);
+	size_t bytes = sizeof(*files) + files->count * sizeof(void *);
 	struct socket_files *copy = kmem_alloc(bytes);
 	uint32_t i;
 

@@ -42,7 +42,7 @@ static bool read_thread(struct thread *t, void *arg)
 
 static int decode_cpu(int32_t number, struct linux_clock *out)
 {
-	int32_t id = ~(number >> 3);
+	int32_t id = ~number >> 3; /* as Linux: ~(number >> 3) */
 	struct cpu_reading r;
 
 	if ((number & 3) > CPU_SCHED)

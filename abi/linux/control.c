@@ -72,7 +72,7 @@ static int add_files(const struct linux_cmsghdr *c, const uint8_t *data, struct 
 	if (count == 0)
 		return 0;
 	if (files == NULL) {
-		files = kmem_alloc(sizeof(*files) + SOCKET_FILES_MAX * sizeof(files->file[0]));
+		files = kmem_alloc(sizeof(*files) + SOCKET_FILES_MAX * sizeof(void *));
 		if (files == NULL)
 			return -ENOMEM;
 		files->count = 0;

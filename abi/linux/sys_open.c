@@ -39,7 +39,7 @@ static long open_path(int dirfd, uaddr_t path_ua, const struct open_how *how)
 {
 	uint32_t flags = (uint32_t)how->flags & OPEN_FLAGS;
 	struct fsargs_path p;
-	struct file *f;
+	struct file *f = NULL;
 	int fd, r = fsargs_path_get(dirfd, path_ua, false, &p);
 
 	if (r < 0)

@@ -50,9 +50,10 @@ long sys_rt_sigaction(const struct sysargs *a)
 	if (a->arg[1] && user_copy_in(&fresh, a->arg[1], sizeof(fresh)))
 		return -EFAULT;
 	signal_get_action(signo, &old);
-	fresh.flags &= KNOWN_FLAGS; /* a program finds out by asking which ones are there */
-	if (a->arg[1])
+	if (a->arg[1]) {
+		fresh.flags &= KNOWN_FLAGS; /* a program finds out by asking which ones there are */
 		signal_set_action(signo, &fresh);
+	}
 	if (a->arg[2] && user_copy_out(a->arg[2], &old, sizeof(old)))
 		return -EFAULT;
 	return 0;

@@ -81,7 +81,7 @@ static int get_timerfd(int fd, struct file **f)
 long sys_timerfd_settime(const struct sysargs *a)
 {
 	uint32_t flags = (uint32_t)a->arg[1];
-	struct timerfd_setting s, old;
+	struct timerfd_setting s, old = { 0 };
 	struct file *f;
 	int r;
 
