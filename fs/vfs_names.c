@@ -382,7 +382,7 @@ static int rename_locked(struct walk *from, struct walk *to, unsigned flags,
 	tell_moved(from, to);
 	if (flags & VFS_RENAME_EXCHANGE)
 		tell_moved(to, from);
-	if (*replaced && *replaced != from->inode)
+	if (*replaced)
 		tell_lost_name(*replaced);
 	return 0;
 }

@@ -53,11 +53,7 @@ func allocateBehindTheEnd(t *T) {
 
 func allocateWhatIsSealed(t *T) {
 	const addSeals, sealGrow, sealWrite = 1033, 4, 8
-	n, e := call(sysMemfdCreate, text("allocate"), 3)
-	if e != 0 {
-		t.Fatalf("memfd_create: %v", e)
-	}
-	fd := int(n)
+	fd := newMemfd(t, "allocate", 3)
 	defer syscall.Close(fd)
 	t.Must("ftruncate", syscall.Ftruncate(fd, 2*page))
 	call(syscall.SYS_FCNTL, uintptr(fd), addSeals, sealGrow)

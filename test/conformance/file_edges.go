@@ -81,11 +81,7 @@ func copyWithinOneFile(t *T) {
 }
 
 func copyAtTheLastByte(t *T) {
-	n, e := call(sysMemfdCreate, text("copy"), 1)
-	if e != 0 {
-		t.Fatalf("memfd_create: %v", e)
-	}
-	fd := int(n)
+	fd := newMemfd(t, "copy", 1)
 	defer syscall.Close(fd)
 	syscall.Pwrite(fd, fill(1000, 7), 0)
 	in, out := int64(0), int64(math.MaxInt64-10)
@@ -122,12 +118,9 @@ func renameOfOneFileIsNothing(t *T) {
 }
 
 func cloneIsRefused(t *T) {
-	n, e := call(sysMemfdCreate, text("clone"), 1)
-	if e != 0 {
-		t.Fatalf("memfd_create: %v", e)
-	}
-	defer syscall.Close(int(n))
-	_, e = call(syscall.SYS_IOCTL, n, 0x40049409, n)
+	fd := newMemfd(t, "clone", 1)
+	defer syscall.Close(fd)
+	_, e := call(syscall.SYS_IOCTL, uintptr(fd), 0x40049409, uintptr(fd))
 	t.Want("FICLONE", e, syscall.EOPNOTSUPP)
 }
 

@@ -88,14 +88,10 @@ func directoryIsNoSource(t *T) {
 }
 
 func appendToTheLastByte(t *T) {
-	n, e := call(sysMemfdCreate, text("append"), 1)
-	if e != 0 {
-		t.Fatalf("memfd_create: %v", e)
-	}
-	fd := int(n)
+	fd := newMemfd(t, "append", 1)
 	defer syscall.Close(fd)
 	t.Must("ftruncate", syscall.Ftruncate(fd, math.MaxInt64-5))
-	_, e = call(syscall.SYS_FCNTL, n, syscall.F_SETFL, syscall.O_APPEND)
+	_, e := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFL, syscall.O_APPEND)
 	t.Want("O_APPEND", e, syscall.Errno(0))
 	k, err := syscall.Write(fd, make([]byte, 10))
 	t.Want("cut", k == 5 && err == nil, true)

@@ -257,15 +257,12 @@ func signalSleepTellsTheRest(t *T) {
 func signalPollsWithoutTime(t *T) {
 	defer noteSignal(t, syscall.SIGUSR2, 0, 0)()
 	block(syscall.SIGUSR2)
-	var pipe [2]int
-	t.Must("pipe", syscall.Pipe(pipe[:]))
-	defer syscall.Close(pipe[0])
-	defer syscall.Close(pipe[1])
-	epoll, err := syscall.EpollCreate1(0)
-	t.Must("epoll_create1", err)
-	defer syscall.Close(epoll)
+	r, w := pipe(t, 0)
+	defer closeFds(r, w)
+	epoll, done := epollSet(t)
+	defer done()
 	var none uint64
-	poll, bad := [2]uint32{uint32(pipe[0]), 1}, [2]uint32{999, 1}
+	poll, bad := [2]uint32{uint32(r), 1}, [2]uint32{999, 1}
 	mask := [2]uint64{uint64(ptr(&none)), 8}
 	events := make([]byte, 16)
 	for _, c := range []struct {

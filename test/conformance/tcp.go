@@ -38,17 +38,21 @@ var tcpChecks = []check{
 func tcpPair(t *T) (c, s int, closeBoth func()) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c = tcpSocket(t)
 	t.Must("connect", syscall.Connect(c, tcpName(t, l)))
-	s, _, err = syscall.Accept(l)
+	s, _, err := syscall.Accept(l)
 	t.Must("set-up", err)
 	return c, s, func() { syscall.Close(c); syscall.Close(s) }
 }
 
+func tcpSocket(t *T) int {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	t.Must("socket", err)
+	return fd
+}
+
 func tcpListener(t *T) int {
-	l, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	l := tcpSocket(t)
 	t.Must("bind", syscall.Bind(l, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	t.Must("listen", syscall.Listen(l, 16))
 	return l
@@ -173,8 +177,7 @@ func tcpRefused(t *T) {
 	l := tcpListener(t)
 	name := tcpName(t, l)
 	syscall.Close(l)
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	defer syscall.Close(c)
 	for i := 0; i < 2; i++ { // a socket may try again
 		if err := syscall.Connect(c, name); err != syscall.ECONNREFUSED {
@@ -200,8 +203,7 @@ func tcpWriteAfterReset(t *T) {
 }
 
 func tcpNotConnected(t *T) {
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	defer syscall.Close(c)
 	if _, err := syscall.Write(c, []byte("x")); err != syscall.EPIPE {
 		t.Errorf("write: %v", err)
@@ -248,10 +250,9 @@ func tcpConnectInProgress(t *T) {
 func tcpAcceptAfterEnd(t *T) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	t.Must("connect", syscall.Connect(c, tcpName(t, l)))
-	_, err = syscall.Write(c, []byte("hello"))
+	_, err := syscall.Write(c, []byte("hello"))
 	t.Must("set-up", err)
 	t.Must("close", syscall.Close(c))
 	s, _, err := syscall.Accept(l)
@@ -283,8 +284,7 @@ func tcpListenShutdown(t *T) {
 func tcpAddressInUse(t *T) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
-	o, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	o := tcpSocket(t)
 	defer syscall.Close(o)
 	t.Must("setsockoptint", syscall.SetsockoptInt(o, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
 	if err := syscall.Bind(o, tcpName(t, l)); err != syscall.EADDRINUSE {
@@ -385,14 +385,12 @@ func tcpKeepalive(t *T) {
 // More connections at once than an old backlog of 255 holds, none accepted yet.
 func tcpManyAtOnce(t *T) {
 	const many = 300
-	l, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	l := tcpSocket(t)
 	defer syscall.Close(l)
 	t.Must("bind", syscall.Bind(l, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	t.Must("listen", syscall.Listen(l, many))
 	for i := 0; i < many; i++ {
-		c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-		t.Must("set-up", err)
+		c := tcpSocket(t)
 		defer syscall.Close(c)
 		if err := syscall.Connect(c, tcpName(t, l)); err != nil {
 			t.Errorf("connection %d: %v", i, err)

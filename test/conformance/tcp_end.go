@@ -130,8 +130,7 @@ func tcpWriteNothingAfterReset(t *T) {
 	if n, err := syscall.Write(c, nil); err != syscall.EPIPE {
 		t.Errorf("after it was told: %d %v", n, err)
 	}
-	fresh, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	fresh := tcpSocket(t)
 	defer syscall.Close(fresh)
 	if n, err := syscall.Write(fresh, nil); err != syscall.EPIPE {
 		t.Errorf("not connected: %d %v", n, err)
@@ -195,8 +194,7 @@ func tcpUserTimeoutRefused(t *T) {
 func tcpAcceptWithoutDescriptor(t *T) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	defer syscall.Close(c)
 	t.Must("connect", syscall.Connect(c, tcpName(t, l)))
 	lowest, err := syscall.Dup(l)
@@ -238,8 +236,7 @@ func tcpUnconnect(fd int) error {
 func tcpDisconnect(t *T) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	defer syscall.Close(c)
 	for round, how := range []int{-1, syscall.SHUT_RD, syscall.SHUT_WR, syscall.SHUT_RDWR} {
 		t.Must("connect", syscall.Connect(c, tcpName(t, l)))
@@ -273,8 +270,7 @@ func tcpDisconnect(t *T) {
 func tcpDisconnectUnderReader(t *T) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	defer syscall.Close(c)
 	done, ended := make(chan bool), make(chan bool)
 	for reader := 0; reader < 2; reader++ {
@@ -342,8 +338,7 @@ func tcpShutdownOfListener(t *T) {
 	l := tcpListener(t)
 	defer syscall.Close(l)
 	t.Must("shutdown", syscall.Shutdown(l, syscall.SHUT_WR))
-	c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	t.Must("set-up", err)
+	c := tcpSocket(t)
 	defer syscall.Close(c)
 	if err := syscall.Connect(c, tcpName(t, l)); err != nil {
 		t.Errorf("it writes nothing, and listens on: %v", err)
