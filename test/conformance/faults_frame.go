@@ -188,8 +188,6 @@ func faultBelowTheStack(t *T) {
 	in := probeRegisters{rAX: uint64(a) + page, rBX: uint64(fresh)}
 	at := codePage(t, append(code, 0xc3))
 	defer unmap(t, at, 1)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	withoutSignals(func() { probe(at, &in, &out) })
 	t.Want("the pattern is whole", out[rCX]&0xff, uint64(1))
 }

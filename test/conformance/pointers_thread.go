@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"sync/atomic"
 	"syscall"
 )
@@ -12,8 +11,6 @@ func cloneBare(flags, stack, parent, child, tls uintptr, done *uint32) (result u
 // beginBare makes a thread that stores 1 and ends, and waits until it is gone: what clone answered.
 func beginBare(t *T, flags, stack, parent, child, tls uintptr) syscall.Errno {
 	const bare = 0x50f00 // VM FS FILES SIGHAND THREAD SYSVSEM
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	done := new(uint32)
 	ptr(done)
 	var tid uintptr

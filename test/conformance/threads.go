@@ -41,8 +41,10 @@ var threadChecks = []check{
 //go:noescape
 func cloneCall(number, stack uintptr, result, tid unsafe.Pointer)
 
-// withoutSignals runs f with all signals blocked, as threads that Go does not know must be made.
+// withoutSignals runs f on one thread with all signals blocked, the runtime's own, too.
 func withoutSignals(f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	all, old := ^uint64(0), uint64(0)
 	raw4(syscall.SYS_RT_SIGPROCMASK, 2 /* SIG_SETMASK */, ptr(&all), ptr(&old), 8)
 	f()
@@ -56,8 +58,6 @@ func raw4(number uintptr, a0, a1, a2, a3 uintptr) (uintptr, syscall.Errno) {
 
 // cloneAndAsk makes a bare thread by clone, which makes one system call and ends: its result.
 func cloneAndAsk(t *T, number uintptr) uintptr {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	var result uintptr
 	var tid uint32 = 1
 	stack := mapPages(t, 4, rw)
@@ -126,8 +126,6 @@ func threadMainIsTheProcess(t *T) {
 }
 
 func threadEndWakesAFutex(t *T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	var result uintptr
 	var tid uint32 = 1
 	stack := mapPages(t, 4, rw)

@@ -124,17 +124,18 @@ func timerOfAnotherThread(t *T) {
 	timerDelete(t, id)
 }
 
-// timerItimerCPU: both timers on CPU time fire while the program computes, and not before.
+// timerItimerCPU: both timers on CPU time fire while the program computes, and not before. Linux
+// counts for them whom its ticks meet, so on a busy host a part of the time is enough.
 func timerItimerCPU(t *T) {
 	signalling.Lock()
 	defer signalling.Unlock()
 	for which, s := range map[uintptr]syscall.Signal{1: syscall.SIGVTALRM, 2: syscall.SIGPROF} {
 		restore := noteSignal(t, s, saRestart, ^uint64(0))
 		before := now(t, clkProcess)
-		call(syscall.SYS_SETITIMER, which, ptr(&itimerval{us: 20000}), 0)
+		call(syscall.SYS_SETITIMER, which, ptr(&itimerval{us: 200000}), 0)
 		for n := 0; runs() == 0; n++ {
 		}
-		if spent := now(t, clkProcess).ns() - before.ns(); spent < 15e6 { // Linux counts in ticks
+		if spent := now(t, clkProcess).ns() - before.ns(); spent < 80e6 {
 			t.Errorf("timer %d after %d ns of CPU time", which, spent)
 		}
 		call(syscall.SYS_SETITIMER, which, ptr(&itimerval{}), 0)
