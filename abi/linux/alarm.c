@@ -11,7 +11,7 @@
  * Invariants: (1) never early, and the next time of a periodic one not before LEAST_NS: shorter
  *             intervals become overruns, or nothing else would ever run again. (2) a time of the
  *             wall clock is kept as one of the monotonic clock, and moved when the wall clock is
- *             set.
+ *             set. (3) one that has sent a signal and is still armed is periodic.
  * Locking:    the owner's (alarm_priv.h). The callback takes LOCK_THREADS and LOCK_SIGNAL.
  * Failure:    none.
  * Source:     timer_settime(2), setitimer(2).
@@ -49,6 +49,11 @@ static void arm(struct alarm *al, uint64_t now_ns, uint64_t least_ns)
 		timer_arm(&al->timer.timer, due);
 }
 
+static void count(struct signal_info *info, uint64_t missed)
+{
+	info->overrun = (int32_t)MIN((uint64_t)info->overrun + missed, (uint64_t)INT32_MAX);
+}
+
 static void expire(struct alarm *al, uint64_t now_ns)
 {
 	uint64_t missed = al->interval_ns ? (now_ns - al->expires_ns) / al->interval_ns : 0;
@@ -58,7 +63,8 @@ static void expire(struct alarm *al, uint64_t now_ns)
 	al->expires_ns += (missed + 1) * al->interval_ns;
 	if (al->silent)
 		return;
-	info.overrun = (int32_t)MIN(missed, (uint64_t)INT32_MAX);
+	al->sent = true;
+	count(&info, missed);
 	if (!al->target_tid)
 		(void)signal_send_process(&info);
 	else if (signal_send_tid(al->target_tid, &info) == -ESRCH)
@@ -78,6 +84,21 @@ void alarm_fire(struct timer *t)
 		expire(al, now);
 	if (al->armed)
 		arm(al, now, now + LEAST_NS);
+}
+
+void alarm_taken(struct alarm *al, struct signal_info *info)
+{
+	uint64_t now, missed;
+
+	if (!al->armed || !read_clock(al, &now))
+		return;
+	if (al->sent && now >= al->expires_ns) { /* (3) */
+		missed = (now - al->expires_ns) / al->interval_ns + 1;
+		al->expires_ns += missed * al->interval_ns;
+		count(info, missed);
+	}
+	al->sent = false;
+	arm(al, now, al->interval_ns < LEAST_NS ? now + LEAST_NS : 0); /* (1) */
 }
 
 struct alarm_setting alarm_get(const struct alarm *al)
@@ -104,6 +125,7 @@ void alarm_put(struct alarm *al, const struct alarm_setting *s, bool absolute)
 	uint64_t now;
 
 	al->interval_ns = s->interval_ns;
+	al->sent = false;
 	al->armed = s->value_ns != 0 && read_clock(al, &now);
 	al->follows_real = absolute && al->clock.kind == CLOCK_KIND_REAL;
 	if (!al->armed)

@@ -22,7 +22,6 @@
 #include <linux/signal.h>
 
 #include "abi/linux/dispatch_priv.h"
-#include "abi/linux/timer_priv.h"
 #include "arch/arch.h"
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
@@ -240,8 +239,6 @@ int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 		strace_signal(info->signo, info->code, info->addr);
 	if (act->handler >= ARCH_USER_END || place_frame(t, tf, act->flags & SA_ONSTACK, &at, &fpu))
 		return -EFAULT;
-	if (info->code == SI_TIMER)
-		linux_timer_delivered(info);
 	fill_frame(&f, t, tf, info, act);
 	f.uc.uc_sigmask = mask_to_save;
 	f.uc.uc_mcontext.oldmask = mask_to_save;

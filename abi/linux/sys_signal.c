@@ -14,7 +14,6 @@
 #include "abi/linux/sigframe_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
-#include "abi/linux/timer_priv.h"
 #include "base/units.h"
 #include "kernel/cred.h"
 #include "kernel/process.h"
@@ -194,8 +193,6 @@ long sys_rt_sigtimedwait(const struct sysargs *a)
 	signo = wait_for_set(set, deadline, &info);
 	if (!signo)
 		return signal_is_deliverable(thread_current()) ? -EINTR : -EAGAIN;
-	if (info.code == SI_TIMER)
-		linux_timer_delivered(&info);
 	siginfo_to_linux(&out, &info);
 	if (a->arg[1] && user_copy_out(a->arg[1], &out, sizeof(out)))
 		return -EFAULT;

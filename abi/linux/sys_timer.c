@@ -19,7 +19,6 @@
 #include "abi/linux/alarm_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
-#include "abi/linux/timer_priv.h"
 #include "base/assert.h"
 #include "base/units.h"
 #include "fs/mutex.h"
@@ -34,7 +33,7 @@ struct posix_timer { /* [m] timers.mutex */
 	struct alarm alarm; /* [m] */
 	RB_ENTRY(posix_timer) node; /* [m] */
 	int32_t id; /* [I] */
-	_Atomic int32_t overrun; /* [a] of the last delivery */
+	int32_t overrun; /* [m] of the last delivery */
 };
 
 RB_HEAD(posix_timer_tree, posix_timer);
@@ -82,14 +81,19 @@ static struct posix_timer *find_locked(int32_t id)
 	return RB_FIND(posix_timer_tree, &timers.tree, &key);
 }
 
-void linux_timer_delivered(const struct signal_info *info)
+void linux_signal_taken(struct signal_info *info)
 {
 	struct posix_timer *t;
 
+	if (info->code != SI_TIMER)
+		return;
 	fs_mutex_lock(&timers.mutex);
 	t = find_locked(info->timer_id);
-	if (t && t->alarm.info.signo == info->signo)
-		atomic_store_explicit(&t->overrun, info->overrun, memory_order_relaxed);
+	if (t && t->alarm.info.signo == info->signo) {
+		cputimer_cancel(&t->alarm.timer); /* (1) */
+		alarm_taken(&t->alarm, info);
+		t->overrun = info->overrun;
+	}
 	fs_mutex_unlock(&timers.mutex);
 }
 
@@ -294,7 +298,7 @@ long sys_timer_getoverrun(const struct sysargs *a)
 	fs_mutex_lock(&timers.mutex);
 	al = find_locked(sysarg_int(a, 0));
 	if (al)
-		result = atomic_load_explicit(&al->overrun, memory_order_relaxed);
+		result = al->overrun;
 	fs_mutex_unlock(&timers.mutex);
 	return result;
 }

@@ -420,6 +420,8 @@ int signal_take_set(uint64_t set, struct signal_info *info)
 	signo = take_locked(t, set & ~UNBLOCKABLE, info);
 	update_locked(t);
 	spin_unlock(&signals.lock);
+	if (signo)
+		linux_signal_taken(info);
 	return signo;
 }
 
@@ -483,6 +485,7 @@ void signal_deliver(struct trapframe *tf)
 	trace(TRACE_signal, (uint64_t)d.info.signo, (uint64_t)t->tid);
 	if (d.action.handler == HANDLER_DEFAULT)
 		process_exit_signal(d.info.signo);
+	linux_signal_taken(&d.info);
 	linux_fix_restart(tf, &d.action);
 	if (!linux_deliver_signal(tf, &d.info, &d.action, d.mask_to_save)) {
 		block_for_handler(t, &d);

@@ -59,7 +59,7 @@ bool signal_is_deliverable(const struct thread *t);
 /* Until it is called with 0 the thread waits for the signals of set, which it blocks: senders wake
  * it, they count as deliverable, and none of them is ignored. */
 void signal_wait_for(uint64_t set);
-/* Takes one pending signal out of set (sigtimedwait, signalfd); 0: none. */
+/* Takes one pending signal out of set (sigtimedwait, signalfd); 0: none. May sleep. */
 int signal_take_set(uint64_t set, struct signal_info *info);
 
 /* Delivers what is deliverable to the current thread (default actions may end the process). Called
@@ -69,6 +69,9 @@ void signal_deliver(struct trapframe *tf);
  * when the stack is bad. */
 int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 	const struct signal_action *act, uint64_t mask_to_save) must_check;
+/* Upcall, abi/linux/sys_timer.c: info was taken out, and will be told or delivered; a timer's
+ * counts what the timer has missed until now. May sleep. */
+void linux_signal_taken(struct signal_info *info);
 /* Upcall, abi/linux/dispatch.c: before a handler runs or none does: an interrupted call in tf is
  * set to restart or to EINTR. act NULL: no handler runs. */
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act);

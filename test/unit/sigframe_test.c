@@ -15,7 +15,6 @@
 #include <ucontext.h>
 
 #include "abi/linux/dispatch_priv.h"
-#include "abi/linux/timer_priv.h"
 #include "arch/arch.h"
 #include "base/errno.h"
 #include "host.h"
@@ -114,11 +113,6 @@ void arch_fpu_reload(struct arch_thread *a)
 void signal_set_mask(uint64_t mask)
 {
 	t.mask = mask;
-}
-
-void linux_timer_delivered(const struct signal_info *info)
-{
-	(void)info;
 }
 
 void strace_signal(int signo, int code, uint64_t addr)

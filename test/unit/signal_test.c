@@ -85,6 +85,12 @@ int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 	return 0;
 }
 
+void linux_signal_taken(struct signal_info *info)
+{
+	CHECK_EQ(host_locks_held(), 0);
+	CHECK(info->signo > 0);
+}
+
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)
 {
 	(void)tf;
