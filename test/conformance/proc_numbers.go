@@ -32,7 +32,9 @@ func procOwnMemory(t *T) {
 	unmap(t, a, size/page)
 	gone := fields(t, "/proc/self/status")
 	for _, name := range []string{"VmSize", "VmData", "VmRSS", "RssAnon"} {
-		t.Want(name+" grows", kib(after, name)-kib(before, name) >= size/1024-512, true)
+		if grown := kib(after, name) - kib(before, name); grown < size/1024-2048 { // the runtime may give back some
+			t.Errorf("%s grows by %d KiB", name, grown)
+		}
 	}
 	t.Want("VmRSS is the sum", kib(after, "RssAnon")+kib(after, "RssFile")+kib(after, "RssShmem"), kib(after, "VmRSS"))
 	t.Want("the most there ever was", kib(after, "VmHWM") >= kib(after, "VmRSS")-512, true)
@@ -71,7 +73,10 @@ func procSwitches(t *T) {
 		ts := syscall.Timespec{Nsec: int64(time.Millisecond)}
 		syscall.Nanosleep(&ts, nil)
 	}
-	t.Want("each sleep is one", sleeps()-before >= 20, true)
+	// Each sleep is one, but for those that a busy host or a signal of the runtime cuts short.
+	if n := sleeps() - before; n < 15 {
+		t.Errorf("%d switches in 20 sleeps", n)
+	}
 	number(t, "preemptions", fields(t, path)["nonvoluntary_ctxt_switches"])
 }
 

@@ -99,6 +99,7 @@ func timerOfCPUTimeInBursts(t *T) {
 
 // timerOfAnotherThread: who sleeps may be waited for by its clock; when it ends, nothing comes.
 func timerOfAnotherThread(t *T) {
+	const limit = 150 * time.Millisecond // a host that holds back the CPU makes short work long
 	tid, work := make(chan int), make(chan bool)
 	var heard atomic.Bool
 	go func() {
@@ -110,16 +111,16 @@ func timerOfAnotherThread(t *T) {
 		<-work
 	}()
 	id := timerForThis(t, uintptr(int64(^int32(<-tid)<<3|6)), 0)
-	timerSet(id, 0, 20*time.Millisecond, 0)
-	_, e := take(bit(sigRT1), &siginfo{}, 60*time.Millisecond)
+	timerSet(id, 0, limit, 0)
+	_, e := take(bit(sigRT1), &siginfo{}, 2*limit)
 	t.Want("asleep", e, syscall.EAGAIN)
 	work <- true
 	_, e = take(bit(sigRT1), &siginfo{}, time.Minute)
 	t.Want("at work", e, syscall.Errno(0))
 	heard.Store(true)
-	timerSet(id, 0, 20*time.Millisecond, 0)
+	timerSet(id, 0, limit, 0)
 	close(work)
-	_, e = take(bit(sigRT1), &siginfo{}, 60*time.Millisecond)
+	_, e = take(bit(sigRT1), &siginfo{}, 2*limit)
 	t.Want("gone", e, syscall.EAGAIN)
 	timerDelete(t, id)
 }
