@@ -8,7 +8,7 @@
 #   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
 #   nightly  full, and also every release between, with 4 CPUs too
 #
-# Prints go test's own output. OUT is the folder of the build (default build). Parameters of
+# Prints go test's own output, and at the end once more what failed. OUT is the folder of the build (default build). Parameters of
 # test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one that
 # tools/check-go.sh finds; an older one comes through GOTOOLCHAIN and is skipped, saying so, when it
 # cannot be had.
@@ -21,14 +21,23 @@ case $OUT in /*) ;; *) OUT=$(cd ../.. && pwd)/$OUT ;; esac
 export OUT PATH
 oldest=go1.22.0
 failed=0
+log=$OUT/e2e/last.log # of all stages
+mkdir -p "$OUT/e2e" && : >"$log" || exit 1
+
+# keep COMMAND...: runs it, with its output into the log, too
+keep() {
+	{ "$@" 2>&1 || echo "$1 failed" >"$log.failed"; } | tee -a "$log"
+	[ ! -e "$log.failed" ] || failed=1
+	rm -f "$log.failed"
+}
 
 # stage NAME GO CPUS [go test flags]: one pass over the tests
 stage() {
 	name=$1 go=$2 cpus=$3
 	shift 3
 	echo "=== e2e: $name"
-	GOSOLO_GO=${GOSOLO_GO:-$go} GOSOLO_CPUS=${GOSOLO_CPUS:-$cpus} GOWORK=off GOTOOLCHAIN=local \
-		GOFLAGS=-buildvcs=false go test -v -count=1 -parallel 2 -timeout 3h "$@" . || failed=1
+	keep env GOSOLO_GO="${GOSOLO_GO:-$go}" GOSOLO_CPUS="${GOSOLO_CPUS:-$cpus}" GOWORK=off GOTOOLCHAIN=local \
+		GOFLAGS=-buildvcs=false go test -v -count=1 -parallel 2 -timeout 3h "$@" .
 }
 
 case ${1:-quick} in
@@ -37,7 +46,7 @@ quick)
 	stage "newest Go, 4 CPUs" local 4 -run '^(TestPrograms|TestStress)$'
 	stage "oldest Go, 1 CPU" $oldest 1 -run '^(TestPrograms|TestStress|TestConformance)$'
 	echo "=== std: tests of Go's own packages, 2 CPUs"
-	../std.sh -again -once || failed=1
+	keep ../std.sh -again -once
 	;;
 full)
 	stage "newest and oldest Go, 1 and 2 CPUs" "local $oldest" "1 2"
@@ -53,4 +62,8 @@ nightly)
 	exit 2
 	;;
 esac
+if [ $failed != 0 ]; then
+	echo "=== what failed"
+	grep -E '^ *(--- FAIL|FAIL |FAILED|panic:|fatal error:|[a-z_]+_test\.go:[0-9]+:)' "$log" | tail -n 200
+fi
 exit $failed

@@ -23,9 +23,7 @@ func TestConformance(t *testing.T) {
 			t.Run(group, func(t *testing.T) {
 				t.Parallel()
 				j := job{binary: "conformance", args: []string{group + "/"}, timeout: 6 * time.Minute}
-				if linux := startNative(t, c, j).wait(); linux.code != 0 || linux.trouble != "" {
-					t.Fatalf("on Linux: %s", linux.report())
-				}
+				passesOnLinux(t, c, j)
 				r := startMachine(t, c, j).wait()
 				if r.code != 0 || r.trouble != "" {
 					t.Fatalf("in the machine: %s", r.report())
@@ -38,6 +36,22 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	})
+}
+
+// passesOnLinux sees to it that the checks are right. This host has others' ports and threads, so
+// what fails on it once may pass when asked again; the machine gets no second chance.
+func passesOnLinux(t *testing.T, c config, j job) {
+	for try := 1; ; try++ {
+		linux := startNative(t, c, j).wait()
+		switch {
+		case linux.code == 0 && linux.trouble == "":
+			return
+		case try == 3:
+			t.Fatalf("on Linux: %s", linux.report())
+		default:
+			t.Logf("on Linux, asked again: %s", linux.report())
+		}
+	}
 }
 
 // groupsOf lists the groups of "group/check" names, in order.
