@@ -181,7 +181,7 @@ static int wait_datagram(struct datagram_socket *d, struct reader *r, struct dat
 			return -EAGAIN; /* as Linux, also after a shutdown */
 		if (s->read_shut)
 			return 0;
-		error = socket_wait_locked(s, deadline_ns);
+		error = socket_wait_outside_locked(s, &s->read_busy, s, deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -321,11 +321,9 @@ long datagram_receive(struct socket *s, struct socket_message *m, bool nonblock)
 
 	m->has_address = false;
 	net_lock();
-	result = socket_enter_read_locked(s);
-	if (result == 0) {
-		result = receive_one(datagram_of(s), m, nonblock);
-		socket_leave_read_locked(s);
-	}
+	socket_enter_locked(s, &s->read_busy);
+	result = receive_one(datagram_of(s), m, nonblock);
+	socket_leave_locked(s, &s->read_busy);
 	net_unlock();
 	return result;
 }

@@ -359,20 +359,21 @@ void netlink_announce_locked(struct netlink_reply *r, uint32_t group)
 /* ------------------------------------------------------------------ receiving */
 static int wait_answer(struct netlink_socket *n, bool nonblock, struct netlink_answer **out)
 {
-	uint64_t deadline_ns = socket_deadline_ns(n->base.receive_timeout_ns);
+	struct socket *s = &n->base;
+	uint64_t deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
 	int error;
 
 	while ((*out = STAILQ_FIRST(&n->answers)) == NULL) {
-		error = socket_take_error_locked(&n->base);
+		error = socket_take_error_locked(s);
 		if (error != 0)
 			return error;
 		if (nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(&n->base, deadline_ns);
+		error = socket_wait_outside_locked(s, &s->read_busy, s, deadline_ns);
 		if (error != 0)
 			return error;
 	}
-	return socket_take_error_locked(&n->base);
+	return socket_take_error_locked(s);
 }
 
 static void drop_first(struct netlink_socket *n)
@@ -412,11 +413,9 @@ static long netlink_receive(struct socket *s, struct socket_message *m, bool non
 	long result;
 
 	net_lock();
-	result = socket_enter_read_locked(s);
-	if (result == 0) {
-		result = receive_one(netlink_of(s), m, nonblock);
-		socket_leave_read_locked(s);
-	}
+	socket_enter_locked(s, &s->read_busy);
+	result = receive_one(netlink_of(s), m, nonblock);
+	socket_leave_locked(s, &s->read_busy);
 	net_unlock();
 	return result;
 }

@@ -189,16 +189,17 @@ void packet_see_looped_locked(const struct pbuf *p, bool outgoing)
 
 static int wait_frame(struct packet_socket *k, bool nonblock, struct frame **out)
 {
-	uint64_t deadline_ns = socket_deadline_ns(k->base.receive_timeout_ns);
+	struct socket *s = &k->base;
+	uint64_t deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
 	int error;
 
 	while ((*out = TAILQ_FIRST(&k->queue)) == NULL) {
-		error = socket_take_error_locked(&k->base);
+		error = socket_take_error_locked(s);
 		if (error != 0)
 			return error;
 		if (nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(&k->base, deadline_ns);
+		error = socket_wait_outside_locked(s, &s->read_busy, s, deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -247,11 +248,9 @@ static long packet_receive(struct socket *s, struct socket_message *m, bool nonb
 	long result;
 
 	net_lock();
-	result = socket_enter_read_locked(s);
-	if (result == 0) {
-		result = receive_one(packet_of(s), m, nonblock);
-		socket_leave_read_locked(s);
-	}
+	socket_enter_locked(s, &s->read_busy);
+	result = receive_one(packet_of(s), m, nonblock);
+	socket_leave_locked(s, &s->read_busy);
 	net_unlock();
 	return result;
 }

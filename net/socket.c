@@ -5,7 +5,8 @@
  *             operations, waiting, references.
  * Invariants: (1) a socket lives while its file or its protocol refers to it, and is freed after
  *             the lock is released. (2) At most one thread copies in each direction, so that a
- *             stream's bytes keep their order although copying happens unlocked.
+ *             stream's bytes keep their order although copying happens unlocked; who
+ *             waits for the peer holds up nobody.
  * Locking:    LOCK_NET. May sleep: everything that waits for the peer.
  * Failure:    Linux's errors; SIGPIPE with -EPIPE on streams.
  * Source:     Linux socket(7), tcp(7), udp(7), net/socket.c, net/core/sock.c.
@@ -54,6 +55,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, unsigned family
 	socket_count(s, 1);
 	pollq_init(&s->pollq);
 	waitq_init(&s->waitq);
+	waitq_init(&s->turn);
 	s->linger_s = -1;
 	s->receive_lowat_bytes = 1;
 	s->incoming_cpu = -1;
@@ -120,43 +122,28 @@ int socket_wait_locked(struct socket *s, uint64_t deadline_ns)
 	return error;
 }
 
-static int enter(struct socket *s, bool *busy)
+void socket_enter_locked(struct socket *s, bool *busy)
+{
+	while (*busy && net_wait_locked(&s->turn, TIME_NEVER_NS, 0) == 0)
+		;
+	*busy = true;
+}
+
+void socket_leave_locked(struct socket *s, bool *busy)
+{
+	*busy = false;
+	waitq_wake_all(&s->turn);
+}
+
+int socket_wait_outside_locked(struct socket *s, bool *busy, struct socket *at,
+	uint64_t deadline_ns)
 {
 	int error;
 
-	while (*busy) {
-		error = socket_wait_locked(s, TIME_NEVER_NS);
-		if (error != 0)
-			return error;
-	}
-	*busy = true;
-	return 0;
-}
-
-static void leave(struct socket *s, bool *busy)
-{
-	*busy = false;
-	waitq_wake_all(&s->waitq);
-}
-
-int socket_enter_read_locked(struct socket *s)
-{
-	return enter(s, &s->read_busy);
-}
-
-void socket_leave_read_locked(struct socket *s)
-{
-	leave(s, &s->read_busy);
-}
-
-int socket_enter_write_locked(struct socket *s)
-{
-	return enter(s, &s->write_busy);
-}
-
-void socket_leave_write_locked(struct socket *s)
-{
-	leave(s, &s->write_busy);
+	socket_leave_locked(s, busy);
+	error = socket_wait_locked(at, deadline_ns);
+	socket_enter_locked(s, busy);
+	return error;
 }
 
 uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags)

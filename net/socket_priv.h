@@ -60,8 +60,9 @@ struct socket {
 	int error; /* [n] -errno that waits to be told; 0: none */
 	bool read_shut, write_shut; /* [n] */
 	bool read_busy, write_busy; /* [n] a thread copies, unlocked */
+	struct waitq turn; /* [n] who waits to be that thread */
 	struct pollq pollq;
-	struct waitq waitq; /* [n] everybody who waits for anything here */
+	struct waitq waitq; /* [n] everybody who waits for anything else */
 	struct socket *dead_next; /* [n] */
 	/* options [n] */
 	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl,
@@ -100,11 +101,14 @@ int socket_take_error_locked(struct socket *s);
 uint64_t socket_deadline_ns(uint64_t timeout_ns); /* locked; 0: never */
 /* Sleeps once. -EAGAIN after the deadline, -EINTR or -ERESTARTSYS by a signal. */
 int socket_wait_locked(struct socket *s, uint64_t deadline_ns) must_check;
-/* One thread at a time copies to or from program memory. */
-int socket_enter_read_locked(struct socket *s) must_check;
-void socket_leave_read_locked(struct socket *s);
-int socket_enter_write_locked(struct socket *s) must_check;
-void socket_leave_write_locked(struct socket *s);
+/* One thread at a time copies to or from program memory; busy is s's read_busy or write_busy. Enter
+ * may sleep, until another's copying is done. */
+void socket_enter_locked(struct socket *s, bool *busy);
+void socket_leave_locked(struct socket *s, bool *busy);
+/* For who has entered: waits for something at `at`, as socket_wait_locked, and lets others enter
+ * meanwhile. */
+int socket_wait_outside_locked(struct socket *s, bool *busy, struct socket *at,
+	uint64_t deadline_ns) must_check;
 /* Where a receive that peeks begins, by SO_PEEK_OFF; others begin at 0. */
 uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags);
 /* So many bytes were read, or seen. */

@@ -174,7 +174,7 @@ static long wait_space(struct tcp_socket *t, const struct socket_message *m, boo
 		t->want_space = true;
 		if (nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(s, deadline_ns);
+		error = socket_wait_outside_locked(s, &s->write_busy, s, deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -257,11 +257,9 @@ long tcp_send(struct socket *s, struct socket_message *m, bool nonblock)
 	long result;
 
 	net_lock();
-	result = socket_enter_write_locked(s);
-	if (result == 0) {
-		result = send_all(t, m, nonblock);
-		socket_leave_write_locked(s);
-	}
+	socket_enter_locked(s, &s->write_busy);
+	result = send_all(t, m, nonblock);
+	socket_leave_locked(s, &s->write_busy);
 	net_unlock();
 	return result;
 }

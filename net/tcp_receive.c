@@ -203,6 +203,7 @@ static int judge_receive(struct tcp_socket *t, bool is_begun)
 /* Until there is enough: bytes, 0 at the end, or -errno. */
 static long wait_bytes(struct tcp_socket *t, const struct reading *r)
 {
+	struct socket *s = &t->inet.base;
 	bool is_some;
 	int error;
 
@@ -210,7 +211,7 @@ static long wait_bytes(struct tcp_socket *t, const struct reading *r)
 		is_some = t->rx_bytes > r->skip_bytes;
 		error = judge_receive(t, r->total != 0 || is_some);
 		if (error == -EAGAIN && !r->nonblock)
-			error = socket_wait_locked(&t->inet.base, r->deadline_ns);
+			error = socket_wait_outside_locked(s, &s->read_busy, s, r->deadline_ns);
 		else if (!is_some)
 			return error;
 		else
@@ -283,13 +284,11 @@ long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock)
 
 	m->has_address = false;
 	net_lock();
-	result = socket_enter_read_locked(s);
-	if (result == 0) {
-		r.deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
-		r.skip_bytes = socket_peek_offset_locked(s, m->flags);
-		result = receive_all(t, &r);
-		socket_leave_read_locked(s);
-	}
+	socket_enter_locked(s, &s->read_busy);
+	r.deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
+	r.skip_bytes = socket_peek_offset_locked(s, m->flags);
+	result = receive_all(t, &r);
+	socket_leave_locked(s, &s->read_busy);
 	net_unlock();
 	return result;
 }

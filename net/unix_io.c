@@ -56,7 +56,8 @@ static int wait_space(struct unix_socket *u, struct unix_socket *to, bool nonblo
 		u->was_full |= full;
 		if (nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(full ? &to->base : &u->base, deadline_ns);
+		error = socket_wait_outside_locked(&u->base, &u->base.write_busy,
+			full ? &to->base : &u->base, deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -200,11 +201,9 @@ long unix_send(struct socket *s, struct socket_message *m, bool nonblock)
 	net_lock();
 	if (s->want_credentials)
 		unix_bind_any_locked(u);
-	result = socket_enter_write_locked(s);
-	if (result == 0) {
-		result = to == NULL ? send_stream(u, m, nonblock) : send_whole(u, to, m, nonblock);
-		socket_leave_write_locked(s);
-	}
+	socket_enter_locked(s, &s->write_busy);
+	result = to == NULL ? send_stream(u, m, nonblock) : send_whole(u, to, m, nonblock);
+	socket_leave_locked(s, &s->write_busy);
 	if (to != NULL)
 		socket_put_locked(&to->base);
 	net_unlock();
@@ -257,7 +256,7 @@ static int wait_message(struct unix_socket *u, struct reader *r, struct unix_mes
 			return s->type == SOCKET_STREAM ? -EINVAL : -ENOTCONN;
 		if (r->nonblock)
 			return -EAGAIN;
-		error = socket_wait_locked(s, r->deadline_ns);
+		error = socket_wait_outside_locked(s, &s->read_busy, s, r->deadline_ns);
 		if (error != 0)
 			return error;
 	}
@@ -389,12 +388,10 @@ long unix_receive(struct socket *s, struct socket_message *m, bool nonblock)
 
 	m->has_address = false;
 	net_lock();
-	result = socket_enter_read_locked(s);
-	if (result == 0) {
-		result = s->type == SOCKET_STREAM ? receive_stream(u, m, nonblock)
-						  : receive_whole(u, m, nonblock);
-		socket_leave_read_locked(s);
-	}
+	socket_enter_locked(s, &s->read_busy);
+	result = s->type == SOCKET_STREAM ? receive_stream(u, m, nonblock)
+					  : receive_whole(u, m, nonblock);
+	socket_leave_locked(s, &s->read_busy);
 	net_unlock();
 	unix_rights_settle();
 	return result;

@@ -59,6 +59,7 @@ var groups = []struct {
 	{"netlink", netlinkChecks},
 	{"procnet", procnetChecks},
 	{"sockopt", sockoptChecks},
+	{"shared", sharedChecks},
 }
 
 // T is what a check reports to.
