@@ -40,6 +40,20 @@ uint64_t unix_cost_bytes(const struct unix_message *message)
 	return message->bytes + (uint64_t)UNIX_COST_BYTES;
 }
 
+/* (3): those that sleep in a send to u, and those that have u for peer and poll. */
+static void tell_senders(struct unix_socket *u)
+{
+	struct unix_socket *sender;
+
+	waitq_wake_all(&u->base.waitq);
+	LIST_FOREACH(sender, &u->senders, peer_link) {
+		if (!sender->was_full)
+			continue;
+		sender->was_full = false;
+		socket_notify_locked(&sender->base, EPOLLOUT);
+	}
+}
+
 /* It is in no queue any more. The sender has more room: who waits there hears of it when there is
  * enough. */
 static void drop_message(struct unix_socket *u, struct unix_message *message)
@@ -55,19 +69,8 @@ static void drop_message(struct unix_socket *u, struct unix_message *message)
 	}
 	socket_put_locked(&sender->base);
 	unix_rights_drop_locked(message);
-}
-
-/* (3): those that have u for peer and sent nothing that is in the queue. */
-static void tell_senders(struct unix_socket *u)
-{
-	struct unix_socket *sender;
-
-	LIST_FOREACH(sender, &u->senders, peer_link) {
-		if (!sender->was_full)
-			continue;
-		sender->was_full = false;
-		socket_notify_locked(&sender->base, EPOLLOUT);
-	}
+	if (u->base.type == SOCKET_DATAGRAM && u->message_count == QUEUE_MESSAGES)
+		tell_senders(u);
 }
 
 void unix_drop_first_locked(struct unix_socket *u)
@@ -76,8 +79,6 @@ void unix_drop_first_locked(struct unix_socket *u)
 
 	STAILQ_REMOVE_HEAD(&u->messages, link);
 	drop_message(u, message);
-	if (u->base.type == SOCKET_DATAGRAM && u->message_count == QUEUE_MESSAGES)
-		tell_senders(u);
 }
 
 void unix_drop_messages_locked(struct unix_socket *u)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -13,6 +14,7 @@ var sharedChecks = []check{
 	{"each-reader-gets-one", sharedReaders},
 	{"dontwait-beside-a-writer", sharedWriter},
 	{"timeout-beside-a-writer", sharedWriterTimeout},
+	{"writer-waits-for-a-queue", sharedQueue},
 }
 
 // eachPair runs f with two connected sockets of each kind.
@@ -147,4 +149,36 @@ func sharedWriterTimeout(t *T) {
 		t.Want(kind, err, error(syscall.EAGAIN))
 		t.Want(kind+", not early", time.Since(start) >= 29*time.Millisecond, true)
 	})
+}
+
+// sharedQueue: who sleeps because the receiver's queue is full goes on as soon as it is not,
+// connected or not, however many sleep there.
+func sharedQueue(t *T) {
+	const senders = 3
+	most := unixMost(t) + 1
+	for _, connected := range []bool{false, true} {
+		r, at := unixSocket(t, syscall.SOCK_DGRAM), unixName(t, "queue-"+strconv.FormatBool(connected))
+		t.Must("bind", syscall.Bind(r, at))
+		s := unixSocket(t, syscall.SOCK_DGRAM)
+		to := syscall.Sockaddr(at)
+		if connected {
+			t.Must("connect", syscall.Connect(s, at))
+			to = nil
+		}
+		for i := 0; i < most; i++ {
+			t.Must("send", syscall.Sendto(s, []byte("x"), syscall.MSG_DONTWAIT, to))
+		}
+		var waiting []chan error
+		for i := 0; i < senders; i++ {
+			waiting = append(waiting, begun(func() (int, error) { return 0, syscall.Sendto(s, []byte("y"), 0, to) }))
+		}
+		for i := 0; i < most+senders; i++ {
+			_, err := readAgain(r, make([]byte, 1))
+			t.Must("read", err)
+		}
+		for _, w := range waiting {
+			t.Want("sender", <-w, nil)
+		}
+		closeAll(r, s)
+	}
 }
