@@ -2,11 +2,13 @@
  * limits.c: limits of the process.
  *
  * What:       a table of soft and hard limits. The one of descriptors is the descriptor table's,
- *             the one of threads is asked when a thread is made, some limit what is not there (core
- *             dumps, priorities, message queues). The rest would have to be enforced elsewhere.
- * Invariants: (1) no call answers success for a change that does nothing: a soft limit that nobody
- *             enforces cannot be changed.
- * Locking:    limits.lock, LOCK_FS; LOCK_FDTABLE inside.
+ *             those of threads and locked memory are asked when there is more of them, others are
+ *             told to who enforces them; some limit what is not there (core dumps, priorities,
+ *             message queues).
+ * Invariants: (1) no call answers success for a change that does nothing: the soft limit of stacks,
+ *             which nobody enforces, cannot be changed. (2) changes and what follows from them are
+ *             made one at a time.
+ * Locking:    limits.changing (sleeps), then limits.lock, LOCK_FS; LOCK_FDTABLE inside.
  * Failure:    -EPERM: (1), or a hard limit raised without CAP_SYS_RESOURCE. -EINVAL.
  * Source:     getrlimit(2); Linux kernel/sys.c for the order of errors.
  */
@@ -19,8 +21,10 @@
 #include "base/assert.h"
 #include "base/units.h"
 #include "fs/fdtable.h"
+#include "fs/mutex.h"
 #include "fs/size_limit.h"
 #include "kernel/cred.h"
+#include "kernel/mm/vm.h"
 #include "kernel/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/signal/signal.h"
@@ -35,9 +39,14 @@
 	}
 
 static struct {
+	struct fs_mutex changing; /* (2) */
 	struct spinlock lock;
 	struct rlimit64 table[RLIM_NLIMITS]; /* [lock] without RLIMIT_NOFILE's */
 } limits = {
+	.changing = {
+		.lock = SPINLOCK_INIT(LOCK_FS),
+		.waiters = { TAILQ_HEAD_INITIALIZER(limits.changing.waiters.waiters) },
+	},
 	.lock = SPINLOCK_INIT(LOCK_FS),
 	.table = {
 		[RLIMIT_CPU] = ANY,
@@ -58,25 +67,11 @@ static struct {
 	},
 };
 
-/* (1) Enforced, or a limit of what does not exist here; RSS and LOCKS do nothing on Linux, too. */
+/* (1) The others are enforced, or limit what does not exist here; RSS and LOCKS do nothing on
+ * Linux, too. */
 static bool can_change(uint32_t resource)
 {
-	switch (resource) {
-	case RLIMIT_NOFILE:
-	case RLIMIT_NPROC:
-	case RLIMIT_FSIZE:
-	case RLIMIT_SIGPENDING:
-	case RLIMIT_CORE:
-	case RLIMIT_NICE:
-	case RLIMIT_RTPRIO:
-	case RLIMIT_RTTIME:
-	case RLIMIT_MSGQUEUE:
-	case RLIMIT_LOCKS:
-	case RLIMIT_RSS:
-		return true;
-	default:
-		return false;
-	}
+	return resource != RLIMIT_STACK;
 }
 
 /* What nobody may have more of here. */
@@ -117,10 +112,6 @@ static int set_locked(uint32_t resource, const struct rlimit64 *fresh)
 			.soft = (uint32_t)fresh->rlim_cur, .hard = (uint32_t)fresh->rlim_max });
 	else
 		limits.table[resource] = *fresh;
-	if (resource == RLIMIT_FSIZE)
-		atomic_store_explicit(&size_limit_bytes, fresh->rlim_cur, memory_order_relaxed);
-	if (resource == RLIMIT_SIGPENDING)
-		signal_set_queue_limit((uint32_t)fresh->rlim_cur);
 	return 0;
 }
 
@@ -135,6 +126,48 @@ static int exchange(uint32_t resource, const struct rlimit64 *fresh, struct rlim
 	*old = get_locked(resource);
 	err = fresh ? set_locked(resource, fresh) : 0;
 	spin_unlock(&limits.lock);
+	return err;
+}
+
+uint64_t linux_soft_limit(uint32_t resource)
+{
+	struct rlimit64 r = { 0 };
+	int err = exchange(resource, NULL, &r);
+
+	return NEVER(err) ? 0 : r.rlim_cur;
+}
+
+/* Tells those who enforce it. */
+static void apply(uint32_t resource, const struct rlimit64 *r)
+{
+	switch (resource) {
+	case RLIMIT_FSIZE:
+		atomic_store_explicit(&size_limit_bytes, r->rlim_cur, memory_order_relaxed);
+		break;
+	case RLIMIT_SIGPENDING:
+		signal_set_queue_limit((uint32_t)r->rlim_cur);
+		break;
+	case RLIMIT_CPU:
+		linux_set_cpu_limits(r->rlim_cur, r->rlim_max);
+		break;
+	case RLIMIT_AS:
+	case RLIMIT_DATA:
+		vm_set_limits(linux_soft_limit(RLIMIT_AS), linux_soft_limit(RLIMIT_DATA));
+		break;
+	default:
+		break;
+	}
+}
+
+static int change(uint32_t resource, const struct rlimit64 *fresh, struct rlimit64 *old)
+{
+	int err;
+
+	fs_mutex_lock(&limits.changing); /* (2) */
+	err = exchange(resource, fresh, old);
+	if (!err)
+		apply(resource, fresh);
+	fs_mutex_unlock(&limits.changing);
 	return err;
 }
 
@@ -184,11 +217,10 @@ void linux_make_limits(struct proc_text *t)
 bool linux_may_add_thread(void)
 {
 	const struct cred *c = cred_current();
-	struct rlimit64 r;
 
 	if (!c->uid || cred_has(c, CAP_SYS_RESOURCE) || cred_has(c, CAP_SYS_ADMIN))
 		return true;
-	return !exchange(RLIMIT_NPROC, NULL, &r) && thread_count() < r.rlim_cur;
+	return thread_count() < linux_soft_limit(RLIMIT_NPROC);
 }
 
 long sys_getrlimit(const struct sysargs *a)
@@ -205,11 +237,12 @@ long sys_setrlimit(const struct sysargs *a)
 
 	if (user_copy_in(&r, a->arg[1], sizeof(r)))
 		return -EFAULT;
-	return exchange((uint32_t)a->arg[0], &r, &old);
+	return change((uint32_t)a->arg[0], &r, &old);
 }
 
 long sys_prlimit64(const struct sysargs *a)
 {
+	uint32_t resource = (uint32_t)a->arg[1];
 	int32_t pid = sysarg_int(a, 0);
 	struct rlimit64 fresh, old;
 	int err;
@@ -218,7 +251,7 @@ long sys_prlimit64(const struct sysargs *a)
 		return -EFAULT;
 	if (pid && pid != PROCESS_PID)
 		return -ESRCH;
-	err = exchange((uint32_t)a->arg[1], a->arg[2] ? &fresh : NULL, &old);
+	err = a->arg[2] ? change(resource, &fresh, &old) : exchange(resource, NULL, &old);
 	if (err)
 		return err;
 	return a->arg[3] ? user_copy_out(a->arg[3], &old, sizeof(old)) : 0;

@@ -8,9 +8,10 @@
  * Invariants: none; no state.
  * Locking:    none held; everything may open interrupt windows, and sleep for objects.
  * Failure:    -errno of the manual pages.
- * Source:     mmap(2), mprotect(2), madvise(2), mremap(2), msync(2), mincore(2), mlock(2), brk(2);
+ * Source:     mmap(2), mprotect(2), madvise(2), mremap(2), msync(2), mincore(2), brk(2);
  *             Linux 6.18, by running there, for the order of the checks. Go: runtime/mem_linux.go.
  */
+#include "abi/linux/limits_priv.h"
 #include "abi/linux/sysargs.h"
 
 #include <asm/fcntl.h>
@@ -129,7 +130,9 @@ long sys_mmap(const struct sysargs *a)
 	}
 	if (err)
 		return err;
-	err = vm_map(&r, &addr);
+	err = r.flags & VM_LOCKED ? linux_may_map_locked(r.bytes) : 0;
+	if (!err)
+		err = vm_map(&r, &addr);
 	if (r.object)
 		r.object->ops->put(r.object); /* the mapping has its own reference */
 	return err ? err : (long)addr;
@@ -278,7 +281,7 @@ long sys_madvise(const struct sysargs *a)
 	return bytes == 0 || vm_is_mapped(addr, bytes) ? 0 : -ENOMEM;
 }
 
-/* ------------------------------------------------------------------ mincore, mlock, brk */
+/* ------------------------------------------------------------------ mincore, brk */
 long sys_mincore(const struct sysargs *a)
 {
 	uint8_t resident[MINCORE_BATCH_PAGES];
@@ -302,74 +305,6 @@ long sys_mincore(const struct sysargs *a)
 		vec += n;
 	}
 	return 0;
-}
-
-/* Pages never leave memory, so locking is filling; it also forbids to discard. */
-static long lock_range(uint64_t addr, uint64_t bytes, bool lock, bool fill)
-{
-	uint64_t start = ROUND_DOWN(addr, PAGE_SIZE);
-	int err;
-
-	if (bytes > ROUND_DOWN(-addr - 1, PAGE_SIZE))
-		return bytes ? -EINVAL : 0;
-	if (!user_can_be(addr, bytes))
-		return -ENOMEM;
-	bytes = ROUND_UP(addr + bytes, PAGE_SIZE) - start;
-	err = vm_advise(start, bytes, lock ? VM_LOCKED : 0, lock ? 0 : VM_LOCKED);
-	if (!err && fill && bytes) /* a range that may not be read stays empty */
-		err = vm_populate(start, bytes, false);
-	return err ? -ENOMEM : 0;
-}
-
-long sys_mlock(const struct sysargs *a)
-{
-	return lock_range(a->arg[0], a->arg[1], true, true);
-}
-
-long sys_mlock2(const struct sysargs *a)
-{
-	uint64_t flags = a->arg[2];
-
-	if (flags & ~(uint64_t)MLOCK_ONFAULT)
-		return -EINVAL;
-	return lock_range(a->arg[0], a->arg[1], true, !(flags & MLOCK_ONFAULT));
-}
-
-long sys_munlock(const struct sysargs *a)
-{
-	return lock_range(a->arg[0], a->arg[1], false, false);
-}
-
-/* Holes are everywhere, and no error here. */
-static int lock_all(bool lock)
-{
-	int err = vm_advise(0, ARCH_USER_END, lock ? VM_LOCKED : 0, lock ? 0 : VM_LOCKED);
-
-	return err == -ENOMEM ? 0 : err;
-}
-
-long sys_mlockall(const struct sysargs *a)
-{
-	uint64_t flags = a->arg[0];
-	bool fill = !(flags & MCL_ONFAULT);
-	int err = 0;
-
-	if (flags == 0 || flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
-		flags == MCL_ONFAULT)
-		return -EINVAL;
-	vm_set_future(flags & MCL_FUTURE ? VM_LOCKED : 0, flags & MCL_FUTURE && fill);
-	if (flags & MCL_CURRENT)
-		err = lock_all(true);
-	if (!err && flags & MCL_CURRENT && fill)
-		vm_fill(0, ARCH_USER_END);
-	return err;
-}
-
-long sys_munlockall(const struct sysargs *a)
-{
-	(void)a;
-	vm_set_future(0, false);
-	return lock_all(false);
 }
 
 /* The break lies behind the program, where Linux has it, and stays there: the call's way to say so

@@ -29,7 +29,12 @@
 #define LOW_END (2 * GIB)
 #define FILL_KEEPS_FREE 16u /* filling stops when this part of RAM is left */
 
-struct vm_space vm = { .lock = SPINLOCK_INIT(LOCK_VM), .tree = RB_INITIALIZER(&vm.tree) };
+struct vm_space vm = {
+	.lock = SPINLOCK_INIT(LOCK_VM),
+	.tree = RB_INITIALIZER(&vm.tree),
+	.limit_bytes = UINT64_MAX,
+	.limit_data_bytes = UINT64_MAX,
+};
 
 void vm_init(void)
 {
@@ -234,10 +239,13 @@ static int choose_for_locked(const struct vm_request *r, uint64_t bytes, uint64_
 /* Decides where, makes room there, and leaves the lock held; on error it is not held. */
 static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr, struct vma **dead)
 {
+	bool is_data = vm_is_data(r->prot, r->flags);
 	int err = 0;
 
 	*addr = r->addr;
 	if (r->flags & VM_FIXED && !(r->flags & VM_FIXED_NOREPLACE)) {
+		if (!vm_may_replace(*addr, *addr + bytes, is_data))
+			return -ENOMEM;
 		err = vm_clear_range_lock(*addr, *addr + bytes, true, dead);
 		if (err)
 			return err;
@@ -249,6 +257,8 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 			err = choose_for_locked(r, bytes, addr);
 		else if (!is_free_locked(*addr, bytes))
 			err = -EEXIST;
+		if (!err && !vm_may_add_locked(bytes, is_data))
+			err = -ENOMEM;
 	}
 	if (err)
 		spin_unlock(&vm.lock);

@@ -102,6 +102,9 @@ int vm_advise(uint64_t addr, uint64_t bytes, unsigned set, unsigned clear) must_
 /* Makes 2 MiB pages of what is there, where they fit into [addr, addr + bytes). -EINVAL: cannot be;
  * -ENOMEM: a hole, or no such block of memory is free. */
 int vm_collapse(uint64_t addr, uint64_t bytes) must_check;
+/* What all mappings, and the private writable ones, may have in all; UINT64_MAX: no limit. Beyond
+ * it vm_map, vm_remap and vm_protect are -ENOMEM. */
+void vm_set_limits(uint64_t total_bytes, uint64_t data_bytes);
 /* For mappings to come (VM_LOCKED, or 0). fill: they are populated. */
 void vm_set_future(unsigned flags, bool fill);
 /* Where the mapping with VM_GROWS_DOWN that contains addr begins; false: there is none. */

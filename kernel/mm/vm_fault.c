@@ -159,6 +159,8 @@ static struct vma *grow_down_locked(uint64_t va)
 	if (below && below->prot != VM_PROT_NONE && !(below->flags & VM_GROWS_DOWN) &&
 		va - below->end < VM_STACK_GAP_BYTES)
 		return NULL;
+	if (!vm_may_add_locked(v->start - va, false))
+		return NULL;
 	vma_grow_down_locked(v, va);
 	return v;
 }

@@ -33,15 +33,21 @@ static int check_protect(const struct vma *v, uint64_t bytes, unsigned prot)
 static int find_protect_stop_locked(uint64_t start, uint64_t end, unsigned prot, uint64_t *stop)
 {
 	struct vma *v = vma_find_locked(start);
+	uint64_t bytes, more_data_bytes = 0;
 	int err;
 
 	for (*stop = start; *stop < end; v = vma_next_locked(v)) {
 		if (!v || v->start > *stop)
 			return -ENOMEM;
-		err = check_protect(v, MIN(v->end, end) - *stop, prot);
+		bytes = MIN(v->end, end) - *stop;
+		err = check_protect(v, bytes, prot);
 		if (err)
 			return err;
-		*stop = MIN(v->end, end);
+		if (vm_is_data(prot, v->flags) && !vm_is_data(v->prot, v->flags))
+			more_data_bytes += bytes;
+		if (!vm_may_become_data_locked(more_data_bytes))
+			return -ENOMEM;
+		*stop += bytes;
 	}
 	return 0;
 }
@@ -53,7 +59,7 @@ static int change_prot_locked(uint64_t start, uint64_t end, unsigned prot)
 	if (err)
 		return err;
 	for (struct vma *v = vma_find_locked(start); v && v->start < end; v = vma_next_locked(v)) {
-		v->prot = prot;
+		vma_set_prot_locked(v, prot);
 		if (prot & VM_PROT_WRITE && v->flags & VMA_IMAGE)
 			v->flags |= VMA_WRITTEN;
 	}

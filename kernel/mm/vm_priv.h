@@ -1,9 +1,9 @@
 /*
  * vm_priv.h: what the files of the address space share: the mappings, their tree, their pages.
  *
- * vm_tree.c keeps mappings apart, in order and merged; vm_pages.c drops and re-protects pages;
- * vm_fault.c fills them; vm.c, vm_ops.c and vm_object.c are the calls. All _locked
- * functions need vm.lock.
+ * vm_tree.c keeps mappings apart, in order and merged; vm_limit.c says how many bytes they may
+ * have; vm_pages.c drops and re-protects pages; vm_fault.c fills them; vm.c, vm_ops.c and
+ * vm_object.c are the calls. All _locked functions need vm.lock.
  */
 #pragma once
 
@@ -40,7 +40,8 @@ struct vm_space {
 	struct vma_tree tree; /* [vm lock] */
 	struct vma *last_found; /* [vm lock] cache of vma_find_locked */
 	uint64_t count; /* [vm lock] mappings */
-	uint64_t reserved_bytes; /* [vm lock] their size */
+	uint64_t reserved_bytes, data_bytes; /* [vm lock] their size; of data: vm_is_data */
+	uint64_t limit_bytes, limit_data_bytes; /* [vm lock] of those */
 	uint64_t resident_pages; /* [vm lock] filled by faults; without the image's */
 	uint64_t resident_peak_pages; /* [vm lock] */
 	uint64_t object_pages; /* [vm lock] of them objects', not the program's own */
@@ -77,6 +78,7 @@ void vma_take_locked(struct vma *v, struct vma **dead);
 /* Grows into free space above, or below. */
 void vma_grow_locked(struct vma *v, uint64_t end);
 void vma_grow_down_locked(struct vma *v, uint64_t start);
+void vma_set_prot_locked(struct vma *v, unsigned prot);
 /* Makes start and end borders of mappings. -ENOMEM. */
 int vma_split_locked(uint64_t start, uint64_t end) must_check;
 /* Undoes needless borders in and at the ends of [start, end]. */
@@ -89,6 +91,16 @@ uint64_t vma_find_low_hole_locked(uint64_t bytes, uint64_t from, uint64_t end);
 void vma_bury(struct vma *dead);
 /* Order, gaps, sums: for tests and debug builds. */
 bool vma_tree_is_sane_locked(void);
+
+/* ------------------------------------------------------------------ vm_limit.c */
+/* Whether a mapping counts as data: prot and flags of enum vm_prot and enum vm_flag. */
+bool vm_is_data(unsigned prot, unsigned flags);
+/* Whether there may be so many bytes more. */
+bool vm_may_add_locked(uint64_t bytes, bool is_data);
+/* Of mappings that are there: more of them may be data. */
+bool vm_may_become_data_locked(uint64_t bytes);
+/* A mapping of [start, end) instead of what is there; no lock held. */
+bool vm_may_replace(uint64_t start, uint64_t end, bool is_data);
 
 /* ------------------------------------------------------------------ vm_huge.c */
 /* Whether a store to va shall be answered with 2 MiB; has_block: the memory is there already. */

@@ -27,6 +27,14 @@ static bool stays(const struct remap *m)
 	return !m->fixed && !m->keeps_old && m->new_bytes <= m->old_bytes;
 }
 
+/* How much more there will be. */
+static uint64_t more_bytes(const struct remap *m)
+{
+	if (m->is_copy || m->keeps_old)
+		return m->new_bytes;
+	return m->new_bytes > m->old_bytes ? m->new_bytes - m->old_bytes : 0;
+}
+
 /* The old range must lie in one mapping that may be changed. */
 static int check_remap_locked(const struct remap *m, struct vma **out)
 {
@@ -43,7 +51,7 @@ static int check_remap_locked(const struct remap *m, struct vma **out)
 	if (m->new_bytes > m->old_bytes && v->prot & VM_PROT_WRITE && !v->object &&
 		!(v->flags & VM_UNCOUNTED) && vm_is_impossible(m->new_bytes))
 		return -ENOMEM;
-	return 0;
+	return vm_may_add_locked(more_bytes(m), vm_is_data(v->prot, v->flags)) ? 0 : -ENOMEM;
 }
 
 /* Grows in place when the space above is free. */

@@ -61,6 +61,14 @@ static void count_writer(const struct vma *v, uint32_t by)
 		v->object->writers += by;
 }
 
+/* v has so many bytes more, or fewer (two's complement). */
+static void count_bytes(const struct vma *v, uint64_t by)
+{
+	vm.reserved_bytes += by;
+	if (vm_is_data(v->prot, v->flags))
+		vm.data_bytes += by;
+}
+
 static void insert_node(struct vma *v)
 {
 	struct vma *clash;
@@ -73,7 +81,7 @@ static void insert_node(struct vma *v)
 	ASSERT(!clash);
 	update_path(v);
 	vm.count++;
-	vm.reserved_bytes += v->end - v->start;
+	count_bytes(v, v->end - v->start);
 	count_writer(v, 1); /* (5) */
 }
 
@@ -92,14 +100,14 @@ static void remove_node(struct vma *v)
 	RB_REMOVE(vma_tree, &vm.tree, v);
 	update_path(deepest);
 	vm.count--;
-	vm.reserved_bytes -= v->end - v->start;
+	count_bytes(v, v->start - v->end);
 	count_writer(v, -1u);
 	vm.last_found = NULL; /* (3) */
 }
 
 static void resize_node(struct vma *v, uint64_t end)
 {
-	vm.reserved_bytes += end - v->end;
+	count_bytes(v, end - v->end);
 	v->end = end;
 	update_path(v);
 }
@@ -252,9 +260,17 @@ void vma_grow_down_locked(struct vma *v, uint64_t start)
 	lock_assert_held(&vm.lock);
 	ASSERT(start < v->start && start >= VM_LOWEST && !v->object);
 	ASSERT(!prev || prev->end <= start); /* so that the order stays */
-	vm.reserved_bytes += v->start - start;
+	count_bytes(v, v->start - start);
 	v->start = start;
 	update_path(v);
+}
+
+void vma_set_prot_locked(struct vma *v, unsigned prot)
+{
+	lock_assert_held(&vm.lock);
+	count_bytes(v, v->start - v->end);
+	v->prot = prot;
+	count_bytes(v, v->end - v->start);
 }
 
 static int split_at(uint64_t addr)
@@ -329,7 +345,7 @@ static bool is_node_sane(struct vma *v, uint64_t floor)
 
 bool vma_tree_is_sane_locked(void)
 {
-	uint64_t floor = VM_LOWEST, count = 0, bytes = 0;
+	uint64_t floor = VM_LOWEST, count = 0, bytes = 0, data_bytes = 0;
 	struct vma *v;
 
 	lock_assert_held(&vm.lock);
@@ -339,6 +355,7 @@ bool vma_tree_is_sane_locked(void)
 		floor = v->end;
 		count++;
 		bytes += v->end - v->start;
+		data_bytes += vm_is_data(v->prot, v->flags) ? v->end - v->start : 0;
 	}
-	return count == vm.count && bytes == vm.reserved_bytes;
+	return count == vm.count && bytes == vm.reserved_bytes && data_bytes == vm.data_bytes;
 }

@@ -34,7 +34,7 @@ var groups = []struct {
 	{"memory", memoryChecks},
 	{"faults", faultChecks},
 	{"pointers", pointerChecks()},
-	{"limits", limitChecks},
+	{"limits", append(limitChecks, limitMemoryChecks...)},
 	{"threads", threadChecks},
 	{"futex", futexChecks},
 	{"clock", clockChecks},

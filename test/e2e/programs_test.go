@@ -51,6 +51,8 @@ var programs = []struct {
 	{shows: "more_threads_than_the_user_may_have", job: core("thread-rlimit"), stderr: firstWords},
 	{shows: "more_memory_than_there_can_be", job: core("huge-allocation"), stderr: firstLine},
 	{shows: "more_mappings_than_there_may_be", job: core("out-of-mappings"), stderr: noMemory},
+	{shows: "more_memory_than_RLIMIT_AS", job: core("address-limit"), stderr: noMemory},
+	{shows: "more_CPU_time_than_RLIMIT_CPU", job: core("cpu-limit", "1", "2")},
 	{shows: "default_action_of_SIGUSR1", job: core("default-action", "10")},
 	{shows: "default_action_of_SIGSEGV", job: core("default-action", "11")},
 	{shows: "default_action_of_SIGPIPE", job: core("default-action", "13")},

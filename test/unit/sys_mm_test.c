@@ -1,6 +1,6 @@
-/* sources: abi/linux/sys_mm.c kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c
- * kernel/mm/vm_fault.c kernel/mm/vm_ops.c kernel/mm/vm_remap.c kernel/mm/vm_huge.c
- * kernel/mm/vm_object.c test/unit/shim/host.c
+/* sources: abi/linux/sys_mm.c abi/linux/sys_mlock.c kernel/mm/vm.c kernel/mm/vm_tree.c
+ * kernel/mm/vm_pages.c kernel/mm/vm_fault.c kernel/mm/vm_ops.c kernel/mm/vm_limit.c
+ * kernel/mm/vm_remap.c kernel/mm/vm_huge.c kernel/mm/vm_object.c test/unit/shim/host.c
  * test/unit/shim/host_ram.c test/unit/shim/host_pmm.c test/unit/shim/host_kmem.c
  * test/unit/shim/host_paging.c */
 /*
@@ -22,12 +22,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "abi/linux/limits_priv.h"
 #include "abi/linux/sysargs.h"
 #include "fs/data.h"
 #include "fs/file.h"
 #include "fs/fdtable.h"
 #include "fs/vfs.h"
 #include "host.h"
+#include "kernel/cred.h"
 #include "kernel/mm/pmm.h"
 #include "kernel/image.h"
 #include "kernel/mm/vm.h"
@@ -248,6 +250,24 @@ void file_put(struct file *f)
 bool file_can_read(const struct file *f)
 {
 	return (f->flags & O_ACCMODE) != O_WRONLY;
+}
+
+uint64_t linux_soft_limit(uint32_t resource)
+{
+	(void)resource;
+	return UINT64_MAX;
+}
+
+const struct cred *cred_current(void)
+{
+	return NULL;
+}
+
+bool cred_has(const struct cred *c, unsigned cap)
+{
+	(void)c;
+	(void)cap;
+	return true;
 }
 
 int user_copy_out(uaddr_t dst, const void *src, size_t n)

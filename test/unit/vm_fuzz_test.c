@@ -1,5 +1,5 @@
 /* sources: kernel/mm/vm.c kernel/mm/vm_tree.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c
- * kernel/mm/vm_ops.c kernel/mm/vm_remap.c kernel/mm/vm_huge.c
+ * kernel/mm/vm_ops.c kernel/mm/vm_limit.c kernel/mm/vm_remap.c kernel/mm/vm_huge.c
  * kernel/mm/vm_object.c test/fuzz/vm_fuzz.c test/fuzz/vm_model.c test/fuzz/vm_objects.c
  * test/unit/shim/host.c test/unit/shim/host_ram.c test/unit/shim/host_pmm.c
  * test/unit/shim/host_kmem.c test/unit/shim/host_paging.c */

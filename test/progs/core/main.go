@@ -24,6 +24,7 @@ func main() {
 		"bad-altstack": badAltstackMain, "thread-limit": threadLimitMain,
 		"thread-rlimit": threadRlimitMain, "threads-forever": threadsForeverMain,
 		"huge-allocation": hugeAllocationMain, "out-of-mappings": outOfMappingsMain,
+		"address-limit": addressLimitMain, "cpu-limit": cpuLimitMain,
 		// sched.go
 		"sieve": sieveMain, "preempt": preemptMain, "goroutines": goroutinesMain,
 		"threads": threadsMain, "mutex": mutexMain, "channels": channelsMain, "spin": spinMain,

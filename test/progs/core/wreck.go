@@ -171,3 +171,20 @@ func outOfMappingsMain([]string) {
 }
 
 var more [][]byte
+
+// addressLimitMain grows beyond RLIMIT_AS.
+func addressLimitMain([]string) {
+	prog.Must(syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1 << 30, Max: 1 << 30}))
+	for {
+		more = append(more, make([]byte, 64<<20))
+	}
+}
+
+// cpuLimitMain computes beyond RLIMIT_CPU: cpu-limit SOFT HARD, in seconds. The runtime ignores SIGXCPU.
+func cpuLimitMain(args []string) {
+	prog.Must(syscall.Setrlimit(syscall.RLIMIT_CPU,
+		&syscall.Rlimit{Cur: uint64(prog.Int(args, 0, 1)), Max: uint64(prog.Int(args, 1, 1))}))
+	fmt.Println("limited")
+	for {
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"syscall"
+	"time"
+)
+
+// Limits of memory and of CPU time.
+
+var limitMemoryChecks = []check{
+	{"address-space", limitAddressSpace},
+	{"data", limitData},
+	{"locked-memory", asRoot(limitLocked)},
+	{"cpu-time", onLimitThread(limitCPU)},
+	{"stack", limitStackTold},
+}
+
+const (
+	limitCPUTime     = 0
+	limitDataSize    = 2
+	limitStack       = 3
+	limitMemlock     = 8
+	limitAddressSize = 9
+)
+
+// statusBytes is a size of /proc/self/status.
+func statusBytes(t *T, name string) uint64 {
+	return uint64(number(t, name, fields(t, "/proc/self/status")[name])) << 10
+}
+
+// limitAddressSpace leaves a gibibyte: the runtime may want some of it meanwhile.
+func limitAddressSpace(t *T) {
+	const room, half = 1 << 30, 1 << 29
+	limited(t, limitAddressSize, statusBytes(t, "VmSize")+room, func() {
+		_, e := mmap(0, 2*room, none, private)
+		t.Want("more than there may be", e, syscall.ENOMEM)
+		a := mapPages(t, half/page, none) // far from everything else
+		_, e = mmap(0, room, none, private)
+		t.Want("as much again, and more", e, syscall.ENOMEM)
+		_, e = mmap(a, half, ro, private|syscall.MAP_FIXED)
+		t.Want("instead of the half", e, syscall.Errno(0))
+		_, e = mmap(a, half+room, ro, private|syscall.MAP_FIXED)
+		t.Want("more instead of the half", e, syscall.ENOMEM)
+		t.Want("which is still there", *at(a), byte(0))
+		_, e = call(syscall.SYS_MREMAP, a, half, half+room, 1)
+		t.Want("mremap", e, syscall.ENOMEM)
+		_, e = call(syscall.SYS_MREMAP, a, half, half/2, 1)
+		t.Want("mremap to less", e, syscall.Errno(0))
+		unmap(t, a, half/2/page)
+		a, e = mmap(0, half, none, private)
+		t.Want("after it is gone", e, syscall.Errno(0))
+		unmap(t, a, half/page)
+	})
+	limited(t, limitAddressSize, 1<<20, func() {
+		_, e := mmap(0, page, rw, private)
+		t.Want("below what there is", e, syscall.ENOMEM)
+	})
+}
+
+// limitData: private memory that may be written counts, and nothing else.
+func limitData(t *T) {
+	const room, much = 64 << 20, 128 << 20
+	limited(t, limitDataSize, statusBytes(t, "VmData")+room, func() {
+		_, e := mmap(0, much, rw, private)
+		t.Want("data", e, syscall.ENOMEM)
+		for _, c := range []struct {
+			what        string
+			prot, flags uintptr
+		}{{"read-only", ro, private}, {"shared", rw, syscall.MAP_SHARED | syscall.MAP_ANON}, {"reserved", none, private}} {
+			a, e := mmap(0, much, c.prot, c.flags)
+			t.Want(c.what, e, syscall.Errno(0))
+			if c.what == "reserved" {
+				t.Want("mprotect", protect(a, much, rw), syscall.ENOMEM)
+				t.Want("mprotect of a part", protect(a, room/4, rw), syscall.Errno(0))
+				t.Want("the same again", protect(a, room/4, rw), syscall.Errno(0))
+				t.Want("mprotect of the rest", protect(a, much, rw), syscall.ENOMEM)
+			}
+			unmap(t, a, much/page)
+		}
+		a, e := mmap(0, room/4, rw, private)
+		t.Want("a little", e, syscall.Errno(0))
+		_, e = call(syscall.SYS_MREMAP, a, room/4, much, 1)
+		t.Want("mremap", e, syscall.ENOMEM)
+		unmap(t, a, room/4/page)
+	})
+	limited(t, limitDataSize, 1<<20, func() {
+		_, e := mmap(0, page, rw, private)
+		t.Want("below what there is", e, syscall.ENOMEM)
+		a, e := mmap(0, page, ro, private)
+		t.Want("no data", e, syscall.Errno(0))
+		t.Want("mprotect", protect(a, page, rw), syscall.ENOMEM)
+		unmap(t, a, 1)
+	})
+}
+
+// limitLocked: who may not lock without bounds.
+func limitLocked(t *T) {
+	const lock, unlock = syscall.SYS_MLOCK, syscall.SYS_MUNLOCK
+	a := mapPages(t, 40, rw)
+	defer unmap(t, a, 40)
+	ask := func(what string, want syscall.Errno, number uintptr, args ...uintptr) {
+		_, e := raw(number, args...)
+		t.Want(what, e, want)
+	}
+	locked := statusBytes(t, "VmLck")
+	limited(t, limitMemlock, uint64(locked)+16*page, func() {
+		ask("by root", 0, lock, a, 40*page)
+		ask("munlock", 0, unlock, a, 40*page)
+		wantErr(t, "setresuid", 0, syscall.SYS_SETRESUID, minusOne, 1000, minusOne)
+		ask("sixteen", 0, lock, a, 16*page)
+		ask("the same again", 0, lock, a+100, 15*page)
+		ask("one more", syscall.ENOMEM, lock, a+16*page, page)
+		ask("some of them and more", syscall.ENOMEM, lock, a+8*page, 9*page)
+		ask("some of them", 0, lock, a+8*page, 8*page)
+		ask("all", syscall.ENOMEM, syscall.SYS_MLOCKALL, 1)
+		_, e := mmap(0, page, rw, private|syscall.MAP_LOCKED)
+		t.Want("a new mapping", e, syscall.EAGAIN)
+		ask("munlock", 0, unlock, a, 40*page)
+		b, e := mmap(0, page, rw, private|syscall.MAP_LOCKED)
+		t.Want("a new mapping after it", e, syscall.Errno(0))
+		unmap(t, b, 1)
+		wantErr(t, "setresuid", 0, syscall.SYS_SETRESUID, minusOne, 0, minusOne)
+	})
+	limited(t, limitMemlock, 0, func() {
+		wantErr(t, "setresuid", 0, syscall.SYS_SETRESUID, minusOne, 1000, minusOne)
+		ask("none may be locked", syscall.EPERM, lock, a, page)
+		ask("not even no bytes", syscall.EPERM, lock, a, 0)
+		ask("all", syscall.EPERM, syscall.SYS_MLOCKALL, 1)
+		_, e := mmap(0, page, rw, private|syscall.MAP_LOCKED)
+		t.Want("a new mapping", e, syscall.EPERM)
+		wantErr(t, "setresuid", 0, syscall.SYS_SETRESUID, minusOne, 0, minusOne)
+	})
+}
+
+// limitCPU: SIGXCPU comes at the limit and each second after, not before.
+func limitCPU(t *T) {
+	defer noteSignal(t, syscall.SIGXCPU, saRestart, ^uint64(0))()
+	soft := uint64(now(t, clkProcess).ns()/1e9) + 1
+	limited(t, limitCPUTime, soft, func() {
+		for want := soft; want < soft+2; want++ {
+			for start := time.Now(); runs() < want-soft+1 && time.Since(start) < time.Minute; {
+			}
+			spent := now(t, clkProcess).ns()
+			t.Want("SIGXCPU", runs(), want-soft+1)
+			// Linux counts for it whom its ticks meet.
+			if spent < int64(want)*1e9-3e8 {
+				t.Errorf("signal %d after %d ns of CPU time, limit %d s", want-soft+1, spent, soft)
+			}
+		}
+	})
+	before := runs()
+	burn(1200 * time.Millisecond)
+	t.Want("none without a limit", runs(), before)
+}
+
+// limitStackTold: what a stack may be is what is said.
+func limitStackTold(t *T) {
+	var l syscall.Rlimit
+	t.Must("getrlimit", syscall.Getrlimit(limitStack, &l))
+	t.Want("some MiB", l.Cur >= 1<<20, true)
+	t.Must("the same again", syscall.Setrlimit(limitStack, &l))
+}
