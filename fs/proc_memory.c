@@ -25,7 +25,7 @@ static int add_region(const struct vm_region *r, void *arg)
 		m->code_start = m->code_end == 0 ? r->start : m->code_start;
 		m->code_end = r->end;
 	}
-	if ((r->flags & VM_GROWS_DOWN) || r->end == PROC_STACK_END)
+	if (r->flags & VM_GROWS_DOWN)
 		m->stack_bytes += bytes;
 	else if (is_written && !(r->flags & VM_SHARED))
 		m->data_bytes += bytes;

@@ -52,7 +52,7 @@ static struct {
 		[RLIMIT_CPU] = ANY,
 		[RLIMIT_FSIZE] = ANY,
 		[RLIMIT_DATA] = ANY,
-		[RLIMIT_STACK] = { 8 * MIB, NONE },
+		[RLIMIT_STACK] = { VM_STACK_MAX_BYTES, NONE },
 		[RLIMIT_CORE] = { 0, NONE },
 		[RLIMIT_RSS] = ANY,
 		[RLIMIT_NPROC] = ANY,
