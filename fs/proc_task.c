@@ -31,8 +31,9 @@ static void print_stat(struct proc_text *t, int32_t id, const struct thread_info
 	proc_print(t, "%d (%.15s) %c %d %d %d 0 -1 4194304 %lu 0 0 0 ", id,
 		i->name[0] ? i->name : proc_program_name(), i->runs ? 'R' : 'S', parent,
 		PROCESS_PID, PROCESS_PID, i->faults);
-	proc_print(t, "%lu %lu 0 0 20 0 %u 0 %lu %lu %lu ", i->user_ns / TICK_NS,
-		i->system_ns / TICK_NS, thread_count(), process_start_ns() / TICK_NS, m.total_bytes,
+	proc_print(t, "%lu %lu 0 0 %d %d %u 0 %lu %lu %lu ", i->user_ns / TICK_NS,
+		i->system_ns / TICK_NS, 20 + i->nice, i->nice, thread_count(),
+		process_start_ns() / TICK_NS, m.total_bytes,
 		(m.anonymous_bytes + m.file_bytes) >> PAGE_SHIFT);
 	proc_print(t, "18446744073709551615 %lu %lu 0 0 0 0 0 0 0 0 0 0 17 %u ", m.code_start,
 		m.code_end, i->cpu);

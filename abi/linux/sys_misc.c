@@ -12,7 +12,6 @@
 #include <linux/prctl.h>
 #include <linux/random.h>
 #include <linux/resource.h>
-#include <linux/sched.h>
 #include <linux/sysinfo.h>
 #include <linux/time_types.h>
 #include <linux/utsname.h>
@@ -196,72 +195,4 @@ long sys_getrandom(const struct sysargs *a)
 	memset(chunk, 0, sizeof(chunk));
 	compiler_barrier();
 	return done || moved >= 0 ? (long)done : moved;
-}
-
-/* ------------------------------------------------------------------ priorities: there is one */
-long sys_getpriority(const struct sysargs *a)
-{
-	int32_t which = sysarg_int(a, 0);
-
-	if (which < PRIO_PROCESS || which > PRIO_USER)
-		return -EINVAL;
-	return 20; /* nice 0, in the form the call has */
-}
-
-long sys_setpriority(const struct sysargs *a)
-{
-	int32_t which = sysarg_int(a, 0);
-
-	if (which < PRIO_PROCESS || which > PRIO_USER)
-		return -EINVAL;
-	return sysarg_int(a, 2) == 0 ? 0 : -EACCES;
-}
-
-long sys_sched_getscheduler(const struct sysargs *a)
-{
-	return sysarg_int(a, 0) < 0 ? -EINVAL : SCHED_NORMAL;
-}
-
-long sys_sched_getparam(const struct sysargs *a)
-{
-	if (sysarg_int(a, 0) < 0 || !a->arg[1])
-		return -EINVAL;
-	return user_store_u32(a->arg[1], 0);
-}
-
-long sys_sched_setscheduler(const struct sysargs *a)
-{
-	uint32_t priority;
-
-	if (sysarg_int(a, 0) < 0 || !a->arg[2])
-		return -EINVAL;
-	if (user_load_u32(&priority, a->arg[2]))
-		return -EFAULT;
-	if (sysarg_int(a, 1) != SCHED_NORMAL)
-		return -EPERM;
-	return priority ? -EINVAL : 0;
-}
-
-static bool is_realtime(int32_t policy)
-{
-	return policy == SCHED_FIFO || policy == SCHED_RR;
-}
-
-static bool is_policy(int32_t policy)
-{
-	return policy >= SCHED_NORMAL && policy <= SCHED_DEADLINE && policy != 4;
-}
-
-long sys_sched_get_priority_max(const struct sysargs *a)
-{
-	if (!is_policy(sysarg_int(a, 0)))
-		return -EINVAL;
-	return is_realtime(sysarg_int(a, 0)) ? 99 : 0;
-}
-
-long sys_sched_get_priority_min(const struct sysargs *a)
-{
-	if (!is_policy(sysarg_int(a, 0)))
-		return -EINVAL;
-	return is_realtime(sysarg_int(a, 0)) ? 1 : 0;
 }

@@ -6,15 +6,76 @@
  * Invariants: (1) the floor never falls, and rises whenever the least of the CPU's threads does.
  *             So whoever waits comes first in the end: threads that were asleep have their credit
  *             once, and new ones, which may come without end, begin behind it. (2) threads of one
- *             virtual time keep the order in which they came.
+ *             virtual time keep the order in which they came. (3) what is measured on the clock
+ *             becomes virtual time by runq_virtual_ns, and only there.
  * Locking:    the caller's run-queue lock.
  * Failure:    none.
- * Source:     Linux Documentation/scheduler/sched-design-CFS, for the idea of a virtual time.
+ * Source:     Linux Documentation/scheduler/sched-design-CFS, for the idea of a virtual time;
+ *             sched-nice-design: a step of niceness is worth 10 % of the CPU between two threads.
  */
 #include "kernel/sched/runq.h"
 
 #include "base/assert.h"
 #include "kernel/sched/thread.h"
+
+#define SCALE_ONE 1024
+
+/* Virtual time for SCALE_ONE of CPU: 1.25 to the power of the niceness, from -20 to 19. */
+static const int32_t scales[RUNQ_NICE_MAX - RUNQ_NICE_MIN + 1] = {
+	12,
+	15,
+	18,
+	23,
+	29,
+	36,
+	45,
+	56,
+	70,
+	88,
+	110,
+	137,
+	172,
+	215,
+	268,
+	336,
+	419,
+	524,
+	655,
+	819,
+	1024,
+	1280,
+	1600,
+	2000,
+	2500,
+	3125,
+	3906,
+	4883,
+	6104,
+	7629,
+	9537,
+	11921,
+	14901,
+	18626,
+	23283,
+	29104,
+	36380,
+	45475,
+	56843,
+	71054,
+};
+
+static int64_t scale_of(const struct thread *t)
+{
+	return scales[t->nice - RUNQ_NICE_MIN];
+}
+
+/* In parts: a thread may have run for months. */
+int64_t runq_virtual_ns(const struct thread *t, int64_t ran_ns)
+{
+	int64_t scale = scale_of(t);
+
+	return ran_ns / SCALE_ONE * scale + ran_ns % SCALE_ONE * scale / SCALE_ONE;
+}
 
 /* Never 0: who comes goes behind its equals (2). */
 static int compare(const struct thread *fresh, const struct thread *t)
@@ -71,7 +132,7 @@ void runq_raise_floor(struct runq *q, const struct thread *running, int64_t ran_
 	int64_t least = INT64_MAX;
 
 	if (running)
-		least = running->vtime_ns + MAX(ran_ns, 0);
+		least = running->vtime_ns + runq_virtual_ns(running, MAX(ran_ns, 0)); /* (3) */
 	if (first)
 		least = MIN(least, first->vtime_ns);
 	if (least != INT64_MAX)
@@ -95,5 +156,7 @@ int64_t runq_turn_ns(const struct runq *q, const struct thread *running)
 
 	ASSERT(first);
 	lead = first->vtime_ns - running->vtime_ns + RUNQ_TURN_NS / 2;
+	/* The product is in bounds: the nicest one's turn is 70 times as much virtual time. */
+	lead = MIN(lead, 100ll * RUNQ_TURN_NS) * SCALE_ONE / scale_of(running);
 	return MIN(MAX(lead, RUNQ_GRANULE_NS), RUNQ_TURN_NS);
 }

@@ -2,10 +2,10 @@
  * runq.h: the threads that wait for one CPU, and whose turn it is.
  *
  * Whoever has had the least of the CPU goes first. What a thread has had is its virtual time, in
- * nanoseconds of CPU: it grows while the thread runs. Each queue has a floor, which rises with the
- * least of those that want its CPU; a thread that comes, after a sleep or from another CPU, is
- * never put further below the floor than a sleeper's credit. So a sleeper runs soon, and no number
- * of wake-ups gives it more than its share.
+ * nanoseconds of CPU: it grows while the thread runs, the faster the nicer it is. Each queue has
+ * a floor, which rises with the least of those that want its CPU; a thread that comes, after a
+ * sleep or from another CPU, is never put further below the floor than a sleeper's credit. So a
+ * sleeper runs soon, and no number of wake-ups gives it more than its share.
  *
  * Nothing here sleeps, allocates or fails. The caller holds the run-queue lock of the CPU.
  */
@@ -15,6 +15,10 @@
 #include "base/types.h"
 
 struct thread;
+
+/* How much a thread leaves to others: with each step up it gets 4/5 of the CPU beside the same
+ * others. */
+enum { RUNQ_NICE_MIN = -20, RUNQ_NICE_MAX = 19 };
 
 enum {
 	RUNQ_TURN_NS = 4000000, /* the longest turn while others wait */
@@ -43,6 +47,8 @@ static inline struct thread *runq_first(const struct runq *q) /* NULL: nobody wa
 struct thread *runq_first_for(const struct runq *q, uint32_t cpu);
 /* For one who yields: gives t, which is not queued, the virtual time of the last that waits. */
 void runq_fall_behind(const struct runq *q, struct thread *t);
+/* How much virtual time a thread of its niceness has for so much of the CPU. */
+int64_t runq_virtual_ns(const struct thread *t, int64_t ran_ns);
 /* The least of those that want the CPU has advanced. running: NULL when the CPU is idle; ran_ns:
  * how long it has run that its virtual time does not say yet. */
 void runq_raise_floor(struct runq *q, const struct thread *running, int64_t ran_ns);

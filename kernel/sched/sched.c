@@ -70,7 +70,7 @@ void sched_account_locked(struct cpu *c, uint64_t now_ns)
 
 	lock_assert_held(&c->rq_lock);
 	t->cpu_time_ns += ran;
-	t->vtime_ns += (int64_t)ran;
+	t->vtime_ns += runq_virtual_ns(t, (int64_t)ran);
 	t->switched_in_ns = now_ns;
 }
 
@@ -315,6 +315,16 @@ uint64_t sched_thread_cpu_ns(struct thread *t)
 	if (c)
 		spin_unlock(&c->rq_lock);
 	return ns;
+}
+
+void sched_set_nice(struct thread *t, int32_t nice)
+{
+	struct cpu *c = sched_lock_home(t);
+
+	if (t->state == THREAD_RUNNING)
+		sched_account_locked(c, clock_now_ns()); /* what it has had was as it was before */
+	t->nice = nice;
+	spin_unlock(&c->rq_lock);
 }
 
 void sched_init(struct thread *boot_thread)

@@ -34,6 +34,8 @@ void sched_return_to_program(void);
 void sched_kick(struct thread *t);
 void sched_interrupt_others(void); /* every other CPU enters the kernel once */
 int sched_set_affinity(struct thread *t, uint64_t mask) must_check; /* -EINVAL: no online CPU */
+/* RUNQ_NICE_MIN to RUNQ_NICE_MAX. From now on; takes LOCK_SCHED. */
+void sched_set_nice(struct thread *t, int32_t nice);
 noreturn_fn void sched_idle_loop(void);
 uint64_t sched_thread_cpu_ns(struct thread *t); /* CPU time so far; takes LOCK_SCHED */
 uint64_t sched_process_cpu_ns(void);

@@ -38,6 +38,7 @@ struct thread {
 	uint32_t cpu; /* [s] where it runs, or ran last */
 	RB_ENTRY(thread) run_link; /* [s] */
 	int64_t vtime_ns; /* [s] what it has had of a CPU, as its queue counts: runq.h */
+	int32_t nice; /* [s] RUNQ_NICE_MIN to _MAX; sched_set_nice */
 	TAILQ_ENTRY(thread) all_link; /* [l] */
 	struct timer park_timer; /* [t] */
 	uint64_t slack_ns, slack_default_ns; /* [t] by how much a sleep may be longer */

@@ -62,6 +62,7 @@ static bool tell(struct thread *t, void *arg)
 	s->out->preemptions = t->preemptions;
 	s->out->faults = t->faults;
 	s->out->cpu = t->cpu;
+	s->out->nice = t->nice;
 	return true;
 }
 

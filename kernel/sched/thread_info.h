@@ -15,6 +15,7 @@ struct thread_info {
 	uint64_t sleeps, preemptions; /* switches away from it, by its own will and not */
 	uint64_t faults; /* page faults */
 	uint32_t cpu; /* where it runs, or ran last */
+	int32_t nice;
 };
 
 bool thread_get_info(int32_t tid, struct thread_info *out); /* false: no such thread */

@@ -35,7 +35,7 @@ var groups = []struct {
 	{"faults", faultChecks},
 	{"pointers", pointerChecks()},
 	{"limits", append(limitChecks, limitMemoryChecks...)},
-	{"threads", threadChecks},
+	{"threads", append(threadChecks, niceChecks...)},
 	{"futex", futexChecks},
 	{"clock", clockChecks},
 	{"timer", timerChecks},

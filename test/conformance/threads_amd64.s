@@ -1,7 +1,7 @@
 #include "textflag.h"
 
 // func cloneCall(number, stack uintptr, result, tid unsafe.Pointer)
-// A bare thread, which makes one system call without arguments, stores the result, and ends. tid is
+// A bare thread, which makes one system call, with 0 for the first two arguments, stores the result, and ends. tid is
 // its number, and 0 after its end.
 TEXT ·cloneCall(SB), NOSPLIT, $0-32
 	MOVQ	number+0(FP), R12
@@ -17,6 +17,8 @@ TEXT ·cloneCall(SB), NOSPLIT, $0-32
 	RET
 child:
 	MOVQ	R12, AX
+	XORL	DI, DI
+	XORL	SI, SI
 	SYSCALL
 	MOVQ	AX, (R13)
 	XORL	DI, DI

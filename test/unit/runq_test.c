@@ -74,7 +74,7 @@ static void charge(void)
 
 	if (!a)
 		return;
-	a->thread.vtime_ns += sim.now_ns - sim.since_ns;
+	a->thread.vtime_ns += runq_virtual_ns(&a->thread, sim.now_ns - sim.since_ns);
 	sim.since_ns = sim.now_ns;
 }
 
@@ -196,6 +196,38 @@ static void sleeper_is_prompt(void)
 	check(sim.shortest_cut_ns >= RUNQ_GRANULE_NS, "a turn that was cut", sim.shortest_cut_ns);
 }
 
+/* A step of niceness is a factor of 1.25; and a sleeper is prompt beside whoever is nice. */
+static void nice_ones_get_less(void)
+{
+	static const struct {
+		int32_t nice;
+		double share; /* of one of niceness 0, beside it */
+	} cases[] = { { -20, 0.0115 }, { -5, 0.328 }, { 1, 1.25 }, { 5, 3.05 }, { 19, 69.4 } };
+	struct actor *plain, *other;
+	double share;
+
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		begin();
+		plain = add(0, 0);
+		other = add(0, 0);
+		other->thread.nice = cases[i].nice;
+		run_for(40 * S);
+		share = (double)plain->got_ns / (double)other->got_ns;
+		check(share > 0.9 * cases[i].share && share < 1.1 * cases[i].share,
+			"a nice one's share", other->got_ns);
+	}
+	begin();
+	for (int i = 0; i < 4; i++)
+		add(0, 0)->thread.nice = 19;
+	run_for(S);
+	plain = add(100000, 1000000);
+	run_for(S / 10);
+	plain->worst_wait_ns = 0;
+	run_for(S);
+	check(plain->worst_wait_ns <= RUNQ_GRANULE_NS + 2 * STEP_NS, "a wait beside nice ones",
+		plain->worst_wait_ns);
+}
+
 /* Many that wake all the time, each of which would fill the CPU: nobody gets more than the rest. */
 static void storm_starves_nobody(void)
 {
@@ -304,6 +336,7 @@ int main(void)
 {
 	spinners_share();
 	sleeper_is_prompt();
+	nice_ones_get_less();
 	storm_starves_nobody();
 	sleep_is_no_saving();
 	newcomers_wait_too();
