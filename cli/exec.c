@@ -149,7 +149,7 @@ static int prepare(int argc, char **argv, struct options *options, struct image_
 	if (!*qemu)
 		return GOSOLO_CODE_FAILED;
 	*qemu = mem_copy_string(*qemu);
-	code = machine_check_network(options);
+	code = machine_check(options);
 	if (!code)
 		code = image_open(options, NULL, source);
 	return code;

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +38,24 @@ enum {
 	MEM_MIB_SPARE = 4, /* what even the smallest program needs beside its image */
 	REPORT_S = 3,
 	SOCKETS = 6, /* the four ports, QEMU's own output, its monitor */
+	DESCRIPTORS_LEAST = 40, /* ours and QEMU's, without connections to published ports */
 };
+
+/* As many as may be: QEMU needs one for each connection to a published port. */
+static int get_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* else it stays as it is */
+	if (limit.rlim_max >= DESCRIPTORS_LEAST)
+		return 0;
+	return report_fail(GOSOLO_CODE_FAILED,
+		"a machine takes %d open files, and only %llu are allowed: raise that (ulimit -n)",
+		DESCRIPTORS_LEAST, (unsigned long long)limit.rlim_max);
+}
 
 static int check_port(const struct port_forward *port)
 {
@@ -71,11 +89,13 @@ static int check_tap(const char *name)
 		name);
 }
 
-int machine_check_network(const struct options *options)
+int machine_check(const struct options *options)
 {
 	struct port_forward gdb = { .address = "127.0.0.1", .host = (uint16_t)options->gdb_port };
-	int code = options->gdb_port ? check_port(&gdb) : 0;
+	int code = get_descriptors();
 
+	if (!code && options->gdb_port)
+		code = check_port(&gdb);
 	for (size_t i = 0; !code && i < options->port_count; i++)
 		code = check_port(&options->ports[i]);
 	if (!code && options->net == OPTIONS_NET_TAP)

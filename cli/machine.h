@@ -17,9 +17,9 @@ struct machine_request {
 	char *const *args; /* the program's, without argv[0]; NULL-terminated */
 };
 
-/* Fails early for what can be known before anything is built: ports in use,
+/* Fails early for what can be known before anything is built: too few open files, ports in use,
  * a tap interface that is not there. Reports 125. */
-int machine_check_network(const struct options *options) must_check;
+int machine_check(const struct options *options) must_check;
 
 /* The exit code of the command: the program's own, 128 + n, or 125 after a report. */
 int machine_run(const struct machine_request *request) must_check;

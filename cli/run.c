@@ -56,7 +56,7 @@ int command_run(int argc, char **argv)
 	if (!qemu)
 		return GOSOLO_CODE_FAILED;
 	qemu = mem_copy_string(qemu);
-	code = machine_check_network(&options);
+	code = machine_check(&options);
 	if (!code)
 		code = image_open(&options, NULL, &source);
 	if (!code)

@@ -287,7 +287,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestFewDescriptors: where there are too few of them, that is what the one line says.
+// TestFewDescriptors: where there are too few of them, that is what the one line says, and what to do.
 func TestFewDescriptors(t *testing.T) {
 	hello := program(firstConfig(t).release, "hello")
 	good := 0
@@ -296,7 +296,7 @@ func TestFewDescriptors(t *testing.T) {
 		r := startOwn(t, cmd, time.Minute).wait()
 		if r.code == 0 && r.trouble == "" {
 			good++
-		} else if err := oneLine(r, "Too many open files"); err != nil || r.code != 125 {
+		} else if err := oneLine(r, "raise that (ulimit -n)"); err != nil || r.code != 125 {
 			t.Errorf("%d descriptors: %v", limit, err)
 		}
 	}
