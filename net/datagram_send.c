@@ -70,6 +70,8 @@ int datagram_route_locked(struct datagram_socket *d, const struct socket_message
 	int error;
 
 	o->dest = *dest;
+	if (!net_ip_is_any(&d->bound_ip) && net_ip_is_v4(&d->bound_ip) != net_ip_is_v4(dest))
+		return -ENETUNREACH;
 	if (net_is_broadcast_locked(dest) && !d->inet.base.broadcast)
 		return -EACCES;
 	error = net_route_locked(dest, choose_interface(d, m, dest), &o->netif, &o->source);

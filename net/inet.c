@@ -41,6 +41,12 @@ void inet_init(struct inet_socket *i)
 	i->port.local_ip = *inet_any(i);
 }
 
+void inet_note_bound(struct inet_socket *i, const struct net_ip *ip)
+{
+	if (!net_ip_is_any(ip) && !net_ip_is_v4(ip))
+		i->port.v6only = true;
+}
+
 /* The scope is that of an interface, and said only where it means something. */
 static int take_scope(const struct socket_address *a, struct net_ip *out)
 {

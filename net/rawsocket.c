@@ -133,7 +133,9 @@ static int raw_get_name(struct socket *s, bool peer, struct socket_address *out)
 	net_lock();
 	if (!peer)
 		inet_address(&r->d.inet, out, &b->local_ip,
-			r->ping && b->bound ? b->local_port : 0);
+			!r->ping           ? r->protocol
+				: b->bound ? b->local_port
+					   : 0);
 	else if (b->remote_port == 0)
 		error = -ENOTCONN;
 	else
@@ -218,8 +220,6 @@ static int send_whole(const struct ip_output *o, struct pbuf *p)
 
 static int find_dest(struct raw_socket *r, const struct socket_message *m, struct net_ip *dest)
 {
-	if (r->d.inet.base.write_shut)
-		return -EPIPE;
 	if (m->has_address)
 		return inet_check_peer_locked(&r->d.inet, &m->address, dest);
 	*dest = r->d.inet.port.remote_ip;
@@ -234,6 +234,8 @@ static int send_packet(struct raw_socket *r, struct pbuf *p, const struct socket
 
 	if (error == 0)
 		error = socket_take_error_locked(&r->d.inet.base);
+	if (error == 0 && r->d.inet.base.write_shut)
+		error = -EPIPE;
 	if (error == 0)
 		error = datagram_route_locked(&r->d, m, &dest, &o);
 	if (error == 0 && r->ping && !r->d.inet.port.bound)

@@ -290,6 +290,13 @@ bool socket_is_stream(const struct file *f)
 	return s->type == SOCKET_STREAM;
 }
 
+bool socket_has_connections(const struct file *f)
+{
+	const struct socket *s = f->object;
+
+	return s->type == SOCKET_STREAM || s->type == SOCKET_SEQPACKET;
+}
+
 void socket_postpone_error(struct file *f, int error)
 {
 	net_lock();
@@ -476,6 +483,8 @@ long socket_receive(struct file *f, struct socket_message *m)
 
 	if (!socket_is(f))
 		return -ENOTSOCK;
+	if (s->family == SOCKET_UNIX || s->family == SOCKET_NETLINK)
+		m->flags &= ~(unsigned)SOCKET_MSG_ERROR; /* unknown there */
 	if ((m->flags & SOCKET_MSG_ERROR) != 0 && !s->ops->has_error_queue)
 		return -EAGAIN;
 	return s->ops->receive(s, m,

@@ -283,5 +283,6 @@ bool socket_is(const struct file *f);
 /* When socket_is(f). */
 unsigned socket_family(const struct file *f);
 bool socket_is_stream(const struct file *f);
+bool socket_has_connections(const struct file *f); /* streams, and records of UNIX */
 /* Told by the next call that asks for errors (SO_ERROR, a receive). error: -errno. */
 void socket_postpone_error(struct file *f, int error);

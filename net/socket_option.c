@@ -85,9 +85,8 @@ int socket_set_common_option_locked(struct socket *s, enum socket_option o, int6
 	case SOCKET_OPT_REUSEADDR:
 		s->reuse_addr = value != 0;
 		return 0;
-	case SOCKET_OPT_REUSEPORT:
-		s->reuse_port = value != 0;
-		return 0;
+	case SOCKET_OPT_REUSEPORT: /* of IP's, who know it themselves */
+		return value != 0 ? -EOPNOTSUPP : 0;
 	case SOCKET_OPT_BROADCAST:
 		s->broadcast = value != 0;
 		return 0;

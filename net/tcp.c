@@ -189,6 +189,8 @@ static int tcp_bind_to(struct socket *s, const struct socket_address *a)
 		error = -EINVAL;
 	if (error == 0)
 		error = port_bind(&tcp.ports, &t->inet.port, &ip, a->port);
+	if (error == 0)
+		inet_note_bound(&t->inet, &ip);
 	net_unlock();
 	return error;
 }
@@ -319,10 +321,10 @@ static int tcp_connect_to(struct socket *s, const struct socket_address *a, bool
 	net_lock();
 	if (a->family == SOCKET_UNSPEC) {
 		error = disconnect(t);
-	} else if ((error = inet_check_peer_locked(&t->inet, a, &remote_ip)) != 0) {
-		; /* told below */
 	} else if (t->phase == TCP_FRESH) {
-		error = start_connecting(t, &remote_ip, a->port);
+		error = inet_check_peer_locked(&t->inet, a, &remote_ip);
+		if (error == 0)
+			error = start_connecting(t, &remote_ip, a->port);
 		if (error == 0)
 			error = wait_connected(t, nonblock);
 	} else {

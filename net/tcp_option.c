@@ -279,10 +279,10 @@ int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value
 		return 0;
 	case SOCKET_OPT_QUEUED:
 		*value = (int64_t)t->rx_bytes;
-		return 0;
+		return t->phase == TCP_LISTENING ? -EINVAL : 0;
 	case SOCKET_OPT_UNSENT:
 		*value = (int64_t)t->tx_bytes;
-		return 0;
+		return t->phase == TCP_LISTENING ? -EINVAL : 0;
 	default:
 		return inet_get_option(&t->inet, o, value);
 	}

@@ -236,6 +236,8 @@ static int udp_bind_to(struct socket *s, const struct socket_address *a)
 		error = -EINVAL;
 	if (error == 0)
 		error = bind_to(d, &ip, a->port);
+	if (error == 0)
+		inet_note_bound(&d->inet, &ip);
 	net_unlock();
 	return error;
 }
@@ -322,23 +324,27 @@ static int judge_send(struct datagram_socket *d, const struct socket_message *m,
 	struct net_ip *dest, uint16_t *port)
 {
 	struct socket *s = &d->inet.base;
+	bool has_address = m->has_address &&
+		(m->address.family != SOCKET_UNSPEC || s->family == SOCKET_INET);
 	int error = 0;
 
-	if (s->write_shut)
-		return -EPIPE;
-	if (!m->has_address && d->inet.port.remote_port == 0)
+	if (!has_address && d->inet.port.remote_port == 0)
 		return -EDESTADDRREQ;
 	*dest = d->inet.port.remote_ip;
 	*port = d->inet.port.remote_port;
-	if (m->has_address) {
+	if (has_address) {
 		if (m->address.family == SOCKET_UNSPEC)
 			return -EINVAL;
+		if (m->address.family == SOCKET_INET && d->inet.port.v6only)
+			return -ENETUNREACH;
 		error = inet_check_peer_locked(&d->inet, &m->address, dest);
 		if (error == 0 && m->address.port == 0)
 			error = -EINVAL;
 		*port = m->address.port;
 	}
-	return error != 0 ? error : socket_take_error_locked(s);
+	if (error == 0)
+		error = socket_take_error_locked(s);
+	return error == 0 && s->write_shut ? -EPIPE : error;
 }
 
 /* UDP_SEGMENT: as many datagrams as it takes, of which the last one may be shorter. */
@@ -385,8 +391,10 @@ static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct
 	struct net_ip dest;
 	uint32_t segment;
 	uint16_t port;
-	int error = judge_send(d, m, &dest, &port);
+	int error = d->inet.port.bound ? 0 : bind_to(d, inet_any(&d->inet), 0);
 
+	if (error == 0) /* bound it stays, as on Linux */
+		error = judge_send(d, m, &dest, &port);
 	if (error == 0 && p->tot_len > (net_ip_is_v4(&dest) ? PAYLOAD_MAX4 : PAYLOAD_MAX6))
 		error = -EMSGSIZE;
 	if (error == 0)
@@ -396,8 +404,6 @@ static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct
 	if (error == 0)
 		error = datagram_fit_locked(d, &o, port,
 			(segment != 0 ? segment : p->tot_len) + UDP_HLEN);
-	if (error == 0 && !d->inet.port.bound)
-		error = bind_to(d, inet_any(&d->inet), 0);
 	if (error != 0)
 		return error;
 	if (segment != 0) {

@@ -190,10 +190,10 @@ static int connect_stream(struct unix_socket *u, struct unix_socket *listener,
 	int error;
 
 	for (;;) {
+		if (listener->phase != UNIX_LISTENING || listener->base.read_shut)
+			return -ECONNREFUSED;
 		if (u->phase != UNIX_FRESH)
 			return u->phase == UNIX_CONNECTED ? -EISCONN : -EINVAL;
-		if (listener->phase != UNIX_LISTENING)
-			return -ECONNREFUSED;
 		if (listener->accept_count <= listener->backlog)
 			break;
 		if (nonblock)
@@ -218,12 +218,13 @@ static int connect_stream(struct unix_socket *u, struct unix_socket *listener,
 static int connect_datagram(struct unix_socket *u, struct unix_socket *other)
 {
 	struct unix_socket *old = u->peer;
+	bool loses = !STAILQ_EMPTY(&u->messages);
 
 	if (other != NULL && !unix_may_send_locked(u, other))
 		return -EPERM;
 	if (old != NULL && old != other) {
 		unix_drop_messages_locked(u);
-		if (old->peer == u) {
+		if (loses && old->peer == u) {
 			old->base.error = -ECONNRESET;
 			socket_notify_locked(&old->base, EPOLLERR | EPOLLIN | EPOLLOUT);
 		}

@@ -25,6 +25,8 @@ static int judge_send(struct unix_socket *u, const struct unix_socket *to)
 {
 	struct socket *s = &u->base;
 
+	if (s->type != SOCKET_DATAGRAM && to == NULL && !u->peer_closed)
+		return -ENOTCONN;
 	if (s->error != 0 && s->type == SOCKET_DATAGRAM)
 		return socket_take_error_locked(s);
 	if (s->write_shut || u->peer_closed)
@@ -165,13 +167,29 @@ static long send_whole(struct unix_socket *u, struct unix_socket *to, struct soc
 	return error != 0 ? error : send_piece(u, to, m, bytes);
 }
 
+/* Who may not send at all hears of it before anybody is looked for. */
+static int judge_sender(struct unix_socket *u)
+{
+	int error;
+
+	net_lock();
+	error = socket_take_error_locked(&u->base);
+	if (error == 0 && u->base.write_shut)
+		error = -EPIPE;
+	net_unlock_batch();
+	return error;
+}
+
 /* Where a datagram or record goes, with a reference. */
 static int find_receiver(struct unix_socket *u, const struct socket_message *m,
 	struct unix_socket **out)
 {
-	int error = 0;
+	bool datagram = u->base.type == SOCKET_DATAGRAM;
+	int error = datagram ? judge_sender(u) : 0;
 
-	if (m->has_address && u->base.type == SOCKET_DATAGRAM)
+	if (error != 0)
+		return error;
+	if (m->has_address && datagram)
 		return unix_find(&m->address, SOCKET_DATAGRAM, out);
 	net_lock();
 	*out = u->peer;
@@ -180,8 +198,8 @@ static int find_receiver(struct unix_socket *u, const struct socket_message *m,
 	else if (!u->peer_closed)
 		error = -ENOTCONN;
 	else
-		error = u->base.type == SOCKET_DATAGRAM ? -ECONNREFUSED : -EPIPE;
-	if (u->base.type == SOCKET_DATAGRAM)
+		error = datagram ? -ECONNREFUSED : -EPIPE;
+	if (datagram)
 		u->peer_closed = false; /* said once */
 	net_unlock();
 	return error;
@@ -248,12 +266,12 @@ static int wait_message(struct unix_socket *u, struct reader *r, struct unix_mes
 	int error;
 
 	while ((*out = find_message(u, r)) == NULL) {
+		if (s->type != SOCKET_DATAGRAM && u->phase != UNIX_CONNECTED)
+			return s->type == SOCKET_STREAM ? -EINVAL : -ENOTCONN;
 		if (s->error != 0)
 			return socket_take_error_locked(s);
 		if (s->read_shut && !(s->type == SOCKET_DATAGRAM && r->nonblock))
 			return 0; /* datagrams as Linux: who does not wait is not told */
-		if (s->type != SOCKET_DATAGRAM && u->phase != UNIX_CONNECTED)
-			return s->type == SOCKET_STREAM ? -EINVAL : -ENOTCONN;
 		if (r->nonblock)
 			return -EAGAIN;
 		error = socket_wait_outside_locked(s, &s->read_busy, s, r->deadline_ns);
@@ -273,6 +291,12 @@ static long copy_message(struct socket_message *m, const struct unix_message *me
 	copied = uio_copy_all_to(m->data, message->data + offset_bytes, bytes);
 	net_lock();
 	return copied;
+}
+
+static void tell_sender(struct socket_message *m, const struct unix_message *message)
+{
+	m->has_address = message->from.path_bytes != 0;
+	m->address = message->from;
 }
 
 /* What goes with a message goes to its first reader; who peeks gets references of his own. */
@@ -300,11 +324,10 @@ static long receive_whole(struct unix_socket *u, struct socket_message *m, bool 
 		return copied;
 	m->datagram_bytes = message->bytes - r.skip_bytes;
 	m->truncated = m->datagram_bytes > m->data->left_bytes;
-	m->has_address = u->base.type == SOCKET_DATAGRAM && message->from.path_bytes != 0;
+	tell_sender(m, message);
 	m->has_timestamp = u->base.want_timestamp;
 	m->timestamp_in_ns = u->base.want_timestamp_ns;
 	m->arrived_ns = message->arrived_ns;
-	m->address = message->from;
 	copied = copy_message(m, message, (uint32_t)r.skip_bytes);
 	error = copied < 0 ? 0 : take_along(u, m, message, peek);
 	if (copied >= 0)
@@ -343,6 +366,8 @@ static long read_piece(struct unix_socket *u, struct socket_message *m, struct s
 		return n;
 	if (r->total != 0 && m->has_credentials && !is_same_sender(m, message))
 		return 0;
+	if (r->total == 0)
+		tell_sender(m, message);
 	n = copy_message(m, message, message->done_bytes + (uint32_t)r->r.skip_bytes);
 	if (n <= 0)
 		return n;
@@ -367,9 +392,9 @@ static long receive_stream(struct unix_socket *u, struct socket_message *m, bool
 	long n;
 
 	/* SO_RCVLOWAT and MSG_WAITALL; who peeks takes what there is. */
-	r.enough = (m->flags & SOCKET_MSG_WAITALL) != 0
-		? (long)room
-		: (long)MIN((uint64_t)u->base.receive_lowat_bytes, MAX(room, 1ul));
+	r.enough = (long)MAX(room, 1ul);
+	if ((m->flags & SOCKET_MSG_WAITALL) == 0)
+		r.enough = MIN((long)u->base.receive_lowat_bytes, r.enough);
 	if ((m->flags & SOCKET_MSG_PEEK) != 0)
 		r.enough = 1;
 	do {

@@ -133,7 +133,7 @@ int unix_bind(struct socket *s, const struct socket_address *a)
 	if (a->family != SOCKET_UNIX)
 		return -EINVAL;
 	if (unix_of(s)->has_name)
-		return -EINVAL;
+		return a->path_bytes == 0 ? 0 : -EINVAL; /* any will do */
 	if (a->path_bytes != 0 && a->path[0] != 0) {
 		path_of(a, path);
 		error = vfs_make_node(&at, SOCKET_MODE, 0, &inode);

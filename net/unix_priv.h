@@ -15,7 +15,7 @@ struct unix_message {
 	uint32_t bytes, done_bytes; /* done: read (streams) */
 	uint64_t arrived_ns;
 	struct unix_socket *sender; /* with a reference: whose buffer it counts against */
-	struct socket_address from; /* datagrams */
+	struct socket_address from; /* path_bytes 0: who has no name */
 	struct socket_files *files; /* that travel along; NULL: none */
 	struct socket_credentials credentials; /* of who sent it */
 	char data[];

@@ -107,13 +107,13 @@ static int take_credentials(const struct linux_cmsghdr *c, const uint8_t *data,
 	if (c->bytes != sizeof(*c) + sizeof(v))
 		return -EINVAL;
 	memcpy(&v, data, sizeof(v));
+	if (v.uid == UINT32_MAX || v.gid == UINT32_MAX)
+		return -EINVAL;
 	if ((v.pid != PROCESS_PID && !cred_has(own, CAP_SYS_ADMIN)) || !may_be_user(own, v.uid) ||
 		!may_be_group(own, v.gid))
 		return -EPERM;
 	if (v.pid != PROCESS_PID)
 		return -ESRCH;
-	if (v.uid == UINT32_MAX || v.gid == UINT32_MAX)
-		return -EINVAL;
 	m->has_credentials = true;
 	m->credentials = (struct socket_credentials){ v.pid, v.uid, v.gid };
 	return 0;

@@ -22,6 +22,7 @@
 #define IOV_MAX 1024u
 #define IOV_STACK 8u
 #define MMSG_MAX 1024u
+#define CALL_BYTES_MAX 0x7ffff000ul /* Linux's MAX_RW_COUNT: of one range no more is looked at */
 
 /* Linux's include/linux/socket.h: not among the published headers. */
 enum {
@@ -72,18 +73,18 @@ static void free_ranges(struct ranges *r)
 		kmem_free(r->all);
 }
 
-static int check_ranges(const struct ranges *r)
+static int check_ranges(struct ranges *r)
 {
-	uint64_t total = 0;
 	uint32_t i;
 
-	for (i = 0; i < r->count; i++) {
-		if (r->all[i].bytes > INT64_MAX - total)
+	for (i = 0; i < r->count; i++)
+		if (r->all[i].bytes > INT64_MAX)
 			return -EINVAL;
+	if (r->count == 1)
+		r->all[0].bytes = MIN(r->all[0].bytes, CALL_BYTES_MAX);
+	for (i = 0; i < r->count; i++)
 		if (!user_can_be(r->all[i].base, r->all[i].bytes))
 			return -EFAULT;
-		total += r->all[i].bytes;
-	}
 	return 0;
 }
 
@@ -116,17 +117,20 @@ static int judge_flags(unsigned flags, bool sends)
 	return 0;
 }
 
-static int load_name(const struct linux_msghdr *h, struct socket_message *m)
+static int load_name(struct file *f, const struct linux_msghdr *h, struct socket_message *m)
 {
-	if ((int32_t)h->name_bytes < 0)
-		return -EINVAL;
 	if (h->name == 0 || h->name_bytes == 0)
 		return 0;
+	if ((int32_t)h->name_bytes < 0)
+		return -EINVAL;
 	m->has_address = true;
-	return linux_load_sockaddr(h->name, MIN(h->name_bytes, LINUX_SOCKADDR_MAX), &m->address);
+	return linux_load_destination(f, h->name, MIN(h->name_bytes, LINUX_SOCKADDR_MAX),
+		&m->address);
 }
 
-static long send_header(struct file *f, const struct linux_msghdr *h, unsigned flags)
+/* *left_bytes: what a stream had no room for. */
+static long send_header(struct file *f, const struct linux_msghdr *h, unsigned flags,
+	uint64_t *left_bytes)
 {
 	struct socket_message m = { .flags = flags & NEUTRAL_FLAGS };
 	struct ranges r;
@@ -134,7 +138,7 @@ static long send_header(struct file *f, const struct linux_msghdr *h, unsigned f
 	long result = socket_is(f) ? judge_flags(flags, true) : -ENOTSOCK;
 
 	if (result == 0)
-		result = load_name(h, &m);
+		result = load_name(f, h, &m);
 	if (result == 0)
 		result = load_ranges(&r, h->iov, h->iov_count);
 	if (result != 0)
@@ -144,6 +148,7 @@ static long send_header(struct file *f, const struct linux_msghdr *h, unsigned f
 		uio_init_ranges(&u, r.all, r.count);
 		m.data = &u;
 		result = socket_send(f, &m);
+		*left_bytes = u.left_bytes;
 	}
 	socket_put_files(m.files);
 	free_ranges(&r);
@@ -155,8 +160,10 @@ static int store_name(struct linux_msghdr *h, const struct socket_message *m)
 	uint8_t raw[LINUX_SOCKADDR_MAX];
 	uint32_t room = h->name_bytes;
 
+	if (h->name == 0)
+		return 0; /* its length stays what it was */
 	h->name_bytes = 0;
-	if (h->name == 0 || !m->has_address)
+	if (!m->has_address)
 		return 0;
 	h->name_bytes = linux_encode_sockaddr(raw, &m->address);
 	return user_copy_out(h->name, raw, MIN(room, h->name_bytes));
@@ -184,7 +191,7 @@ static long receive_header(struct file *f, struct linux_msghdr *h, unsigned flag
 	long result = socket_is(f) ? judge_flags(flags, false) : -ENOTSOCK;
 	int error;
 
-	if (result == 0 && (int32_t)h->name_bytes < 0)
+	if (result == 0 && h->name != 0 && (int32_t)h->name_bytes < 0)
 		result = -EINVAL;
 	if (result == 0)
 		result = load_ranges(&r, h->iov, h->iov_count);
@@ -205,7 +212,7 @@ static long receive_header(struct file *f, struct linux_msghdr *h, unsigned flag
 long sys_sendto(const struct sysargs *a)
 {
 	struct socket_message m = { .flags = (unsigned)a->arg[3] & NEUTRAL_FLAGS };
-	struct uio_range range = { a->arg[1], a->arg[2] };
+	struct uio_range range = { a->arg[1], MIN(a->arg[2], CALL_BYTES_MAX) };
 	struct uio u;
 	struct file *f;
 	long result = fdtable_get(sysarg_int(a, 0), &f);
@@ -216,7 +223,7 @@ long sys_sendto(const struct sysargs *a)
 						      : -EFAULT;
 	if (result == 0 && a->arg[4] != 0 && sysarg_int(a, 5) != 0) {
 		m.has_address = true;
-		result = linux_load_sockaddr(a->arg[4], sysarg_int(a, 5), &m.address);
+		result = linux_load_destination(f, a->arg[4], sysarg_int(a, 5), &m.address);
 	}
 	if (result == 0) {
 		uio_init_range(&u, &range);
@@ -230,11 +237,11 @@ long sys_sendto(const struct sysargs *a)
 long sys_recvfrom(const struct sysargs *a)
 {
 	struct socket_message m = { .flags = (unsigned)a->arg[3] & NEUTRAL_FLAGS };
-	struct uio_range range = { a->arg[1], a->arg[2] };
+	struct uio_range range = { a->arg[1], MIN(a->arg[2], CALL_BYTES_MAX) };
 	struct uio u;
 	struct file *f;
 	long result = fdtable_get(sysarg_int(a, 0), &f);
-	int error = 0;
+	int error;
 
 	if (result != 0)
 		return result;
@@ -249,10 +256,7 @@ long sys_recvfrom(const struct sysargs *a)
 	socket_put_files(m.files); /* nobody asked for them */
 	if (result < 0)
 		return result;
-	if (m.has_address)
-		error = linux_store_sockaddr(a->arg[4], a->arg[5], &m.address);
-	else if (a->arg[4] != 0 && a->arg[5] != 0)
-		error = user_store_u32(a->arg[5], 0);
+	error = linux_store_sockaddr(a->arg[4], a->arg[5], m.has_address ? &m.address : NULL);
 	if (error != 0)
 		return error;
 	return (m.flags & SOCKET_MSG_TRUNCATE) != 0 && m.truncated ? (long)m.datagram_bytes
@@ -262,6 +266,7 @@ long sys_recvfrom(const struct sysargs *a)
 long sys_sendmsg(const struct sysargs *a)
 {
 	struct linux_msghdr h;
+	uint64_t left_bytes;
 	struct file *f;
 	long result = fdtable_get(sysarg_int(a, 0), &f);
 
@@ -269,7 +274,7 @@ long sys_sendmsg(const struct sysargs *a)
 		return result;
 	result = user_copy_in(&h, a->arg[1], sizeof(h));
 	if (result == 0)
-		result = send_header(f, &h, (unsigned)a->arg[2]);
+		result = send_header(f, &h, (unsigned)a->arg[2], &left_bytes);
 	file_put(f);
 	return result;
 }
@@ -293,21 +298,23 @@ long sys_recvmsg(const struct sysargs *a)
 	return error != 0 ? error : result;
 }
 
-static long send_next(struct file *f, uaddr_t ua, unsigned flags)
+static long send_next(struct file *f, uaddr_t ua, unsigned flags, uint64_t *left_bytes)
 {
 	struct linux_msghdr h;
 	long sent = user_copy_in(&h, ua, sizeof(h));
 
 	if (sent == 0)
-		sent = send_header(f, &h, flags);
+		sent = send_header(f, &h, flags, left_bytes);
 	if (sent < 0)
 		return sent;
 	return user_store_u32(ua + MMSG_BYTES_OFFSET, (uint32_t)sent);
 }
 
+/* A stream that took part of a message ends it: what follows would come too early. */
 long sys_sendmmsg(const struct sysargs *a)
 {
 	uint32_t count = MIN((uint32_t)a->arg[2], MMSG_MAX), done = 0;
+	uint64_t left_bytes = 0;
 	struct file *f;
 	long error = fdtable_get(sysarg_int(a, 0), &f);
 
@@ -315,9 +322,9 @@ long sys_sendmmsg(const struct sysargs *a)
 		return error;
 	if (!socket_is(f))
 		error = -ENOTSOCK;
-	while (done < count && error == 0) {
+	while (done < count && error == 0 && left_bytes == 0) {
 		error = send_next(f, a->arg[1] + done * sizeof(struct linux_mmsghdr),
-			(unsigned)a->arg[3]);
+			(unsigned)a->arg[3], &left_bytes);
 		done += error == 0;
 	}
 	file_put(f);
@@ -365,6 +372,18 @@ static int store_left(uaddr_t ua, uint64_t deadline_ns)
 	return linux_store_timespec(ua, now_ns >= deadline_ns ? 0 : deadline_ns - now_ns);
 }
 
+/* Before it receives anything. */
+static long take_error(struct file *f, unsigned flags)
+{
+	int64_t error = 0;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	if ((flags & LINUX_MSG_ERRQUEUE) == 0)
+		(void)!socket_get_option(f, SOCKET_OPT_ERROR, &error);
+	return -error;
+}
+
 /* The timeout is looked at between messages only, as Linux does. */
 long sys_recvmmsg(const struct sysargs *a)
 {
@@ -379,9 +398,9 @@ long sys_recvmmsg(const struct sysargs *a)
 		result = fdtable_get(sysarg_int(a, 0), &f);
 	if (result != 0)
 		return result;
-	result = socket_is(f)
-		? receive_several(f, a->arg[1], count, (unsigned)a->arg[3], deadline_ns)
-		: -ENOTSOCK;
+	result = take_error(f, (unsigned)a->arg[3]);
+	if (result == 0)
+		result = receive_several(f, a->arg[1], count, (unsigned)a->arg[3], deadline_ns);
 	file_put(f);
 	if (result > 0 && a->arg[4] != 0 && store_left(a->arg[4], deadline_ns) != 0)
 		return -EFAULT;

@@ -133,6 +133,10 @@ int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out)
 		return error;
 	memcpy(&out->family, raw, sizeof(out->family));
 	switch (out->family) {
+	case SOCKET_UNSPEC: /* IPv4's, for old programs, or none */
+		return bytes < (int64_t)sizeof(struct sockaddr_in)
+			? 0
+			: decode_inet(raw, (uint64_t)bytes, out);
 	case SOCKET_INET:
 		return decode_inet(raw, (uint64_t)bytes, out);
 	case SOCKET_INET6:
@@ -146,6 +150,32 @@ int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out)
 	default:
 		return 0; /* judged by the socket */
 	}
+}
+
+int linux_load_address_for(const struct file *f, uaddr_t ua, int64_t bytes,
+	struct socket_address *out)
+{
+	unsigned family = socket_family(f);
+	int error = linux_load_sockaddr(ua, bytes, out);
+
+	if (error != 0)
+		return error;
+	if (family == SOCKET_INET && bytes < (int64_t)sizeof(struct sockaddr_in))
+		return -EINVAL;
+	return family == SOCKET_INET6 && out->family != SOCKET_INET &&
+			out->family != SOCKET_UNSPEC && bytes < (int64_t)SOCKADDR_IN6_MIN
+		? -EINVAL
+		: 0;
+}
+
+/* A connection has a peer: whose address it is, nobody looks at. */
+int linux_load_destination(const struct file *f, uaddr_t ua, int64_t bytes,
+	struct socket_address *out)
+{
+	bool any = socket_has_connections(f) && bytes > 0 && bytes <= (int64_t)LINUX_SOCKADDR_MAX;
+	int error = linux_load_address_for(f, ua, bytes, out);
+
+	return any && error == -EINVAL ? 0 : error;
 }
 
 static uint32_t encode_unix(uint8_t *out, const struct socket_address *a)
@@ -203,7 +233,7 @@ int linux_store_sockaddr(uaddr_t ua, uaddr_t length_ua, const struct socket_addr
 		return error;
 	if ((int32_t)room < 0)
 		return -EINVAL;
-	bytes = linux_encode_sockaddr(raw, a);
+	bytes = a == NULL ? 0 : linux_encode_sockaddr(raw, a);
 	error = user_copy_out(ua, raw, MIN(room, bytes));
 	return error != 0 ? error : user_store_u32(length_ua, bytes);
 }
@@ -280,6 +310,7 @@ long sys_socketpair(const struct sysargs *a)
 
 /* The calls that take an address: fd first, so that -EBADF comes before -EFAULT as on Linux. */
 static long with_address(const struct sysargs *a,
+	int (*load)(const struct file *f, uaddr_t ua, int64_t bytes, struct socket_address *out),
 	int (*call)(struct file *f, const struct socket_address *address))
 {
 	struct socket_address address;
@@ -288,8 +319,7 @@ static long with_address(const struct sysargs *a,
 
 	if (error != 0)
 		return error;
-	error = socket_is(f) ? linux_load_sockaddr(a->arg[1], sysarg_int(a, 2), &address)
-			     : -ENOTSOCK;
+	error = socket_is(f) ? load(f, a->arg[1], sysarg_int(a, 2), &address) : -ENOTSOCK;
 	if (error == 0)
 		error = call(f, &address);
 	file_put(f);
@@ -298,12 +328,21 @@ static long with_address(const struct sysargs *a,
 
 long sys_bind(const struct sysargs *a)
 {
-	return with_address(a, socket_bind);
+	return with_address(a, linux_load_address_for, socket_bind);
+}
+
+/* "Nobody" has no more than a family. */
+static int load_peer(const struct file *f, uaddr_t ua, int64_t bytes, struct socket_address *out)
+{
+	bool fits = bytes >= 2 && bytes <= (int64_t)LINUX_SOCKADDR_MAX;
+	int error = linux_load_address_for(f, ua, bytes, out);
+
+	return error == -EINVAL && fits && out->family == SOCKET_UNSPEC ? 0 : error;
 }
 
 long sys_connect(const struct sysargs *a)
 {
-	return with_address(a, socket_connect);
+	return with_address(a, load_peer, socket_connect);
 }
 
 long sys_listen(const struct sysargs *a)

@@ -12,7 +12,14 @@ struct file;
 
 /* The address at ua. -EINVAL: length. -EFAULT. */
 int linux_load_sockaddr(uaddr_t ua, int64_t bytes, struct socket_address *out) must_check;
-/* Stores the address, cut to *length_ua, and its whole length. ua 0: nothing. */
+/* … of a bind or connect: -EINVAL also when f's kind has longer ones. */
+int linux_load_address_for(const struct file *f, uaddr_t ua, int64_t bytes,
+	struct socket_address *out) must_check;
+/* … of a send. */
+int linux_load_destination(const struct file *f, uaddr_t ua, int64_t bytes,
+	struct socket_address *out) must_check;
+/* Stores the address, cut to *length_ua, and its whole length. ua 0: nothing. a
+ * NULL: an empty one. */
 int linux_store_sockaddr(uaddr_t ua, uaddr_t length_ua, const struct socket_address *a) must_check;
 /* The options that change a socket's multicast groups. -ENOPROTOOPT: another option. */
 int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes) must_check;

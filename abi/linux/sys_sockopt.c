@@ -317,6 +317,8 @@ static int set_option(struct file *f, const struct sysargs *a)
 		return -ENOTSOCK;
 	if (bytes < 0)
 		return -EINVAL;
+	if (level != SOL_SOCKET && socket_family(f) == SOCKET_UNIX)
+		return -EOPNOTSUPP;
 	error = linux_set_group(f, level, name, a->arg[3], (uint32_t)bytes);
 	if (error != -ENOPROTOOPT)
 		return error;
@@ -327,6 +329,8 @@ static int set_option(struct file *f, const struct sysargs *a)
 		return set_congestion(a->arg[3], (uint32_t)bytes);
 	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
 		return set_device(f, a->arg[3], (uint32_t)bytes);
+	if (level == SOL_SOCKET && (uint32_t)bytes < sizeof(int32_t))
+		return -EINVAL;
 	if (o == NULL || !o->settable)
 		return -ENOPROTOOPT;
 	if (level == IPPROTO_IPV6 && name == IPV6_CHECKSUM && is_icmp6(f))
@@ -421,6 +425,8 @@ static int get_encoded(struct file *f, int level, int name, uint8_t *out, uint32
 
 	if (!socket_is(f))
 		return -ENOTSOCK;
+	if (level != SOL_SOCKET && socket_family(f) == SOCKET_UNIX)
+		return -EOPNOTSUPP;
 	if (level == IPPROTO_TCP && name == TCP_INFO) {
 		error = socket_get_tcp_info(f, &info);
 		if (error == 0)

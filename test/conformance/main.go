@@ -60,6 +60,7 @@ var groups = []struct {
 	{"procnet", procnetChecks},
 	{"sockopt", sockoptChecks},
 	{"shared", sharedChecks},
+	{"socketorder", orderChecks},
 }
 
 // T is what a check reports to.
