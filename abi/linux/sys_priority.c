@@ -1,15 +1,18 @@
 /*
- * sys_priority.c: how nice threads are, and the one policy that they are scheduled by.
+ * sys_priority.c: how nice threads are, their I/O priorities, and the one scheduling policy.
  *
  * What:       niceness is a thread's own, as on Linux: setpriority of the process's number changes
  *             its first thread only, that of its group or user all of the program's threads.
+ *             So is a priority of I/O, which is kept: files are in memory, nothing queues for them.
  * Invariants: (1) who lets threads go first keeps that right only with CAP_SYS_NICE or within
  *             RLIMIT_NICE. (2) no policy but SCHED_OTHER, and nobody is told that there is one.
  * Locking:    LOCK_THREADS inside thread_find; LOCK_SCHED within it.
  * Failure:    -ESRCH nobody is meant, -EPERM another user's thread, -EACCES (1), -EINVAL.
- * Source:     Linux kernel/sys.c (set_one_prio: which error wins), getpriority(2), sched(7).
+ * Source:     Linux kernel/sys.c (set_one_prio: which error wins), block/ioprio.c, getpriority(2),
+ *             ioprio_set(2), sched(7).
  */
 #include <linux/capability.h>
+#include <linux/ioprio.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 
@@ -23,10 +26,13 @@
 /* Linux's form of a niceness where negative numbers are errors: 40 to 1. */
 #define RANK_OF(nice) (RUNQ_NICE_MAX + 1 - (nice))
 
+#define IO_LEVEL_MASK 7u /* of a priority of I/O; between it and the class are hints */
+
 struct request {
 	int32_t which;
 	uint32_t who; /* 0 has become a number */
 	int32_t nice; /* set: to this … */
+	uint16_t io_priority; /* … or this; or what the best one has */
 	uint64_t limit; /* … by who may have this rank (RLIMIT_NICE) */
 	long result;
 };
@@ -117,6 +123,89 @@ long sys_setpriority(const struct sysargs *a)
 	r.nice = MIN(MAX(sysarg_int(a, 2), RUNQ_NICE_MIN), RUNQ_NICE_MAX);
 	if (error == 0)
 		(void)thread_find(set_one, &r);
+	return error != 0 ? error : r.result;
+}
+
+/* ------------------------------------------------------------------ I/O */
+/* What a thread has that was never given one, or gave it back: by its niceness. */
+static uint16_t acting_io_priority(const struct thread *t)
+{
+	if (IOPRIO_PRIO_CLASS(t->io_priority) != IOPRIO_CLASS_NONE)
+		return t->io_priority;
+	return (uint16_t)(IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT | (t->nice - RUNQ_NICE_MIN) / 5);
+}
+
+/* IOPRIO_WHO_PROCESS is PRIO_PROCESS + 1, and so on. */
+static int decode_io(const struct sysargs *a, struct request *r)
+{
+	struct sysargs b = *a;
+
+	b.arg[0] = (uint32_t)(sysarg_int(a, 0) - (IOPRIO_WHO_PROCESS - PRIO_PROCESS));
+	return decode(&b, r);
+}
+
+/* The lower the number the better. Of one thread, what it was given. */
+static bool get_one_io(struct thread *t, void *arg)
+{
+	struct request *r = arg;
+	uint16_t priority = r->which == PRIO_PROCESS ? t->io_priority : acting_io_priority(t);
+
+	if (is_meant(t, r))
+		r->result = r->result < 0 ? priority : MIN(r->result, priority);
+	return false;
+}
+
+long sys_ioprio_get(const struct sysargs *a)
+{
+	struct request r;
+	int error = decode_io(a, &r);
+
+	if (error == 0)
+		(void)thread_find(get_one_io, &r);
+	return error != 0 ? error : r.result;
+}
+
+static int may_have_io_priority(uint16_t priority)
+{
+	switch (IOPRIO_PRIO_CLASS(priority)) {
+	case IOPRIO_CLASS_RT:
+		return cred_can(CAP_SYS_ADMIN) || cred_can(CAP_SYS_NICE) ? 0 : -EPERM;
+	case IOPRIO_CLASS_BE:
+	case IOPRIO_CLASS_IDLE:
+		return 0;
+	case IOPRIO_CLASS_NONE:
+		return (priority & IO_LEVEL_MASK) == 0 ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static bool set_one_io(struct thread *t, void *arg)
+{
+	const struct cred *own = cred_current();
+	struct request *r = arg;
+
+	if (!is_meant(t, r))
+		return false;
+	r->result = 0;
+	if (t->cred.uid != own->euid && t->cred.uid != own->uid && !cred_can(CAP_SYS_NICE))
+		r->result = -EPERM;
+	else
+		t->io_priority = r->io_priority;
+	return r->result != 0;
+}
+
+long sys_ioprio_set(const struct sysargs *a)
+{
+	struct request r;
+	int error;
+
+	r.io_priority = (uint16_t)a->arg[2];
+	error = may_have_io_priority(r.io_priority);
+	if (error == 0)
+		error = decode_io(a, &r);
+	if (error == 0)
+		(void)thread_find(set_one_io, &r);
 	return error != 0 ? error : r.result;
 }
 

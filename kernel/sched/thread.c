@@ -201,6 +201,7 @@ int thread_clone(const struct thread_start *start, int32_t *tid)
 	t->clear_tid_ua = start->clear_tid_ua;
 	t->affinity = self->affinity;
 	t->nice = self->nice;
+	t->io_priority = self->io_priority;
 	t->slack_ns = t->slack_default_ns = self->slack_ns;
 	memcpy(t->name, self->name, sizeof(t->name));
 	cred_clone(&t->cred, &self->cred);

@@ -39,6 +39,7 @@ struct thread {
 	RB_ENTRY(thread) run_link; /* [s] */
 	int64_t vtime_ns; /* [s] what it has had of a CPU, as its queue counts: runq.h */
 	int32_t nice; /* [s] RUNQ_NICE_MIN to _MAX; sched_set_nice */
+	uint16_t io_priority; /* [l] as Linux has it: kept for who asks, there are no queues */
 	TAILQ_ENTRY(thread) all_link; /* [l] */
 	struct timer park_timer; /* [t] */
 	uint64_t slack_ns, slack_default_ns; /* [t] by how much a sleep may be longer */

@@ -19,6 +19,7 @@ var niceChecks = []check{
 	{"nice-arguments", niceArguments},
 	{"nice-needs-a-right", asRoot(niceNeedsARight)},
 	{"nice-gets-less", niceGetsLess},
+	{"io-priority", asRoot(ioPriority)},
 }
 
 const ok = syscall.Errno(0)
@@ -199,4 +200,57 @@ func niceGetsLess(t *T) {
 	if got[0] < 4*got[1] {
 		t.Errorf("%v and, much nicer, %v", got[0], got[1])
 	}
+}
+
+// A priority of I/O is a thread's own, too: 13 bits below its class.
+func ioPriority(t *T) {
+	const (
+		process, group    = 1, 2
+		realtime          = 1 << 13
+		bestEffort        = 2 << 13
+		idle              = 3 << 13
+		ioSet, ioGet      = syscall.SYS_IOPRIO_SET, syscall.SYS_IOPRIO_GET
+		nobody            = 1 << 30
+		fromNiceness0     = bestEffort | 4
+		betterThanNobodys = realtime | 3
+	)
+	get := func(which, who uintptr) int {
+		n, e := raw(ioGet, which, who)
+		if e != 0 {
+			return -int(e)
+		}
+		return int(n)
+	}
+	set := func(which, who, priority uintptr) syscall.Errno {
+		_, e := raw(ioSet, which, who, priority)
+		return e
+	}
+	t.Want("at first", get(process, 0), 0)
+	for _, c := range []struct {
+		priority uintptr
+		e        syscall.Errno
+	}{{bestEffort | 5, ok}, {betterThanNobodys, ok}, {idle, ok}, {0, ok}, {3, syscall.EINVAL}, {4 << 13, syscall.EINVAL}, {7 << 13, syscall.EINVAL}} {
+		t.Want(fmt.Sprintf("set to %#x", c.priority), set(process, 0, c.priority), c.e)
+		if c.e == ok {
+			t.Want("is", get(process, uintptr(syscall.Gettid())), int(c.priority))
+		}
+	}
+	t.Want("no such kind", set(0, 0, 0), syscall.EINVAL)
+	t.Want("no such kind", set(4, 0, 0), syscall.EINVAL)
+	t.Want("no such kind to get", get(0, 0), -int(syscall.EINVAL))
+	t.Want("no such thread", set(process, nobody, bestEffort), syscall.ESRCH)
+	t.Want("no such thread to get", get(process, nobody), -int(syscall.ESRCH))
+	t.Want("a new priority", set(process, 0, bestEffort|6), ok)
+	syscall.Setpgid(0, 0) // nobody else's
+	t.Want("of the group: what niceness gives", get(group, 0), fromNiceness0)
+	t.Want("better than others", set(process, 0, betterThanNobodys), ok)
+	t.Want("of the group: the best", get(group, 0), betterThanNobodys)
+	other := make(chan int)
+	go func() { runtime.LockOSThread(); other <- syscall.Gettid(); <-other; runtime.UnlockOSThread() }()
+	tid := uintptr(<-other)
+	become(t, 1000, 1000)
+	t.Want("another user's", set(process, tid, bestEffort|7), syscall.EPERM)
+	t.Want("real-time", set(process, 0, realtime|3), syscall.EPERM)
+	t.Want("idle", set(process, 0, idle), ok)
+	other <- 0
 }
