@@ -30,6 +30,8 @@ var modules = []module{
 	{"coredns", "github.com/coredns/coredns", "v1.12.0", ""},
 	{"etcd", "go.etcd.io/etcd/server/v3", "v3.5.21", ""},
 	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22", ""},
+	// Without the pages of its user interface.
+	{"syncthing", "github.com/syncthing/syncthing/cmd/syncthing", "v1.28.1", "noassets"},
 	// Without the clients of clouds' inventories, which would be most of it.
 	{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "v0.314.0", "remove_all_sd"},
 }
