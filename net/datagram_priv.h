@@ -51,6 +51,7 @@ LIST_HEAD(memberships, membership);
 /* All fields [n]. Of options for both families: [0] IPv4's, [1] IPv6's. */
 struct datagram_socket {
 	struct inet_socket inet;
+	bool port_chosen; /* by bind; else by the kernel */
 	struct net_ip bound_ip; /* what bind said; connect may have chosen another since */
 	struct datagrams queue, errors;
 	uint64_t queue_bytes; /* of both, with costs */

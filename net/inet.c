@@ -7,18 +7,22 @@
  *             AF_INET6 socket's may be, unless it is v6only.
  * Locking:    LOCK_NET.
  * Failure:    -EAFNOSUPPORT, -EADDRNOTAVAIL, -EINVAL: no interface for a link-local address,
- *             -ENODEV, -ENETUNREACH: IPv4 by a v6only socket.
+ *             -EACCES: a port that takes a right, -ENODEV, -ENETUNREACH: IPv4 by a v6only socket.
  * Source:     Linux net/ipv4/af_inet.c (__inet_bind), net/ipv6/af_inet6.c (__inet6_bind),
  *             net/ipv6/datagram.c.
  */
+#include <linux/capability.h>
 #include <lwip/ip_addr.h>
 
 #include "base/errno.h"
+#include "kernel/cred.h"
 #include "kernel/entropy.h"
 #include "net/address.h"
 #include "net/ip_packet.h"
 #include "net/net_priv.h"
 #include "net/socket_priv.h"
+
+#define PORTS_FREE_FROM 1024u /* Linux's ip_unprivileged_port_start */
 
 uint32_t inet_random(void)
 {
@@ -39,6 +43,11 @@ const struct net_ip *inet_any(const struct inet_socket *i)
 void inet_init(struct inet_socket *i)
 {
 	i->port.local_ip = *inet_any(i);
+}
+
+int inet_check_port(uint16_t port)
+{
+	return port == 0 || port >= PORTS_FREE_FROM || cred_can(CAP_NET_BIND_SERVICE) ? 0 : -EACCES;
 }
 
 void inet_note_bound(struct inet_socket *i, const struct net_ip *ip)

@@ -9,10 +9,12 @@
  * Failure:    Linux's errors; frames that do not fit into the queue are dropped and counted.
  * Source:     Linux packet(7), net/packet/af_packet.c.
  */
+#include <linux/capability.h>
 #include <linux/eventpoll.h>
 #include <lwip/prot/ethernet.h>
 
 #include "base/errno.h"
+#include "kernel/cred.h"
 #include "kernel/mm/kmem.h"
 #include "kernel/stats.h"
 #include "lib/string.h"
@@ -61,6 +63,8 @@ int packet_socket_new(unsigned type, unsigned protocol, struct socket **out)
 {
 	struct packet_socket *k;
 
+	if (!cred_can(CAP_NET_RAW))
+		return -EPERM;
 	if (type != SOCKET_RAW && type != SOCKET_DATAGRAM)
 		return -ESOCKTNOSUPPORT;
 	k = kmem_zalloc(sizeof(*k));

@@ -10,6 +10,7 @@
  * Failure:    Linux's errors.
  * Source:     Linux raw(7), icmp(7), net/ipv4/raw.c, net/ipv4/ping.c, net/ipv6/raw.c; RFC 3542 3.
  */
+#include <linux/capability.h>
 #include <linux/eventpoll.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/prot/icmp.h>
@@ -20,6 +21,7 @@
 #include <lwip/prot/ip6.h>
 
 #include "base/errno.h"
+#include "kernel/cred.h"
 #include "kernel/mm/kmem.h"
 #include "lib/string.h"
 #include "net/address.h"
@@ -45,6 +47,8 @@ int raw_socket_new(unsigned family, unsigned type, unsigned protocol, struct soc
 
 	if (protocol == 0 || protocol > 255 || (type == SOCKET_DATAGRAM && protocol != icmp))
 		return -EPROTONOSUPPORT;
+	if (type == SOCKET_RAW && !cred_can(CAP_NET_RAW))
+		return -EPERM;
 	r = kmem_zalloc(sizeof(*r));
 	if (r == NULL)
 		return -ENOMEM;

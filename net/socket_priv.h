@@ -142,6 +142,8 @@ int inet_check_bind_locked(const struct inet_socket *i, const struct socket_addr
 int inet_check_peer_locked(const struct inet_socket *i, const struct socket_address *a,
 	struct net_ip *out) must_check;
 void inet_init(struct inet_socket *i); /* after socket_init */
+/* May the caller bind to it? -EACCES. */
+int inet_check_port(uint16_t port) must_check;
 /* It was bound to ip: who has an address of IPv6 speaks IPv6 only. */
 void inet_note_bound(struct inet_socket *i, const struct net_ip *ip);
 const struct net_ip *inet_any(const struct inet_socket *i); /* 0.0.0.0 or :: */

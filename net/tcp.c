@@ -185,6 +185,8 @@ static int tcp_bind_to(struct socket *s, const struct socket_address *a)
 
 	net_lock();
 	error = inet_check_bind_locked(&t->inet, a, &ip);
+	if (error == 0)
+		error = inet_check_port(a->port);
 	if (error == 0 && (t->inet.port.bound || t->phase != TCP_FRESH))
 		error = -EINVAL;
 	if (error == 0)
@@ -272,6 +274,8 @@ static int judge_connect(struct tcp_socket *t)
 	int error;
 
 	switch (t->phase) {
+	case TCP_LISTENING:
+		return -EISCONN;
 	case TCP_CONNECTING:
 		return -EALREADY;
 	case TCP_FRESH: /* another thread ended it */

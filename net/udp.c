@@ -232,18 +232,25 @@ static int udp_bind_to(struct socket *s, const struct socket_address *a)
 
 	net_lock();
 	error = inet_check_bind_locked(&d->inet, a, &ip);
+	if (error == 0)
+		error = inet_check_port(a->port);
 	if (error == 0 && d->inet.port.bound)
 		error = -EINVAL;
 	if (error == 0)
 		error = bind_to(d, &ip, a->port);
-	if (error == 0)
+	if (error == 0) {
 		inet_note_bound(&d->inet, &ip);
+		d->port_chosen = a->port != 0;
+	}
 	net_unlock();
 	return error;
 }
 
+/* A port that the kernel chose goes back, and an address that was chosen for the peer. */
 static int disconnect(struct datagram_socket *d)
 {
+	if (!d->port_chosen)
+		port_release(&d->inet.port);
 	d->inet.port.remote_ip = *inet_any(&d->inet);
 	d->inet.port.remote_port = 0;
 	d->inet.port.local_ip = d->bound_ip;
@@ -256,7 +263,7 @@ static int connect_to(struct datagram_socket *d, const struct net_ip *ip, uint16
 	int error = datagram_connect_locked(d, ip, &source);
 
 	if (error == 0 && !d->inet.port.bound)
-		error = bind_to(d, inet_any(&d->inet), 0);
+		error = bind_to(d, &d->bound_ip, 0);
 	if (error != 0)
 		return error;
 	d->inet.port.local_ip = source;
@@ -391,7 +398,7 @@ static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct
 	struct net_ip dest;
 	uint32_t segment;
 	uint16_t port;
-	int error = d->inet.port.bound ? 0 : bind_to(d, inet_any(&d->inet), 0);
+	int error = d->inet.port.bound ? 0 : bind_to(d, &d->bound_ip, 0);
 
 	if (error == 0) /* bound it stays, as on Linux */
 		error = judge_send(d, m, &dest, &port);

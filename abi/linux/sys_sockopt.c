@@ -457,6 +457,12 @@ static bool is_filter(const struct file *f, const struct sysargs *a)
 	return socket_is(f) && sysarg_int(a, 1) == SOL_SOCKET && sysarg_int(a, 2) == SO_GET_FILTER;
 }
 
+/* IP's numbers are told as a byte where there is no room for four. */
+static bool is_byte(const uint8_t *value, uint32_t bytes)
+{
+	return bytes == sizeof(int32_t) && (value[1] | value[2] | value[3]) == 0;
+}
+
 long sys_getsockopt(const struct sysargs *a)
 {
 	uint8_t value[sizeof(struct tcp_info)];
@@ -479,6 +485,9 @@ long sys_getsockopt(const struct sysargs *a)
 	file_put(f);
 	if (error != 0)
 		return error;
+	if (sysarg_int(a, 1) == IPPROTO_IP && room != 0 && room < sizeof(int32_t) &&
+		is_byte(value, bytes))
+		room = 1;
 	bytes = MIN(bytes, room);
 	error = user_copy_out(a->arg[3], value, bytes);
 	return error != 0 ? error : user_store_u32(a->arg[4], bytes);

@@ -26,6 +26,9 @@ var orderChecks = []check{
 	{"short-address", orderShort},
 	{"raw-name-has-the-protocol", orderRawName},
 	{"tcp-connect-and-queued", orderTCP},
+	{"rights", asRoot(orderRights)},
+	{"udp-disconnect-gives-the-port-back", orderDisconnect},
+	{"ip-options-as-a-byte", orderByte},
 }
 
 // orderPart: of a stream's message only a part was taken, so the next one must not be.
@@ -274,6 +277,8 @@ func orderTCP(t *T) {
 	defer syscall.Close(l)
 	raw := [28]byte{syscall.AF_INET6}
 	wantErr(t, "connected already, whatever the address", syscall.EISCONN, syscall.SYS_CONNECT, uintptr(c), ptr(&raw[0]), 28)
+	name := tcpName(t, c)
+	t.Want("a listener connects", syscall.Connect(l, name), error(syscall.EISCONN))
 	var queued int32
 	for name, command := range map[string]uintptr{"FIONREAD": 0x541b, "TIOCOUTQ": 0x5411} {
 		_, e := call(syscall.SYS_IOCTL, uintptr(l), command, uintptr(unsafe.Pointer(&queued)))
@@ -287,4 +292,56 @@ func orderSendTo(fd int, raw *byte, bytes uintptr) error {
 		return e
 	}
 	return nil
+}
+
+// orderRights: raw sockets, and ports below 1024, are for those who may.
+func orderRights(t *T) {
+	tcp, udp := open6(t, syscall.AF_INET, syscall.SOCK_STREAM), open6(t, syscall.AF_INET6, syscall.SOCK_DGRAM)
+	defer closeAll(tcp, udp)
+	asUser(t, 1000, func() {
+		wantErr(t, "raw", syscall.EPERM, syscall.SYS_SOCKET, syscall.AF_INET, syscall.SOCK_RAW, syscall.IPPROTO_ICMP)
+		wantErr(t, "raw IPv6", syscall.EPERM, syscall.SYS_SOCKET, syscall.AF_INET6, syscall.SOCK_RAW, 250)
+		wantErr(t, "packets", syscall.EPERM, syscall.SYS_SOCKET, syscall.AF_PACKET, syscall.SOCK_RAW, 0)
+		t.Want("TCP", syscall.Bind(tcp, &syscall.SockaddrInet4{Port: 1023}), error(syscall.EACCES))
+		t.Want("UDP", syscall.Bind(udp, &syscall.SockaddrInet6{Port: 1}), error(syscall.EACCES))
+		t.Want("any port", syscall.Bind(udp, &syscall.SockaddrInet6{}), nil)
+	})
+}
+
+func orderDisconnect(t *T) {
+	a, b, done := udpPair(t)
+	defer done()
+	nobody := make([]byte, 2)
+	wantErr(t, "disconnect", 0, syscall.SYS_CONNECT, uintptr(a), ptr(&nobody[0]), 2)
+	name, err := syscall.Getsockname(a)
+	t.Must("getsockname", err)
+	t.Want("the kernel's port", name.(*syscall.SockaddrInet4).Port, 0)
+	to, err := syscall.Getsockname(b)
+	t.Must("getsockname", err)
+	t.Must("send", syscall.Sendto(a, []byte("x"), 0, to))
+	name, _ = syscall.Getsockname(a)
+	port := name.(*syscall.SockaddrInet4).Port
+	t.Want("another port", port != 0, true)
+
+	c := open6(t, syscall.AF_INET, syscall.SOCK_DGRAM)
+	defer syscall.Close(c)
+	again := *name.(*syscall.SockaddrInet4)
+	syscall.Close(a)
+	t.Must("bind to it", syscall.Bind(c, &again))
+	t.Must("connect", syscall.Connect(c, to))
+	wantErr(t, "disconnect", 0, syscall.SYS_CONNECT, uintptr(c), ptr(&nobody[0]), 2)
+	name, _ = syscall.Getsockname(c)
+	t.Want("a port that was asked for", name.(*syscall.SockaddrInet4).Port, port)
+}
+
+func orderByte(t *T) {
+	s := open6(t, syscall.AF_INET, syscall.SOCK_DGRAM)
+	defer syscall.Close(s)
+	for room, want := range map[uint32]uint32{0: 0, 1: 1, 3: 1, 4: 4, 9: 4} {
+		value, length := [9]byte{}, room
+		_, e := call(syscall.SYS_GETSOCKOPT, uintptr(s), syscall.IPPROTO_IP, syscall.IP_TTL, ptr(&value[0]), ptr(&length))
+		t.Want("getsockopt", e, syscall.Errno(0))
+		t.Want("length", length, want)
+		t.Want("value", value[0] == 64, room != 0)
+	}
 }
