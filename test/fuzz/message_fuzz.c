@@ -159,6 +159,19 @@ bool socket_is_stream(const struct file *f unused_arg)
 	return in.how & 64;
 }
 
+bool socket_has_connections(const struct file *f unused_arg)
+{
+	return in.how & 64;
+}
+
+/* SO_ERROR: what waits to be told. */
+int socket_get_option(struct file *f unused_arg, enum socket_option option, int64_t *value)
+{
+	CHECK(option == SOCKET_OPT_ERROR);
+	*value = in.how & 128 ? ECONNREFUSED : 0;
+	return 0;
+}
+
 void socket_postpone_error(struct file *f unused_arg, int error)
 {
 	CHECK(error != 0);
