@@ -219,8 +219,10 @@ long sys_sendto(const struct sysargs *a)
 
 	if (result != 0)
 		return result;
-	result = user_can_be(range.base, range.bytes) ? judge_flags((unsigned)a->arg[3], true)
-						      : -EFAULT;
+	if (!user_can_be(range.base, range.bytes))
+		result = -EFAULT;
+	else
+		result = socket_is(f) ? judge_flags((unsigned)a->arg[3], true) : -ENOTSOCK;
 	if (result == 0 && a->arg[4] != 0 && sysarg_int(a, 5) != 0) {
 		m.has_address = true;
 		result = linux_load_destination(f, a->arg[4], sysarg_int(a, 5), &m.address);

@@ -29,6 +29,7 @@ var orderChecks = []check{
 	{"rights", asRoot(orderRights)},
 	{"udp-disconnect-gives-the-port-back", orderDisconnect},
 	{"ip-options-as-a-byte", orderByte},
+	{"no-socket", orderNoSocket},
 }
 
 // orderPart: of a stream's message only a part was taken, so the next one must not be.
@@ -345,3 +346,35 @@ func orderByte(t *T) {
 		t.Want("value", value[0] == 64, room != 0)
 	}
 }
+
+// orderNoSocket: a file is told from a socket whatever else is given.
+func orderNoSocket(t *T) {
+	fd := uintptr(open(t, "/dev/null", syscall.O_RDWR, 0))
+	defer syscall.Close(int(fd))
+	b, name, length, size := make([]byte, 256), to4(own4, 80), uint32(16), uint32(4)
+	raw := syscall.RawSockaddrInet4{Family: syscall.AF_INET, Addr: name.Addr}
+	address, head := ptr(&raw), syscall.Msghdr{Name: (*byte)(unsafe.Pointer(&raw)), Namelen: 16}
+	many := mmsgs([]byte("x"))
+	for what, e := range map[string]syscall.Errno{
+		"sendto":      second(call(syscall.SYS_SENDTO, fd, ptr(&b[0]), 1, 0, address, 16)),
+		"recvfrom":    second(call(syscall.SYS_RECVFROM, fd, ptr(&b[0]), 1, 0, address, ptr(&length))),
+		"sendmsg":     second(call(syscall.SYS_SENDMSG, fd, ptr(&head), 0)),
+		"recvmsg":     second(call(syscall.SYS_RECVMSG, fd, ptr(&head), 0)),
+		"sendmmsg":    second(call(sysSendmmsg, fd, ptr(&many[0]), 1, 0)),
+		"recvmmsg":    second(call(syscall.SYS_RECVMMSG, fd, ptr(&many[0]), 1, 0, 0)),
+		"bind":        second(call(syscall.SYS_BIND, fd, address, 16)),
+		"connect":     second(call(syscall.SYS_CONNECT, fd, address, 16)),
+		"listen":      second(call(syscall.SYS_LISTEN, fd, 1)),
+		"accept4":     second(call(syscall.SYS_ACCEPT4, fd, address, ptr(&length), 0)),
+		"getsockname": second(call(syscall.SYS_GETSOCKNAME, fd, address, ptr(&length))),
+		"getpeername": second(call(syscall.SYS_GETPEERNAME, fd, address, ptr(&length))),
+		"getsockopt":  second(call(syscall.SYS_GETSOCKOPT, fd, 1, 3, ptr(&b[0]), ptr(&size))),
+		"setsockopt":  second(call(syscall.SYS_SETSOCKOPT, fd, 1, 2, ptr(&b[0]), 4)),
+		"IP option":   second(call(syscall.SYS_SETSOCKOPT, fd, 0, 2, ptr(&b[0]), 4)),
+		"shutdown":    second(call(syscall.SYS_SHUTDOWN, fd, 0)),
+	} {
+		t.Want(what, e, syscall.ENOTSOCK)
+	}
+}
+
+func second(_ uintptr, e syscall.Errno) syscall.Errno { return e }
