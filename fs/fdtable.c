@@ -24,6 +24,7 @@
 #define CHUNK_BITS 512u
 #define WORDS (CHUNK_BITS / 64)
 #define CHUNKS (FDTABLE_LIMIT / CHUNK_BITS)
+#define SIZE_MIN 64u /* Linux: NR_OPEN_DEFAULT */
 
 struct fd_chunk {
 	struct file *files[CHUNK_BITS];
@@ -35,6 +36,7 @@ static struct {
 	struct spinlock lock;
 	struct fd_chunk *chunks[CHUNKS]; /* [lock] */
 	uint32_t lowest_free; /* [lock] (2) */
+	uint32_t size; /* [lock] a power of two above each number that was ever open */
 	struct fdtable_limits limits; /* [lock] */
 } fdtable;
 
@@ -42,6 +44,17 @@ void fdtable_init(void)
 {
 	spinlock_init(&fdtable.lock, LOCK_FDTABLE);
 	fdtable.limits = (struct fdtable_limits){ FDTABLE_LIMIT, FDTABLE_LIMIT };
+	fdtable.size = SIZE_MIN;
+}
+
+uint32_t fdtable_size(void)
+{
+	uint32_t size;
+
+	spin_lock(&fdtable.lock);
+	size = fdtable.size;
+	spin_unlock(&fdtable.lock);
+	return size;
 }
 
 struct fdtable_limits fdtable_limits(void)
@@ -128,6 +141,8 @@ static int place_locked(struct file *f, uint32_t fd, bool close_on_exec, struct 
 		*chunk = kmem_zalloc(sizeof(**chunk));
 	if (!*chunk)
 		return -ENOMEM;
+	while (fdtable.size <= fd)
+		fdtable.size *= 2;
 	*old = (*chunk)->files[i];
 	(*chunk)->files[i] = f;
 	(*chunk)->open[i / 64] |= 1ull << (i % 64);

@@ -39,5 +39,8 @@ int fdtable_close(int fd) must_check; /* -EBADF */
 int fdtable_dup_at(int old_fd, uint32_t new_fd, bool close_on_exec) must_check;
 int fdtable_get_flags(int fd) must_check; /* FD_CLOEXEC or 0; -EBADF */
 int fdtable_set_flags(int fd, bool close_on_exec) must_check;
+/* Numbers that the table has room for, as Linux's table grows (fs/file.c: alloc_fdtable): select
+ * looks at no more, and /proc/self/status tells it as FDSize. */
+uint32_t fdtable_size(void);
 /* Smallest open fd >= from, or -1: for /proc/self/fd and close_range. */
 int fdtable_next(int from);

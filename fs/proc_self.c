@@ -77,8 +77,8 @@ static void print_cred(struct proc_text *t)
 	const struct cred *c = cred_current();
 
 	proc_print(t, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
-	proc_print(t, "Gid:\t%u\t%u\t%u\t%u\nFDSize:\t256\nGroups:\t", c->gid, c->egid, c->sgid,
-		c->fsgid);
+	proc_print(t, "Gid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->gid, c->egid, c->sgid,
+		c->fsgid, fdtable_size());
 	for (uint32_t i = 0; i < cred_group_count(); i++)
 		proc_print(t, "%u ", cred_group(i));
 	proc_print(t, "\n");

@@ -20,8 +20,6 @@
 #include "fs/poll.h"
 #include "kernel/mm/kmem.h"
 
-#define SELECT_FDS_MAX 1024u
-
 STATIC_ASSERT(sizeof(struct pollfd) == 8, "copied as it is");
 STATIC_ASSERT(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR &&
 		POLLHUP == EPOLLHUP && POLLRDHUP == EPOLLRDHUP && POLLPRI == EPOLLPRI,
@@ -70,7 +68,7 @@ static long poll_program(uaddr_t fds_ua, uint64_t count, uint64_t deadline_ns)
 	struct poll_request *q;
 	long r = -ENOMEM;
 
-	if (count > FDTABLE_LIMIT)
+	if (count > fdtable_limits().soft)
 		return -EINVAL;
 	if (count == 0)
 		return poll_wait(NULL, 0, deadline_ns);
@@ -124,83 +122,118 @@ static const struct {
 };
 
 struct select_sets {
-	uint64_t bits[SELECT_SETS][SELECT_FDS_MAX / 64];
+	uint32_t count; /* of the descriptors that are looked at: 0, 1, … */
+	uint32_t words; /* of a set */
+	uint64_t *bits; /* SELECT_SETS sets, one after the other */
 };
 
-static bool is_in(const struct select_sets *s, unsigned set, uint32_t fd)
+static uint64_t *set_word(const struct select_sets *s, unsigned set, uint32_t word)
 {
-	return s->bits[set][fd / 64] >> (fd % 64) & 1;
+	return &s->bits[set * s->words + word];
 }
 
-static int open_selected(const struct select_sets *s, struct poll_request *q, uint32_t count)
+/* The descriptors of a word that are in any set. */
+static uint64_t asked_in(const struct select_sets *s, uint32_t word)
 {
-	int r = 0;
+	uint64_t asked = 0;
 
-	for (uint32_t fd = 0; fd < count; fd++) {
-		q[fd] = (struct poll_request){ 0 };
-		for (unsigned set = 0; set < SELECT_SETS; set++)
-			if (is_in(s, set, fd))
-				q[fd].events |= select_bits[set].ask;
-		if (r == 0 && q[fd].events)
-			r = fdtable_get((int)fd, &q[fd].file);
-		if (r < 0)
-			q[fd].file = NULL;
-	}
-	return r;
+	for (unsigned set = 0; set < SELECT_SETS; set++)
+		asked |= *set_word(s, set, word);
+	if (word == s->count / 64)
+		asked &= (1ull << (s->count % 64)) - 1;
+	return asked;
 }
 
-static long collect_selected(struct select_sets *s, const struct poll_request *q, uint32_t count)
+/* Requests for what is in the sets, in its order; *got of them have a file, also after an error. */
+static int open_selected(const struct select_sets *s, struct poll_request *q, uint32_t *got)
 {
-	struct select_sets out = { 0 };
-	long bits = 0;
+	for (uint32_t word = 0; word < s->words; word++) {
+		for (uint64_t asked = asked_in(s, word); asked; asked &= asked - 1) {
+			unsigned bit = (unsigned)__builtin_ctzll(asked);
+			int r = fdtable_get((int)(word * 64 + bit), &q[*got].file);
 
-	for (uint32_t fd = 0; fd < count; fd++) {
-		for (unsigned set = 0; set < SELECT_SETS; set++) {
-			if (!is_in(s, set, fd) || !(q[fd].ready & select_bits[set].in))
-				continue;
-			out.bits[set][fd / 64] |= 1ull << (fd % 64);
-			bits++;
+			if (r < 0)
+				return r;
+			q[*got].events = 0;
+			for (unsigned set = 0; set < SELECT_SETS; set++)
+				if (*set_word(s, set, word) >> bit & 1)
+					q[*got].events |= select_bits[set].ask;
+			(*got)++;
 		}
 	}
-	*s = out;
+	return 0;
+}
+
+/* The sets become what is ready of them; how many bits that is. */
+static long collect_selected(struct select_sets *s, const struct poll_request *q)
+{
+	long bits = 0;
+
+	for (uint32_t word = 0; word < s->words; word++) {
+		uint64_t out[SELECT_SETS] = { 0 };
+
+		for (uint64_t asked = asked_in(s, word); asked; asked &= asked - 1, q++) {
+			uint64_t bit = asked & -asked;
+
+			for (unsigned set = 0; set < SELECT_SETS; set++)
+				if (*set_word(s, set, word) & bit &&
+					q->ready & select_bits[set].in) {
+					out[set] |= bit;
+					bits++;
+				}
+		}
+		for (unsigned set = 0; set < SELECT_SETS; set++)
+			*set_word(s, set, word) = out[set];
+	}
 	return bits;
 }
 
-static long select_fds(struct select_sets *s, uint32_t count, uint64_t deadline_ns)
+static long select_fds(struct select_sets *s, uint64_t deadline_ns)
 {
-	struct poll_request *q = kmem_alloc(MAX(count, 1u) * sizeof(*q));
+	struct poll_request *q;
+	uint32_t asked = 0, got = 0;
 	long r;
 
+	for (uint32_t word = 0; word < s->words; word++)
+		for (uint64_t fds = asked_in(s, word); fds; fds &= fds - 1)
+			asked++; /* without libgcc's __popcountdi2 */
+	q = kmem_alloc(MAX(asked, 1u) * sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	r = open_selected(s, q, count);
+	r = open_selected(s, q, &got);
 	if (r == 0)
-		r = poll_wait(q, count, deadline_ns);
+		r = poll_wait(q, got, deadline_ns);
 	if (r >= 0)
-		r = collect_selected(s, q, count);
-	for (uint32_t fd = 0; fd < count; fd++)
-		if (q[fd].file)
-			file_put(q[fd].file);
+		r = collect_selected(s, q);
+	for (uint32_t i = 0; i < got; i++)
+		file_put(q[i].file);
 	kmem_free(q);
 	return r;
 }
 
 static long select_program(const struct sysargs *a, uint64_t deadline_ns)
 {
-	uint32_t count = MIN((uint32_t)a->arg[0], SELECT_FDS_MAX);
-	size_t bytes = ROUND_UP(count, 64u) / 8;
-	struct select_sets s = { 0 };
-	long r;
+	uint32_t count = MIN((uint32_t)a->arg[0], fdtable_size());
+	struct select_sets s = { .count = count, .words = ROUND_UP(count, 64u) / 64 };
+	size_t bytes = s.words * sizeof(*s.bits);
+	long r = 0;
 
 	if (sysarg_int(a, 0) < 0)
 		return -EINVAL;
-	for (unsigned set = 0; set < SELECT_SETS; set++)
-		if (a->arg[1 + set] && user_copy_in(s.bits[set], a->arg[1 + set], bytes) < 0)
-			return -EFAULT;
-	r = select_fds(&s, count, deadline_ns);
-	for (unsigned set = 0; r >= 0 && set < SELECT_SETS; set++)
-		if (a->arg[1 + set] && user_copy_out(a->arg[1 + set], s.bits[set], bytes) < 0)
+	s.bits = kmem_zalloc(MAX(SELECT_SETS * bytes, 1u));
+	if (!s.bits)
+		return -ENOMEM;
+	for (unsigned set = 0; r == 0 && set < SELECT_SETS; set++)
+		if (a->arg[1 + set] &&
+			user_copy_in(&s.bits[set * s.words], a->arg[1 + set], bytes) < 0)
 			r = -EFAULT;
+	if (r == 0)
+		r = select_fds(&s, deadline_ns);
+	for (unsigned set = 0; r >= 0 && set < SELECT_SETS; set++)
+		if (a->arg[1 + set] &&
+			user_copy_out(a->arg[1 + set], &s.bits[set * s.words], bytes) < 0)
+			r = -EFAULT;
+	kmem_free(s.bits);
 	return r;
 }
 

@@ -26,6 +26,8 @@ var deviceNodeChecks = []check{
 	{"time-left", timeLeft},
 	{"poll", pollReports},
 	{"select", selectReports},
+	{"select-of-high-numbers", selectOfHighNumbers},
+	{"poll-of-more-than-can-be-open", pollOfTooMany},
 	{"pipe-size", pipeSize},
 }
 
@@ -253,6 +255,61 @@ func selectReports(t *T) {
 	bad := syscall.Timeval{Sec: -1}
 	_, e = call(syscall.SYS_SELECT, 0, 0, 0, 0, ptr(&bad))
 	t.Want("negative time", e, syscall.EINVAL)
+}
+
+// selectOfHighNumbers: a set may be longer than C libraries make it; more than the table of descriptors has room
+// for is not looked at.
+func selectOfHighNumbers(t *T) {
+	const high = 2900
+	r, w := pipe(t, 0)
+	defer syscall.Close(r)
+	defer syscall.Close(w)
+	t.Must("dup3", syscall.Dup3(r, high, 0))
+	defer syscall.Close(high)
+	size := uint64(number(t, "FDSize", fields(t, "/proc/self/status")["FDSize"]))
+	if size < 4096 || size&(size-1) != 0 {
+		t.Errorf("FDSize is %d with descriptor %d open", size, high)
+	}
+	syscall.Write(w, []byte("x"))
+	var zero syscall.Timeval
+	in := make([]uint64, size/64+1)
+	set := func(fd int) { in[fd/64] |= 1 << (fd % 64) }
+	for _, n := range []uint64{high + 1, size, size + 1, 1<<31 - 1} {
+		clear(in)
+		set(r)
+		set(high)
+		got, e := call(syscall.SYS_SELECT, uintptr(n), ptr(&in[0]), 0, 0, ptr(&zero))
+		t.Want("select of "+itoa(int(n)), got == 2 && e == 0, true)
+	}
+	clear(in)
+	set(r)
+	set(high)
+	got, _ := call(syscall.SYS_SELECT, high, ptr(&in[0]), 0, 0, ptr(&zero))
+	t.Want("select of one less", got, uintptr(1))
+	clear(in)
+	set(high + 1)
+	_, e := call(syscall.SYS_SELECT, high+2, ptr(&in[0]), 0, 0, ptr(&zero))
+	t.Want("select of one that is not open", e, syscall.EBADF)
+	clear(in)
+	set(int(size))
+	got, e = call(syscall.SYS_SELECT, uintptr(size+1), ptr(&in[0]), 0, 0, ptr(&zero))
+	t.Want("select of one that there is no room for", got == 0 && e == 0, true)
+}
+
+func pollOfTooMany(t *T) {
+	var old syscall.Rlimit
+	t.Must("getrlimit", syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
+	limit := syscall.Rlimit{Cur: 70, Max: old.Max}
+	fds := make([]pollfd, 71)
+	for i := range fds {
+		fds[i].fd = -1
+	}
+	t.Must("setrlimit", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	_, all := call(syscall.SYS_POLL, ptr(&fds[0]), 70, 0)
+	_, more := call(syscall.SYS_POLL, ptr(&fds[0]), 71, 0)
+	t.Must("setrlimit back", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old))
+	t.Want("poll of as many as may be open", all, syscall.Errno(0))
+	t.Want("poll of one more", more, syscall.EINVAL)
 }
 
 func pipeSize(t *T) {
