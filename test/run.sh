@@ -62,8 +62,25 @@ nightly)
 	exit 2
 	;;
 esac
+# What the tests that failed printed, 40 lines of each at most, then their names: the end of a long log is
+# what is looked at first. Checks that passed (ok) are left out.
+tell_failed() {
+	awk '/^=== (RUN|CONT|NAME) / { test = $3; next }
+		/^=== / { test = ""; next }
+		/^ *--- FAIL:/ { failed[++n] = $3; next }
+		/^ *ok   / || /^ *--- (PASS|SKIP):/ { next }
+		/^(FAIL|FAILED|panic:|fatal error:)/ { more = more $0 "\n" }
+		{ if (++lines[test] <= 40) text[test] = text[test] $0 "\n" }
+		END {
+			for (i = 1; i <= n; i++)
+				if (text[failed[i]] != "") print "--- " failed[i] "\n" text[failed[i]]
+			printf "%s", more
+			for (i = 1; i <= n; i++) print "failed: " failed[i]
+		}' "$log"
+}
+
 if [ $failed != 0 ]; then
 	echo "=== what failed"
-	grep -E '^ *(--- FAIL|FAIL |FAILED|panic:|fatal error:|[a-z_]+_test\.go:[0-9]+:)' "$log" | tail -n 200
+	tell_failed
 fi
 exit $failed
