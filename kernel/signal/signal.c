@@ -26,28 +26,14 @@
 #include "kernel/log.h"
 #include "kernel/process.h"
 #include "kernel/sched/sched.h"
-#include "kernel/signal/queue_priv.h"
+#include "kernel/signal/signal_priv.h"
 #include "kernel/signal/watch.h"
-#include "kernel/stats.h"
-#include "kernel/trace.h"
 
-enum { HANDLER_DEFAULT = 0, HANDLER_IGNORE = 1, CODE_KERNEL = 0x80 };
-
-#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define DEFAULT_IGNORED \
 	(SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
 #define DEFAULT_STOPS \
 	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
-#define SYNCHRONOUS \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
-		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
-
-static struct {
-	struct spinlock lock;
-	struct signal_action actions[SIGNALS_MAX]; /* [lock] index: number - 1 */
-	uint64_t pending; /* [lock] for the process: any thread may take them */
-	struct signal_info *info; /* [lock] their details (queue_priv.h) */
-} signals = { .lock = SPINLOCK_INIT(LOCK_SIGNAL) };
+struct signal_state signals = { .lock = SPINLOCK_INIT(LOCK_SIGNAL) };
 
 void signal_init(void)
 {
@@ -96,7 +82,7 @@ static void offer_locked(struct thread *t)
 }
 
 /* Caller is t itself. Drops what is ignored (3) and brings signal_work up to date. */
-static void update_locked(struct thread *t)
+void signal_update_locked(struct thread *t)
 {
 	uint64_t set = (t->sigpending | signals.pending) & ~refused(t);
 
@@ -226,7 +212,7 @@ uint64_t signal_get_mask(void)
 	return thread_current()->sigmask; /* only the thread itself changes it */
 }
 
-static void set_mask_locked(struct thread *t, uint64_t mask)
+void signal_set_mask_locked(struct thread *t, uint64_t mask)
 {
 	uint64_t newly_blocked;
 
@@ -235,13 +221,27 @@ static void set_mask_locked(struct thread *t, uint64_t mask)
 	t->sigmask = mask;
 	if (signals.pending & newly_blocked)
 		reoffer_locked(t, newly_blocked);
-	update_locked(t);
+	signal_update_locked(t);
 }
 
 void signal_set_mask(uint64_t mask)
 {
 	spin_lock(&signals.lock);
-	set_mask_locked(thread_current(), mask);
+	signal_set_mask_locked(thread_current(), mask);
+	spin_unlock(&signals.lock);
+}
+
+void signal_wait_for(uint64_t set)
+{
+	struct thread *t = thread_current();
+	uint64_t given_up;
+
+	spin_lock(&signals.lock);
+	given_up = t->sigwait & t->sigmask & ~set;
+	t->sigwait = set & ~UNBLOCKABLE;
+	if (signals.pending & given_up)
+		reoffer_locked(t, given_up); /* (2) */
+	signal_update_locked(t);
 	spin_unlock(&signals.lock);
 }
 
@@ -372,128 +372,4 @@ void signal_send_fault(const struct signal_info *info)
 	spin_unlock(&signals.lock);
 	if (fatal)
 		process_exit_signal(info->signo);
-}
-
-/* ------------------------------------------------------------------ taking */
-static int first_of(uint64_t set)
-{
-	if (set & SYNCHRONOUS)
-		/* the fault's frame must be the one that shows the faulting instruction */
-		set &= SYNCHRONOUS;
-	return set ? __builtin_ctzll(set) + 1 : 0;
-}
-
-static int take_locked(struct thread *t, uint64_t set, struct signal_info *info)
-{
-	int signo = first_of(t->sigpending & set);
-
-	if (signo) {
-		signal_queue_take(&t->sigpending, t->siginfo, signo, info);
-		return signo;
-	}
-	signo = first_of(signals.pending & set);
-	if (signo)
-		signal_queue_take(&signals.pending, signals.info, signo, info);
-	return signo;
-}
-
-void signal_wait_for(uint64_t set)
-{
-	struct thread *t = thread_current();
-	uint64_t given_up;
-
-	spin_lock(&signals.lock);
-	given_up = t->sigwait & t->sigmask & ~set;
-	t->sigwait = set & ~UNBLOCKABLE;
-	if (signals.pending & given_up)
-		reoffer_locked(t, given_up); /* (2) */
-	update_locked(t);
-	spin_unlock(&signals.lock);
-}
-
-int signal_take_set(uint64_t set, struct signal_info *info)
-{
-	struct thread *t = thread_current();
-	int signo;
-
-	spin_lock(&signals.lock);
-	signo = take_locked(t, set & ~UNBLOCKABLE, info);
-	update_locked(t);
-	spin_unlock(&signals.lock);
-	if (signo)
-		linux_signal_taken(info);
-	return signo;
-}
-
-struct delivery {
-	struct signal_info info;
-	struct signal_action action;
-	uint64_t mask_to_save;
-};
-
-/* False: nothing is deliverable (any more). */
-static bool take_next_locked(struct thread *t, struct delivery *d)
-{
-	struct signal_action *action;
-	int signo;
-
-	update_locked(t);
-	signo = take_locked(t, ~t->sigmask, &d->info);
-	if (!signo) {
-		if (t->restore_mask) {
-			t->restore_mask = false;
-			set_mask_locked(t, t->saved_mask);
-		}
-		return false;
-	}
-	action = &signals.actions[signo - 1];
-	d->action = *action;
-	if ((action->flags & SA_RESETHAND) && action->handler != HANDLER_DEFAULT)
-		action->handler = HANDLER_DEFAULT;
-	d->mask_to_save = t->restore_mask ? t->saved_mask : t->sigmask;
-	t->restore_mask = false;
-	return true;
-}
-
-/* The handler is going to run: it blocks what it asked for. */
-static void block_for_handler(struct thread *t, const struct delivery *d)
-{
-	uint64_t mask = t->sigmask | d->action.mask;
-
-	if (!(d->action.flags & SA_NODEFER))
-		mask |= SIGNAL_BIT(d->info.signo);
-	spin_lock(&signals.lock);
-	set_mask_locked(t, mask);
-	spin_unlock(&signals.lock);
-}
-
-void signal_deliver(struct trapframe *tf)
-{
-	struct signal_info bad_stack = { .signo = SIGSEGV, .code = CODE_KERNEL };
-	struct thread *t = thread_current();
-	struct delivery d;
-	bool any;
-
-	spin_lock(&signals.lock);
-	any = take_next_locked(t, &d);
-	spin_unlock(&signals.lock);
-	if (!any) {
-		linux_fix_restart(tf, NULL);
-		return;
-	}
-	stat_inc(STAT_signals_delivered);
-	trace(TRACE_signal, (uint64_t)d.info.signo, (uint64_t)t->tid);
-	if (d.action.handler == HANDLER_DEFAULT)
-		process_exit_signal(d.info.signo);
-	linux_signal_taken(&d.info);
-	linux_fix_restart(tf, &d.action);
-	if (!linux_deliver_signal(tf, &d.info, &d.action, d.mask_to_save)) {
-		block_for_handler(t, &d);
-		return;
-	}
-	log_warn("signal %d: no room for its frame on the stack at %#llx", d.info.signo,
-		(unsigned long long)tf->rsp);
-	if (d.info.signo == SIGSEGV)
-		process_exit_signal(SIGSEGV);
-	signal_send_fault(&bad_stack); /* its handler may have a stack of its own */
 }

@@ -1,5 +1,5 @@
-/* sources: kernel/signal/signal.c kernel/signal/queue.c kernel/signal/watch.c
- * kernel/sync/pollq.c test/unit/shim/host.c test/unit/shim/host_kmem.c */
+/* sources: kernel/signal/signal.c kernel/signal/deliver.c kernel/signal/queue.c
+ * kernel/signal/watch.c kernel/sync/pollq.c test/unit/shim/host.c test/unit/shim/host_kmem.c */
 /*
  * signal_test.c: who gets a signal, when, how often, with what.
  *
