@@ -11,7 +11,8 @@
  *             under the lock. (2) a process-wide signal whose chosen thread comes to block it is
  *             offered to another one. (3) an ignored signal is pending only where it is blocked.
  *             (4) a thread found by thread_find is marked and kicked inside the callback: it may be
- *             gone after.
+ *             gone after. (5) SIGCONT and signals that stop are never both pending: whichever is
+ *             sent takes the other from all queues, also where nobody gets to see it.
  * Locking:    signals.lock, LOCK_SIGNAL; LOCK_THREADS, LOCK_SCHED and LOCK_KMEM inside. Sending
  *             works in any context with lower-ranked locks held; signal_deliver may sleep.
  * Failure:    without memory a signal comes without its details; a fault then ends the process.
@@ -189,10 +190,24 @@ void signal_get_action(int signo, struct signal_action *out)
 	spin_unlock(&signals.lock);
 }
 
-static bool drop_pending(struct thread *t, void *arg)
+static void drop_set_locked(uint64_t *pending, struct signal_info *list, uint64_t set)
 {
-	signal_queue_drop(&t->sigpending, t->siginfo, *(const int *)arg);
+	for (uint64_t rest = *pending & set; rest; rest &= rest - 1)
+		signal_queue_drop(pending, list, __builtin_ctzll(rest) + 1);
+}
+
+static bool drop_of_thread(struct thread *t, void *arg)
+{
+	drop_set_locked(&t->sigpending, t->siginfo, *(const uint64_t *)arg);
 	return false;
+}
+
+/* Of the process and of all its threads. */
+static void drop_everywhere_locked(uint64_t set)
+{
+	lock_assert_held(&signals.lock);
+	drop_set_locked(&signals.pending, signals.info, set);
+	thread_find(drop_of_thread, &set);
 }
 
 void signal_set_action(int signo, const struct signal_action *act)
@@ -200,10 +215,8 @@ void signal_set_action(int signo, const struct signal_action *act)
 	spin_lock(&signals.lock);
 	signals.actions[signo - 1] = *act;
 	signals.actions[signo - 1].mask &= ~UNBLOCKABLE;
-	if (is_ignored_locked(signo)) {
-		signal_queue_drop(&signals.pending, signals.info, signo);
-		thread_find(drop_pending, &signo);
-	}
+	if (is_ignored_locked(signo))
+		drop_everywhere_locked(SIGNAL_BIT(signo));
 	spin_unlock(&signals.lock);
 }
 
@@ -282,6 +295,15 @@ static int queue_locked(uint64_t *pending, struct signal_info **list,
 		: -EAGAIN;
 }
 
+/* (5) Not from within thread_find. */
+static void cancel_opposite_locked(int signo)
+{
+	if (SIGNAL_BIT(signo) & DEFAULT_STOPS)
+		drop_everywhere_locked(SIGNAL_BIT(SIGCONT));
+	else if (signo == SIGCONT)
+		drop_everywhere_locked(DEFAULT_STOPS);
+}
+
 static int send_thread_locked(struct thread *t, const struct signal_info *info)
 {
 	uint64_t bit = SIGNAL_BIT(info->signo);
@@ -299,6 +321,7 @@ void signal_send_thread(struct thread *t, const struct signal_info *info)
 {
 	spin_lock(&signals.lock);
 	(void)send_thread_locked(t, info); /* the kernel's own: nobody could be told */
+	cancel_opposite_locked(info->signo);
 	spin_unlock(&signals.lock);
 	signal_watch_tell();
 }
@@ -327,6 +350,8 @@ int signal_send_tid(int32_t tid, const struct signal_info *info)
 
 	spin_lock(&signals.lock);
 	found = thread_find(send_if_tid, &r) != NULL;
+	if (found && info->signo)
+		cancel_opposite_locked(info->signo);
 	spin_unlock(&signals.lock);
 	signal_watch_tell();
 	return found ? r.result : -ESRCH;
@@ -339,6 +364,7 @@ int signal_send_process(const struct signal_info *info)
 	int err = 0;
 
 	spin_lock(&signals.lock);
+	cancel_opposite_locked(info->signo);
 	if (is_ignored_locked(info->signo) && thread_find(is_unblocked, &bit)) {
 		(void)ignore_locked(info->signo); /* (3), with its message */
 	} else {

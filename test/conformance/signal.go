@@ -13,7 +13,7 @@ import (
 
 // Signals: sent, blocked, waited for, handled, and what they do to calls.
 var signalChecks = slices.Concat(signalSendChecks, signalWaitChecks, signalHandlerChecks,
-	signalInterruptChecks, signalRuntimeChecks)
+	signalInterruptChecks, signalRuntimeChecks, signalCancelChecks)
 
 // Actions; and signals sent, queued and pending.
 var signalSendChecks = []check{

@@ -260,6 +260,31 @@ static void test_ignored(void)
 	CHECK_EQ(signal_pending_set(), 0);
 }
 
+/* A stop and SIGCONT take each other away, whoever is to have them. */
+static void test_cancel(void)
+{
+	const uint64_t both = SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGTSTP);
+
+	reset();
+	for (unsigned i = 0; i < THREADS; i++)
+		t.threads[i].sigmask = both | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGUSR1);
+	send_to(0, SIGUSR1);
+	send_to(1, SIGCONT);
+	send_all(SIGCONT);
+	send_to(0, SIGTSTP);
+	CHECK_EQ(t.threads[1].sigpending, 0);
+	CHECK_EQ(signal_pending_set(), SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGUSR1));
+	send_to(2, SIGTTIN);
+	send_all(SIGTSTP);
+	CHECK_EQ(t.threads[2].sigpending, SIGNAL_BIT(SIGTTIN));
+	CHECK_EQ(signal_send_tid(77, &(struct signal_info){ .signo = SIGCONT }), -ESRCH);
+	CHECK_EQ(t.threads[2].sigpending, SIGNAL_BIT(SIGTTIN)); /* nobody got it */
+	signal_send_thread(&t.threads[1], &(struct signal_info){ .signo = SIGCONT });
+	CHECK_EQ(t.threads[2].sigpending, 0);
+	CHECK_EQ(t.threads[1].sigpending, SIGNAL_BIT(SIGCONT));
+	CHECK_EQ(signal_pending_set(), SIGNAL_BIT(SIGUSR1));
+}
+
 static void test_default_ends(void)
 {
 	reset();
@@ -393,6 +418,7 @@ int main(void)
 	test_blocked();
 	test_process_wide();
 	test_ignored();
+	test_cancel();
 	test_default_ends();
 	test_faults();
 	test_actions();

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// Signals that take others of the queues with them.
+var signalCancelChecks = []check{
+	{"continue-and-stop-cancel", onSignalThread(signalContinueAndStopCancel)},
+	{"cancel-of-another-thread", onSignalThread(signalCancelOfAnotherThread)},
+	{"cancel-though-ignored", onSignalThread(signalCancelThoughIgnored)},
+}
+
+var stopSignals = []syscall.Signal{syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU}
+
+// pendingSet is what this thread blocks and has pending, of its own and of the process.
+func pendingSet() (set uint64) {
+	raw(syscall.SYS_RT_SIGPENDING, ptr(&set), 8)
+	return set
+}
+
+// blockStops blocks SIGCONT and what would stop the process; what is pending of them goes with the thread.
+func blockStops() { block(append(stopSignals, syscall.SIGCONT)...) }
+
+func signalContinueAndStopCancel(t *T) {
+	blockStops()
+	block(syscall.SIGUSR1)
+	sendSelf(syscall.SIGUSR1)
+	var all uint64
+	for _, s := range stopSignals {
+		sendSelf(s)
+		all |= bit(s)
+	}
+	t.Want("stop signals do not cancel each other", pendingSet(), all|bit(syscall.SIGUSR1))
+	sendSelf(syscall.SIGCONT)
+	t.Want("after SIGCONT", pendingSet(), bit(syscall.SIGCONT)|bit(syscall.SIGUSR1))
+	sendSelf(syscall.SIGTTIN)
+	t.Want("after SIGTTIN", pendingSet(), bit(syscall.SIGTTIN)|bit(syscall.SIGUSR1))
+	var i siginfo
+	s, _ := take(bit(syscall.SIGTTIN), &i, 0)
+	t.Want("taken", s, syscall.SIGTTIN)
+	t.Want("si_code", i.int(8), int32(siTkill))
+	queue(syscall.SIGCONT, siQueue, 7)
+	queue(syscall.SIGTSTP, siQueue, 8)
+	queue(syscall.SIGCONT, siQueue, 9)
+	s, _ = take(bit(syscall.SIGCONT)|bit(syscall.SIGTSTP), &i, 0)
+	t.Want("the last one", s, syscall.SIGCONT)
+	t.Want("its value", i[24], byte(9))
+	_, e := take(bit(syscall.SIGCONT)|bit(syscall.SIGTSTP), &i, 0)
+	t.Want("no more", e, syscall.EAGAIN)
+}
+
+// signalCancelOfAnotherThread: whoever it is sent to, all threads lose what it cancels.
+func signalCancelOfAnotherThread(t *T) {
+	blockStops()
+	ask, told := make(chan bool), make(chan uint64)
+	go onOwnThread(func() {
+		blockStops()
+		sendSelf(syscall.SIGTSTP)
+		told <- pendingSet()
+		for range ask {
+			told <- pendingSet()
+		}
+	})
+	t.Want("the other thread's", <-told, bit(syscall.SIGTSTP))
+	sendSelf(syscall.SIGCONT)
+	ask <- true
+	t.Want("the other thread's after SIGCONT here", <-told, uint64(0))
+	close(ask)
+}
+
+// signalCancelThoughIgnored: a signal that nobody gets to see cancels all the same.
+func signalCancelThoughIgnored(t *T) {
+	var old, oldStop sigaction
+	rtSigaction(syscall.SIGCONT, &sigaction{}, &old)
+	defer rtSigaction(syscall.SIGCONT, &old, nil)
+	rtSigaction(syscall.SIGTSTP, &sigaction{handler: 1}, &oldStop)
+	defer rtSigaction(syscall.SIGTSTP, &oldStop, nil)
+	blockStops()
+	sendSelf(syscall.SIGTTOU)
+	t.Want("pending", pendingSet(), bit(syscall.SIGTTOU))
+	t.Must("kill", syscall.Kill(os.Getpid(), syscall.SIGCONT)) // other threads do not block it
+	t.Want("after SIGCONT for the process", pendingSet()&bit(syscall.SIGTTOU), uint64(0))
+	sendSelf(syscall.SIGCONT)
+	t.Want("pending", pendingSet()&bit(syscall.SIGCONT), bit(syscall.SIGCONT))
+	t.Must("kill", syscall.Kill(os.Getpid(), syscall.SIGTSTP))
+	t.Want("after SIGTSTP for the process", pendingSet()&bit(syscall.SIGCONT), uint64(0))
+}
