@@ -305,14 +305,15 @@ static int load_siginfo(struct signal_info *out, int32_t signo, uaddr_t ua)
 		err = check_rest(ua);
 	if (err)
 		return err;
-	*out = (struct signal_info){
-		.signo = signo,
-		.code = in.si_code,
-		.error = in.si_errno,
-		.pid = in._sifields._rt._pid,
-		.uid = (int32_t)in._sifields._rt._uid,
-		.value = (uint64_t)in._sifields._rt._sigval.sival_ptr,
-	};
+	*out = (struct signal_info){ .signo = signo, .code = in.si_code, .error = in.si_errno };
+	out->value = (uint64_t)in._sifields._rt._sigval.sival_ptr;
+	if (in.si_code == SI_TIMER) { /* where others have pid and uid */
+		out->timer_id = in._sifields._timer._tid;
+		out->overrun = in._sifields._timer._overrun;
+	} else {
+		out->pid = in._sifields._rt._pid;
+		out->uid = (int32_t)in._sifields._rt._uid;
+	}
 	return 0;
 }
 

@@ -4,11 +4,13 @@
  * What:       the table of timers by number, and the three that setitimer knows. What each does is
  *             alarm.c's.
  * Invariants: (1) system calls hold timers.mutex; after they have cancelled the kernel timer the
- *             alarm's fields are theirs alone, else they are the callback's.
+ *             alarm's fields are theirs alone, else they are the callback's. (2) a signal carries
+ *             the number of the setting that sent it, and counts while that stands.
  * Locking:    timers.mutex (sleeps).
  * Failure:    -EAGAIN: too many timers, or no memory.
- * Source:     timer_create(2), setitimer(2); Go runtime/os_linux.go setThreadCPUProfiler: SIGPROF
- *             must come with SI_TIMER from the one and SI_KERNEL from the other.
+ * Source:     timer_create(2), setitimer(2); Linux 6.18 for what becomes of a pending signal. Go
+ *             runtime/os_linux.go setThreadCPUProfiler: SIGPROF must come with SI_TIMER from the
+ *             one and SI_KERNEL from the other.
  */
 #include <linux/time.h>
 #include <linux/time_types.h>
@@ -81,20 +83,23 @@ static struct posix_timer *find_locked(int32_t id)
 	return RB_FIND(posix_timer_tree, &timers.tree, &key);
 }
 
-void linux_signal_taken(struct signal_info *info)
+bool linux_signal_taken(struct signal_info *info)
 {
 	struct posix_timer *t;
+	bool stands;
 
-	if (info->code != SI_TIMER)
-		return;
+	if (!info->timer_setting)
+		return true;
 	fs_mutex_lock(&timers.mutex);
 	t = find_locked(info->timer_id);
-	if (t && t->alarm.info.signo == info->signo) {
+	stands = t && t->alarm.info.timer_setting == info->timer_setting; /* (2) */
+	if (stands) {
 		cputimer_cancel(&t->alarm.timer); /* (1) */
 		alarm_taken(&t->alarm, info);
 		t->overrun = info->overrun;
 	}
 	fs_mutex_unlock(&timers.mutex);
+	return stands;
 }
 
 static void clock_stepped(int64_t delta_ns)
@@ -214,6 +219,7 @@ long sys_timer_create(const struct sysargs *a)
 	al->alarm.silent = ev.sigev_notify == SIGEV_NONE;
 	al->alarm.info.signo = ev.sigev_signo;
 	al->alarm.info.code = SI_TIMER;
+	al->alarm.info.timer_setting = 1;
 	al->alarm.info.value = (uint64_t)ev.sigev_value.sival_ptr;
 	err = signal_reserve() ? 0 : -EAGAIN;
 	if (!err) {
@@ -250,6 +256,15 @@ static int load_itimerspec(uaddr_t ua, struct alarm_setting *s)
 	return err ? err : linux_load_timespec(ua + sizeof(struct __kernel_timespec), &s->value_ns);
 }
 
+/* (2) What is pending of the old one is not told any more. */
+static void begin_setting_locked(struct posix_timer *al)
+{
+	struct signal_info *info = &al->alarm.info;
+
+	info->timer_setting = info->timer_setting == UINT32_MAX ? 1 : info->timer_setting + 1;
+	al->overrun = 0;
+}
+
 long sys_timer_settime(const struct sysargs *a)
 {
 	bool absolute = sysarg_int(a, 1) & TIMER_ABSTIME;
@@ -266,6 +281,7 @@ long sys_timer_settime(const struct sysargs *a)
 	if (al) {
 		cputimer_cancel(&al->alarm.timer); /* (1) */
 		old = alarm_get(&al->alarm);
+		begin_setting_locked(al);
 		alarm_put(&al->alarm, &fresh, absolute);
 	}
 	fs_mutex_unlock(&timers.mutex);

@@ -46,12 +46,12 @@ int signal_take_set(uint64_t set, struct signal_info *info)
 	struct thread *t = thread_current();
 	int signo;
 
-	spin_lock(&signals.lock);
-	signo = take_locked(t, set & ~UNBLOCKABLE, info);
-	signal_update_locked(t);
-	spin_unlock(&signals.lock);
-	if (signo)
-		linux_signal_taken(info);
+	do {
+		spin_lock(&signals.lock);
+		signo = take_locked(t, set & ~UNBLOCKABLE, info);
+		signal_update_locked(t);
+		spin_unlock(&signals.lock);
+	} while (signo && !linux_signal_taken(info));
 	return signo;
 }
 
@@ -61,14 +61,38 @@ struct delivery {
 	uint64_t mask_to_save;
 };
 
-/* False: nothing is deliverable (any more). */
-static bool take_next_locked(struct thread *t, struct delivery *d)
+/* A timer is asked about its signal without the lock, and the action may change meanwhile. */
+static bool stands_locked(struct signal_info *info)
 {
-	struct signal_action *action;
+	bool stands;
+
+	lock_assert_held(&signals.lock);
+	if (!info->timer_setting)
+		return true;
+	spin_unlock(&signals.lock);
+	stands = linux_signal_taken(info);
+	spin_lock(&signals.lock);
+	return stands && !signal_is_ignored_locked(info->signo);
+}
+
+/* 0: nothing is deliverable (any more). */
+static int take_deliverable_locked(struct thread *t, struct signal_info *info)
+{
 	int signo;
 
-	signal_update_locked(t);
-	signo = take_locked(t, ~t->sigmask, &d->info);
+	do {
+		signal_update_locked(t);
+		signo = take_locked(t, ~t->sigmask, info);
+	} while (signo && !stands_locked(info));
+	return signo;
+}
+
+/* False: nothing is deliverable. */
+static bool take_next_locked(struct thread *t, struct delivery *d)
+{
+	int signo = take_deliverable_locked(t, &d->info);
+	struct signal_action *action;
+
 	if (!signo) {
 		if (t->restore_mask) {
 			t->restore_mask = false;
@@ -115,7 +139,6 @@ void signal_deliver(struct trapframe *tf)
 	trace(TRACE_signal, (uint64_t)d.info.signo, (uint64_t)t->tid);
 	if (d.action.handler == HANDLER_DEFAULT)
 		process_exit_signal(d.info.signo);
-	linux_signal_taken(&d.info);
 	linux_fix_restart(tf, &d.action);
 	if (!linux_deliver_signal(tf, &d.info, &d.action, d.mask_to_save)) {
 		block_for_handler(t, &d);

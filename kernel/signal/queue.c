@@ -2,7 +2,8 @@
  * queue.c: pending signals and their details.
  *
  * What:       see queue_priv.h. A standard signal that is already pending stays one; real-time
- *             signals queue up.
+ *             signals queue up, and so do those of timers: what a timer sends again only counts,
+ *             or, when it was set meanwhile, is as if it had sent the first one now.
  * Invariants: (1) entries are dense: the first free slot ends the list. (2) an entry's bit is set
  *             in the pending set; a bit without entry means no details. (3) the limit holds for
  *             all lists together, and what the kernel sends goes beyond it.
@@ -10,7 +11,6 @@
  * Failure:    no memory, or QUEUE_MAX entries, or (3): the signal is pending without details.
  * Source:     signal(7), timer_getoverrun(2).
  */
-#include <asm/siginfo.h>
 #include <asm/signal.h>
 
 #include <stdatomic.h>
@@ -50,7 +50,7 @@ static size_t length(const struct signal_info *list)
 /* Standard signals of the kernel and of kill; a timer has its place since it was made. */
 static bool ignores_limit(const struct signal_info *info)
 {
-	return info->code == SI_TIMER || (info->signo < SIGRTMIN && info->code >= 0);
+	return info->timer_setting || (info->signo < SIGRTMIN && info->code >= 0);
 }
 
 static bool append(struct signal_info **list, const struct signal_info *info)
@@ -77,32 +77,32 @@ static bool append(struct signal_info **list, const struct signal_info *info)
 	return true;
 }
 
-/* A timer that expires again while its signal is pending only counts. */
+/* False: the timer's signal is not pending. */
 static bool merge_timer(struct signal_info *list, const struct signal_info *info)
 {
-	size_t n = length(list);
+	size_t n = length(list), i = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (list[i].signo != info->signo || list[i].code != SI_TIMER ||
-			list[i].timer_id != info->timer_id)
-			continue;
+	while (i < n &&
+		(list[i].signo != info->signo || !list[i].timer_setting ||
+			list[i].timer_id != info->timer_id))
+		i++;
+	if (i == n)
+		return false;
+	if (list[i].timer_setting == info->timer_setting)
 		list[i].overrun = (int32_t)MIN((int64_t)list[i].overrun + 1 + info->overrun,
 			(int64_t)INT32_MAX);
-		return true;
-	}
-	return false;
+	else
+		list[i] = *info;
+	return true;
 }
 
 bool signal_queue_add(uint64_t *pending, struct signal_info **list, const struct signal_info *info)
 {
 	uint64_t bit = SIGNAL_BIT(info->signo);
 
-	if (*pending & bit) {
-		if (info->code == SI_TIMER && merge_timer(*list, info))
-			return true;
-		if (info->signo < SIGRTMIN)
-			return true;
-	}
+	if (*pending & bit &&
+		(info->timer_setting ? merge_timer(*list, info) : info->signo < SIGRTMIN))
+		return true;
 	*pending |= bit;
 	return append(list, info);
 }

@@ -2,7 +2,8 @@
  * queue_priv.h: pending signals of one thread, or of the process: a set and the details.
  *
  * The details are an array on the kernel heap, in order of arrival, ended by a free slot or by the
- * array's end; it is made and grown when needed. Standard signals have at most one entry.
+ * array's end; it is made and grown when needed. Each timer has at most one entry, and so have
+ * all other senders of a standard signal together.
  * Locking: the caller holds LOCK_SIGNAL.
  */
 #pragma once

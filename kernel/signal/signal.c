@@ -52,7 +52,7 @@ static uint64_t refused(const struct thread *t)
 	return t->sigmask & ~t->sigwait;
 }
 
-static bool is_ignored_locked(int signo)
+bool signal_is_ignored_locked(int signo)
 {
 	uint64_t handler = signals.actions[signo - 1].handler;
 
@@ -64,7 +64,7 @@ static bool is_ignored_locked(int signo)
 
 static bool ignore_locked(int signo)
 {
-	if (!is_ignored_locked(signo))
+	if (!signal_is_ignored_locked(signo))
 		return false;
 	if (signals.actions[signo - 1].handler == HANDLER_DEFAULT &&
 		(SIGNAL_BIT(signo) & DEFAULT_STOPS))
@@ -215,7 +215,7 @@ void signal_set_action(int signo, const struct signal_action *act)
 	spin_lock(&signals.lock);
 	signals.actions[signo - 1] = *act;
 	signals.actions[signo - 1].mask &= ~UNBLOCKABLE;
-	if (is_ignored_locked(signo))
+	if (signal_is_ignored_locked(signo))
 		drop_everywhere_locked(SIGNAL_BIT(signo));
 	spin_unlock(&signals.lock);
 }
@@ -365,7 +365,7 @@ int signal_send_process(const struct signal_info *info)
 
 	spin_lock(&signals.lock);
 	cancel_opposite_locked(info->signo);
-	if (is_ignored_locked(info->signo) && thread_find(is_unblocked, &bit)) {
+	if (signal_is_ignored_locked(info->signo) && thread_find(is_unblocked, &bit)) {
 		(void)ignore_locked(info->signo); /* (3), with its message */
 	} else {
 		err = queue_locked(&signals.pending, &signals.info, info);

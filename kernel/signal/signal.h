@@ -20,6 +20,7 @@ struct signal_info {
 	uint64_t addr; /* faults */
 	uint64_t value; /* sigqueue, timers */
 	int32_t timer_id, overrun; /* SI_TIMER */
+	uint32_t timer_setting; /* which of that timer's settings sent it; 0: no timer has */
 };
 
 struct signal_action {
@@ -70,8 +71,9 @@ void signal_deliver(struct trapframe *tf);
 int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 	const struct signal_action *act, uint64_t mask_to_save) must_check;
 /* Upcall, abi/linux/sys_timer.c: info was taken out, and will be told or delivered; a timer's
- * counts what the timer has missed until now. May sleep. */
-void linux_signal_taken(struct signal_info *info);
+ * counts what the timer has missed until now. False: the timer is gone or was set since, and nobody
+ * is to hear of it. May sleep. */
+bool linux_signal_taken(struct signal_info *info) must_check;
 /* Upcall, abi/linux/dispatch.c: before a handler runs or none does: an interrupted call in tf is
  * set to restart or to EINTR. act NULL: no handler runs. */
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act);

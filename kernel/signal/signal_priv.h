@@ -20,6 +20,7 @@ struct signal_state {
 
 extern struct signal_state signals; /* signal.c */
 
+bool signal_is_ignored_locked(int signo); /* unless it is blocked or waited for */
 /* Of the current thread t: drops what is ignored, and brings signal_work up to date. */
 void signal_update_locked(struct thread *t);
 /* Its mask; what it blocks newly is offered to others. */

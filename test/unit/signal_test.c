@@ -36,6 +36,8 @@ static struct {
 	uint64_t frame_mask;
 	int frame_result;
 	unsigned lines; /* logged */
+	uint32_t setting; /* of all timers */
+	void (*while_asked)(void); /* what another thread does while a timer is asked */
 } t;
 
 /* ------------------------------------------------------------------ the kernel's surroundings */
@@ -85,10 +87,13 @@ int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
 	return 0;
 }
 
-void linux_signal_taken(struct signal_info *info)
+bool linux_signal_taken(struct signal_info *info)
 {
 	CHECK_EQ(host_locks_held(), 0);
 	CHECK(info->signo > 0);
+	if (t.while_asked)
+		t.while_asked();
+	return !info->timer_setting || info->timer_setting == t.setting;
 }
 
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)
@@ -121,6 +126,8 @@ static void reset(void)
 	t.frames = t.restarts = t.lines = 0;
 	t.frame_result = 0;
 	t.ended_by = 0;
+	t.setting = 1;
+	t.while_asked = NULL;
 	be(0);
 	for (int s = 1; s <= SIGNALS_MAX; s++) {
 		/* Ignoring a signal drops it where it is pending. */
@@ -395,8 +402,9 @@ static void test_queue(void)
 
 	for (int i = 0; i < 5; i++) { /* a timer's signal only counts */
 		info = (struct signal_info){
-			.signo = SIGPROF, .code = -2, .timer_id = 7, .overrun = i
+			.signo = SIGPROF, .code = -2, .timer_id = 7, .timer_setting = 1
 		};
+		info.overrun = i;
 		signal_send_process(&info);
 	}
 	CHECK_EQ(signal_take_set(SIGNAL_BIT(SIGPROF), &info), SIGPROF);
@@ -408,6 +416,56 @@ static void test_queue(void)
 	send_to(0, 50);
 	host_fail_alloc(0);
 	CHECK_EQ(signal_take_set(UINT64_MAX, &info), 50);
+}
+
+static void timer_sends(int32_t id, uint32_t setting, int signo)
+{
+	signal_send_process(&(struct signal_info){
+		.signo = signo, .code = -2, .timer_id = id, .timer_setting = setting });
+}
+
+static void ignore_profile(void)
+{
+	signal_set_action(SIGPROF, &(struct signal_action){ .handler = 1 });
+}
+
+/* What a timer sent before it was set or deleted is taken out, but not told. */
+static void test_timers(void)
+{
+	struct signal_info info;
+
+	reset();
+	handle(SIGPROF, SA_RESETHAND, 0);
+	t.threads[0].saved_mask = SIGNAL_BIT(SIGINT);
+	t.threads[0].restore_mask = true;
+	timer_sends(7, 2, SIGPROF);
+	CHECK(!return_to_program());
+	CHECK(t.frames == 0 && t.restarts == 1 && !signal_pending_set());
+	CHECK_EQ(signal_get_mask(), SIGNAL_BIT(SIGINT));
+	timer_sends(7, 2, SIGPROF);
+	timer_sends(8, 1, SIGPROF); /* has a place of its own */
+	CHECK(!return_to_program());
+	CHECK(t.frames == 1 && t.frame_info.timer_id == 8);
+
+	reset();
+	signal_set_mask(UINT64_MAX);
+	timer_sends(7, 2, 40);
+	send_all(41);
+	timer_sends(7, 1, 40); /* the setting that stands, in the place of the old one's */
+	timer_sends(7, 1, 40);
+	CHECK_EQ(signal_take_set(UINT64_MAX, &info), 40);
+	CHECK(info.timer_setting == 1 && info.overrun == 1);
+	timer_sends(7, 2, 40);
+	CHECK_EQ(signal_take_set(UINT64_MAX, &info), 41);
+	CHECK_EQ(signal_take_set(UINT64_MAX, &info), 0);
+	CHECK_EQ(signal_pending_set(), 0);
+
+	reset(); /* the signal comes to be ignored while its timer is asked */
+	handle(SIGPROF, 0, 0);
+	t.while_asked = ignore_profile;
+	timer_sends(7, 1, SIGPROF);
+	CHECK(!return_to_program());
+	CHECK_EQ(t.frames, 0);
 }
 
 int main(void)
@@ -423,6 +481,7 @@ int main(void)
 	test_faults();
 	test_actions();
 	test_queue();
+	test_timers();
 	reset();
 	printf("signal_test: ok\n");
 	return 0;
