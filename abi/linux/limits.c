@@ -5,11 +5,9 @@
  *             those of threads and locked memory are asked when there is more of them, others are
  *             told to who enforces them; some limit what is not there (core dumps, priorities,
  *             message queues).
- * Invariants: (1) no call answers success for a change that does nothing: the soft limit of stacks,
- *             which nobody enforces, cannot be changed. (2) changes and what follows from them are
- *             made one at a time.
+ * Invariants: (1) changes and what follows from them are made one at a time.
  * Locking:    limits.changing (sleeps), then limits.lock, LOCK_FS; LOCK_FDTABLE inside.
- * Failure:    -EPERM: (1), or a hard limit raised without CAP_SYS_RESOURCE. -EINVAL.
+ * Failure:    -EPERM: a hard limit raised without CAP_SYS_RESOURCE. -EINVAL.
  * Source:     getrlimit(2); Linux kernel/sys.c for the order of errors.
  */
 #include <linux/capability.h>
@@ -39,7 +37,7 @@
 	}
 
 static struct {
-	struct fs_mutex changing; /* (2) */
+	struct fs_mutex changing; /* (1) */
 	struct spinlock lock;
 	struct rlimit64 table[RLIM_NLIMITS]; /* [lock] without RLIMIT_NOFILE's */
 } limits = {
@@ -66,13 +64,6 @@ static struct {
 		[RLIMIT_RTTIME] = ANY,
 	},
 };
-
-/* (1) The others are enforced, or limit what does not exist here; RSS and LOCKS do nothing on
- * Linux, too. */
-static bool can_change(uint32_t resource)
-{
-	return resource != RLIMIT_STACK;
-}
 
 /* What nobody may have more of here. */
 static uint64_t most(uint32_t resource)
@@ -104,8 +95,6 @@ static int set_locked(uint32_t resource, const struct rlimit64 *fresh)
 	if (fresh->rlim_max > most(resource))
 		return -EPERM;
 	if (fresh->rlim_max > now.rlim_max && !cred_can(CAP_SYS_RESOURCE))
-		return -EPERM;
-	if (fresh->rlim_cur != now.rlim_cur && !can_change(resource))
 		return -EPERM;
 	if (resource == RLIMIT_NOFILE)
 		fdtable_set_limits((struct fdtable_limits){
@@ -154,6 +143,9 @@ static void apply(uint32_t resource, const struct rlimit64 *r)
 	case RLIMIT_DATA:
 		vm_set_limits(linux_soft_limit(RLIMIT_AS), linux_soft_limit(RLIMIT_DATA));
 		break;
+	case RLIMIT_STACK:
+		vm_set_stack_limit(r->rlim_cur);
+		break;
 	default:
 		break;
 	}
@@ -163,7 +155,7 @@ static int change(uint32_t resource, const struct rlimit64 *fresh, struct rlimit
 {
 	int err;
 
-	fs_mutex_lock(&limits.changing); /* (2) */
+	fs_mutex_lock(&limits.changing); /* (1) */
 	err = exchange(resource, fresh, old);
 	if (!err)
 		apply(resource, fresh);

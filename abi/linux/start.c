@@ -7,7 +7,7 @@
  *
  *               top   strings, 16 random bytes, platform name
  *                     auxiliary vector, environment, argv, argc     <- RSP, 16-aligned
- *                     … demand-zero down to VM_STACK_MAX_BYTES
+ *                     … demand-zero down to RLIMIT_STACK
  *
  * Invariants: (1) the tail of a segment's last file page is zero when the program sees it: no
  *             loader is trusted. (2) AT_RANDOM's halves are not zero and can be written: Go 1.24
@@ -30,6 +30,7 @@
 
 enum {
 	ARGS_MAX_BYTES = 2 << 20, /* execve's: a quarter of the stack */
+	STACK_FIRST_BYTES = 128 << 10, /* then it grows */
 	AUXV_MAX = 24,
 	CLOCK_TICKS = 100,
 	SIGNAL_STACK_MIN = 4096, /* frame with AVX-512 state, and some room */
@@ -202,8 +203,8 @@ static void write_vectors(struct cursor *c, uint64_t at)
 static int build_stack(const struct gosolo_image *image, uint64_t *rsp)
 {
 	struct vm_request stack = {
-		.addr = STACK_TOP - VM_STACK_MAX_BYTES, /* so it does not grow any more */
-		.bytes = VM_STACK_MAX_BYTES,
+		.addr = STACK_TOP - STACK_FIRST_BYTES,
+		.bytes = STACK_FIRST_BYTES,
 		.prot = VM_PROT_READ | VM_PROT_WRITE,
 		.flags = VM_FIXED | VM_GROWS_DOWN,
 	};

@@ -34,6 +34,7 @@ struct vm_space vm = {
 	.tree = RB_INITIALIZER(&vm.tree),
 	.limit_bytes = UINT64_MAX,
 	.limit_data_bytes = UINT64_MAX,
+	.limit_stack_bytes = VM_STACK_MAX_BYTES,
 };
 
 void vm_init(void)

@@ -21,9 +21,13 @@
 #define VM_MAPPINGS_MAX 65530u /* vm.max_map_count */
 /* A writable mapping may be this much larger than RAM: Go's heap index alone is 32 MiB. */
 #define VM_OVERCOMMIT_BYTES (64 * MIB)
-/* A mapping that grows down becomes no larger, and keeps this distance to what lies below it. */
+/* A mapping that grows down becomes no larger, if nobody says otherwise, and keeps this distance to
+ * what lies below it. */
 #define VM_STACK_MAX_BYTES (8 * MIB)
 #define VM_STACK_GAP_BYTES (256 * PAGE_SIZE)
+/* At the upper end of the address space only what asks for its address is mapped: so the main
+ * thread's stack can grow. Linux keeps as much at least. */
+#define VM_STACK_ROOM_BYTES (128 * MIB)
 
 enum vm_prot {
 	VM_PROT_NONE = 0,
@@ -105,6 +109,8 @@ int vm_collapse(uint64_t addr, uint64_t bytes) must_check;
 /* What all mappings, and the private writable ones, may have in all; UINT64_MAX: no limit. Beyond
  * it vm_map, vm_remap and vm_protect are -ENOMEM. */
 void vm_set_limits(uint64_t total_bytes, uint64_t data_bytes);
+/* How large mappings with VM_GROWS_DOWN may become by growing; UINT64_MAX: no limit. */
+void vm_set_stack_limit(uint64_t bytes);
 /* For mappings to come (VM_LOCKED, or 0). fill: they are populated. */
 void vm_set_future(unsigned flags, bool fill);
 /* Where the mapping with VM_GROWS_DOWN that contains addr begins; false: there is none. */

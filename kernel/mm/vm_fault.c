@@ -154,7 +154,8 @@ static struct vma *grow_down_locked(uint64_t va)
 {
 	struct vma *v = vma_find_locked(va), *below = vma_before_locked(v);
 
-	if (!v || !(v->flags & VM_GROWS_DOWN) || va < VM_LOWEST || v->end - va > VM_STACK_MAX_BYTES)
+	if (!v || !(v->flags & VM_GROWS_DOWN) || va < VM_LOWEST ||
+		v->end - va > vm.limit_stack_bytes)
 		return NULL;
 	if (below && below->prot != VM_PROT_NONE && !(below->flags & VM_GROWS_DOWN) &&
 		va - below->end < VM_STACK_GAP_BYTES)

@@ -2,8 +2,8 @@
  * vm_limit.c: how much address space the program may have.
  *
  * What:       two limits, asked before a mapping is made, grows, or becomes writable: of all
- *             mappings, and of data (private and writable, no stacks). What is there stays when a
- *             limit falls below it.
+ *             mappings, and of data (private and writable, no stacks). A third one is of each
+ *             stack, asked when it grows. What is there stays when a limit falls below it.
  * Invariants: (1) vm.data_bytes is the size of the mappings for which vm_is_data holds.
  * Locking:    vm.lock. A mapping over others (VM_FIXED) is asked for before they go, and the lock
  *             is released meanwhile: other threads' mappings may then take it beyond a limit.
@@ -17,6 +17,13 @@ void vm_set_limits(uint64_t total_bytes, uint64_t data_bytes)
 	spin_lock(&vm.lock);
 	vm.limit_bytes = total_bytes;
 	vm.limit_data_bytes = data_bytes;
+	spin_unlock(&vm.lock);
+}
+
+void vm_set_stack_limit(uint64_t bytes)
+{
+	spin_lock(&vm.lock);
+	vm.limit_stack_bytes = bytes;
 	spin_unlock(&vm.lock);
 }
 

@@ -14,6 +14,8 @@
 
 /* The last page stays free: code at its end would continue at a non-canonical address. */
 #define VM_HIGHEST (ARCH_USER_END - PAGE_SIZE)
+/* Below it lies what does not ask for its address. */
+#define VM_CHOSEN_END (VM_HIGHEST - VM_STACK_ROOM_BYTES)
 #define VM_PROT_BATCH_PAGES 512u /* pages re-protected before a window */
 /* In vma.flags, beside enum vm_flag: */
 #define VMA_IMAGE 0x10000u /* pages are the image's own */
@@ -27,7 +29,7 @@ struct vma {
 	RB_ENTRY(vma) node;
 	struct vma *next_dead; /* list of those to free once the lock is released */
 	uint64_t start, end;
-	/* Of the subtree: where it begins and ends, and its longest hole. */
+	/* Of the subtree: where it begins and ends, and its longest hole, below VM_CHOSEN_END. */
 	uint64_t tree_start, tree_end, tree_hole_bytes;
 	struct vm_object *object; /* a reference is held; NULL: anonymous */
 	uint64_t offset_bytes; /* of start in the object; 0 when anonymous */
@@ -42,6 +44,7 @@ struct vm_space {
 	uint64_t count; /* [vm lock] mappings */
 	uint64_t reserved_bytes, data_bytes; /* [vm lock] their size; of data: vm_is_data */
 	uint64_t limit_bytes, limit_data_bytes; /* [vm lock] of those */
+	uint64_t limit_stack_bytes; /* [vm lock] of one that grows down */
 	uint64_t resident_pages; /* [vm lock] filled by faults; without the image's */
 	uint64_t resident_peak_pages; /* [vm lock] */
 	uint64_t object_pages; /* [vm lock] of them objects', not the program's own */
@@ -83,7 +86,7 @@ void vma_set_prot_locked(struct vma *v, unsigned prot);
 int vma_split_locked(uint64_t start, uint64_t end) must_check;
 /* Undoes needless borders in and at the ends of [start, end]. */
 void vma_merge_locked(uint64_t start, uint64_t end, struct vma **dead);
-/* Highest free address range of that size: its start; 0: none. */
+/* Highest free address range of that size below VM_CHOSEN_END: its start; 0: none. */
 uint64_t vma_find_hole_locked(uint64_t bytes);
 /* Lowest one in [from, end); 0: none. Looks at every mapping there. */
 uint64_t vma_find_low_hole_locked(uint64_t bytes, uint64_t from, uint64_t end);

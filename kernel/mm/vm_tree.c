@@ -20,19 +20,25 @@
 #include "base/errno.h"
 #include "kernel/mm/kmem.h"
 
+/* What lies above VM_CHOSEN_END has no holes: all of it is as if it were there. */
+static uint64_t low(uint64_t addr)
+{
+	return MIN(addr, VM_CHOSEN_END);
+}
+
 static void update_node(struct vma *v)
 {
 	struct vma *l = RB_LEFT(v, node), *r = RB_RIGHT(v, node);
 	uint64_t hole = 0;
 
-	v->tree_start = v->start;
-	v->tree_end = v->end;
+	v->tree_start = low(v->start);
+	v->tree_end = low(v->end);
 	if (l) {
-		hole = MAX(l->tree_hole_bytes, v->start - l->tree_end);
+		hole = MAX(l->tree_hole_bytes, low(v->start) - l->tree_end);
 		v->tree_start = l->tree_start;
 	}
 	if (r) {
-		hole = MAX(hole, MAX(r->tree_hole_bytes, r->tree_start - v->end));
+		hole = MAX(hole, MAX(r->tree_hole_bytes, r->tree_start - low(v->end)));
 		v->tree_end = r->tree_end;
 	}
 	v->tree_hole_bytes = hole;
@@ -74,8 +80,8 @@ static void insert_node(struct vma *v)
 	struct vma *clash;
 
 	/* A leaf by its own until rotations give it children. */
-	v->tree_start = v->start;
-	v->tree_end = v->end;
+	v->tree_start = low(v->start);
+	v->tree_end = low(v->end);
 	v->tree_hole_bytes = 0;
 	clash = RB_INSERT(vma_tree, &vm.tree, v);
 	ASSERT(!clash);
@@ -163,10 +169,10 @@ uint64_t vma_find_hole_locked(uint64_t bytes)
 	struct vma *v = RB_ROOT(&vm.tree), *l, *r;
 
 	lock_assert_held(&vm.lock);
-	if (!v)
-		return VM_HIGHEST - bytes;
-	if (VM_HIGHEST - v->tree_end >= bytes)
-		return VM_HIGHEST - bytes;
+	if (bytes > VM_CHOSEN_END - VM_LOWEST)
+		return 0;
+	if (!v || VM_CHOSEN_END - v->tree_end >= bytes)
+		return VM_CHOSEN_END - bytes;
 	if (v->tree_hole_bytes < bytes)
 		return v->tree_start - VM_LOWEST >= bytes ? v->tree_start - bytes : 0;
 	for (;;) { /* the subtree of v has such a hole (2); take the highest */
@@ -176,11 +182,11 @@ uint64_t vma_find_hole_locked(uint64_t bytes)
 			v = r;
 			continue;
 		}
-		if (r && r->tree_start - v->end >= bytes)
+		if (r && r->tree_start - low(v->end) >= bytes)
 			return r->tree_start - bytes;
 		ASSERT(l);
-		if (v->start - l->tree_end >= bytes)
-			return v->start - bytes;
+		if (low(v->start) - l->tree_end >= bytes)
+			return low(v->start) - bytes;
 		v = l;
 	}
 }

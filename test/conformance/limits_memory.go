@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -13,6 +15,8 @@ var limitMemoryChecks = []check{
 	{"locked-memory", asRoot(limitLocked)},
 	{"cpu-time", onLimitThread(limitCPU)},
 	{"stack", limitStackTold},
+	{"stack-that-grows", limitStackThatGrows},
+	{"stack-of-main", limitStackOfMain},
 }
 
 const (
@@ -151,6 +155,70 @@ func limitCPU(t *T) {
 	before := runs()
 	burn(1200 * time.Millisecond)
 	t.Want("none without a limit", runs(), before)
+}
+
+// limitStackThatGrows: a mapping that grows down stops at the limit, wherever it lies.
+func limitStackThatGrows(t *T) {
+	const top = 20 << 20
+	hole := mapPages(t, top/page+1, none)
+	defer unmap(t, hole, top/page+1)
+	unmap(t, hole, top/page+1)
+	end := hole + top
+	_, e := mmap(end-2*page, 2*page, rw, private|mapGrowsDown|syscall.MAP_FIXED)
+	t.Want("mmap", e, syscall.Errno(0))
+	limited(t, limitStack, 1<<20+123, func() {
+		t.Want("beyond the limit", loadFaults(end-1<<20-page), true)
+		t.Want("at the limit", loadFaults(end-1<<20), false)
+		t.Want("mappings", mapsOf(t, end-1<<20, end), 1)
+	})
+	limited(t, limitStack, 64<<10, func() {
+		t.Want("what there is", loadFaults(end-1<<20+5*page), false)
+		t.Want("more", loadFaults(end-1<<20-page), true)
+	})
+	limited(t, limitStack, 12<<20, func() {
+		t.Want("a raised limit", loadFaults(end-12<<20), false)
+		t.Want("beyond it", loadFaults(end-12<<20-page), true)
+	})
+	limited(t, limitStack, unlimited, func() {
+		t.Want("without limit", loadFaults(end-18<<20), false)
+	})
+	limited(t, limitStack, 0, func() {
+		t.Want("none", loadFaults(end-18<<20-page), true)
+	})
+}
+
+// mainStack is where the main thread's stack lies.
+func mainStack(t *T) (start, end uintptr) {
+	for _, line := range strings.Split(contents(t, "/proc/self/maps"), "\n") {
+		if strings.HasSuffix(line, "[stack]") {
+			if _, err := fmt.Sscanf(line, "%x-%x", &start, &end); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+			return start, end
+		}
+	}
+	t.Fatalf("no stack")
+	return 0, 0
+}
+
+// limitStackOfMain: that of the main thread grows as the limit says; nothing else is mapped in its way.
+func limitStackOfMain(t *T) {
+	start, end := mainStack(t)
+	t.Want("little of it is there", end-start <= 8<<20, true)
+	limited(t, limitStack, 8<<20, func() {
+		t.Want("beyond the limit", loadFaults(end-9<<20), true)
+	})
+	limited(t, limitStack, 100<<20, func() {
+		a := end - 90<<20
+		t.Want("a raised limit", loadFaults(a), false)
+		t.Want("beyond it", loadFaults(end-101<<20), true)
+		start, _ := mainStack(t)
+		t.Want("it is as long", start, a)
+		status := fields(t, "/proc/self/status")["VmStk"]
+		t.Want("VmStk", number(t, "VmStk", status) >= 90<<10, true)
+	})
+	unmap(t, end-90<<20, (82<<20)/page) // give it back
+	t.Want("the rest", loadFaults(end-7<<20), false)
 }
 
 // limitStackTold: what a stack may be is what is said.

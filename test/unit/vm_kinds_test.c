@@ -78,10 +78,40 @@ static void test_stack(void)
 	CHECK_EQ(mappings(), 1);
 	CHECK(vm_find_stack(a, &low) && low == GIB - PAGES(20));
 	CHECK_EQ(vm_fault(GIB - VM_STACK_MAX_BYTES, RW), VM_FAULT_MAPERR);
+	vm_set_stack_limit(PAGES(30));
+	CHECK_EQ(vm_fault(GIB - PAGES(29), RW), VM_FAULT_MAPERR);
+	store(GIB - PAGES(28), 1);
+	vm_set_stack_limit(PAGES(10)); /* what there is stays */
+	CHECK_EQ(load(GIB - PAGES(27)), 0);
+	CHECK_EQ(vm_fault(GIB - PAGES(29), RW), VM_FAULT_MAPERR);
+	vm_set_stack_limit(UINT64_MAX);
+	store(GIB - VM_STACK_MAX_BYTES - PAGE_SIZE, 1);
+	CHECK_EQ(vm_unmap(GIB - VM_STACK_MAX_BYTES - PAGE_SIZE, VM_STACK_MAX_BYTES - PAGES(27)), 0);
+	vm_set_stack_limit(VM_STACK_MAX_BYTES);
 	CHECK_EQ(map(&below, PAGE_SIZE, R, VM_FIXED), 0);
 	CHECK_EQ(vm_fault(below + VM_STACK_GAP_BYTES, VM_PROT_WRITE), VM_FAULT_MAPERR);
 	store(below + PAGE_SIZE + VM_STACK_GAP_BYTES, 9);
 	unmap(below, GIB + PAGES(2) - below);
+}
+
+/* Nothing comes by itself where the main thread's stack may grow, wherever something lies there. */
+static void test_stack_room(void)
+{
+	const uint64_t top = ARCH_USER_END - PAGE_SIZE, end = top - VM_STACK_ROOM_BYTES;
+	uint64_t stack = top - PAGES(2), across = end - PAGE_SIZE, a = map_any(PAGES(3), RW), b;
+
+	CHECK_EQ(a, end - PAGES(3));
+	CHECK_EQ(map(&stack, PAGES(2), RW, VM_FIXED | VM_GROWS_DOWN), 0);
+	b = map_any(PAGES(4), R);
+	CHECK_EQ(b, a - PAGES(4));
+	store(top - MIB, 1);
+	unmap(a, PAGES(3));
+	CHECK_EQ(map(&across, PAGES(2), RW, VM_FIXED), 0);
+	a = map_any(PAGES(2), RW);
+	CHECK_EQ(a, end - PAGES(3));
+	CHECK_EQ(map_any(PAGE_SIZE, VM_PROT_NONE), b - PAGE_SIZE);
+	unmap(b - PAGE_SIZE, end + PAGE_SIZE - (b - PAGE_SIZE));
+	unmap(top - MIB, MIB);
 }
 
 static void test_low(void)
@@ -241,6 +271,7 @@ int main(void)
 	setup_machine();
 	RUN(test_locked);
 	RUN(test_stack);
+	RUN(test_stack_room);
 	RUN(test_low);
 	RUN(test_remap_kinds);
 	RUN(test_huge);

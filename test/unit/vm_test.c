@@ -257,10 +257,13 @@ static void test_remap(void)
 	CHECK_EQ(vm_remap(a, PAGES(2), PAGES(4), false, 0, &b), 0); /* in place */
 	CHECK_EQ(load(a + PAGES(2)), 0);
 	c = map_any(PAGE_SIZE, R);
-	b = a + PAGES(4);
+	b = ARCH_USER_END - PAGE_SIZE;
 	CHECK_EQ(map(&b, PAGE_SIZE, R, VM_FIXED), -ENOMEM); /* the last page stays free */
+	b = a + PAGES(4);
+	CHECK_EQ(map(&b, PAGE_SIZE, R, VM_FIXED), 0);
 	CHECK_EQ(vm_remap(a, PAGES(4), PAGES(5), false, 0, &b), -ENOMEM);
 	CHECK_EQ(vm_remap(a, PAGES(4), PAGES(600), true, 0, &b), 0);
+	unmap(a + PAGES(4), PAGE_SIZE);
 	CHECK(b != a && !vm_is_mapped(a, PAGE_SIZE));
 	CHECK_EQ(load(b + PAGE_SIZE), 11);
 	CHECK_EQ(vm_remap(b, PAGES(600), PAGES(2), true, GIB, &a), 0); /* shrinks and moves */
