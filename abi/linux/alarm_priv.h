@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <asm/siginfo.h>
+
 #include "abi/linux/clock_priv.h"
 #include "kernel/sched/cputimer.h"
 #include "kernel/signal/signal.h"
@@ -23,6 +25,16 @@ struct alarm {
 	uint64_t expires_ns; /* on its clock; of the wall clock: by the monotonic one */
 	uint64_t interval_ns; /* 0: one shot */
 };
+
+/* A static alarm that sends a signal as the kernel's own; fire is alarm_fire, or calls it. */
+#define ALARM_OF_KERNEL(fire_fn, clock_kind, counts_user_only, number) \
+	{ \
+		.timer = { .timer = { .fire = (fire_fn) } }, \
+		.clock = { .kind = (clock_kind), .user_only = (counts_user_only) }, .info = { \
+			.signo = (number), \
+			.code = SI_KERNEL \
+		} \
+	}
 
 struct alarm_setting {
 	uint64_t value_ns, interval_ns; /* value: until the next expiry; 0: idle */

@@ -9,23 +9,14 @@
  * Source:     getrlimit(2); Linux kernel/time/posix-cpu-timers.c (check_process_timers). CAVEAT:
  *             Linux also adds a second to the soft limit with each SIGXCPU.
  */
-#include <asm/siginfo.h>
 #include <asm/signal.h>
 
 #include "abi/linux/alarm_priv.h"
 #include "abi/linux/limits_priv.h"
 #include "base/units.h"
 
-#define CPU_ALARM(number) \
-	{ \
-		.timer = { .timer = { .fire = alarm_fire } }, \
-		.clock = { .kind = CLOCK_KIND_PROCESS }, .info = { \
-			.signo = (number), \
-			.code = SI_KERNEL \
-		} \
-	}
-
-static struct alarm soft = CPU_ALARM(SIGXCPU), hard = CPU_ALARM(SIGKILL);
+static struct alarm soft = ALARM_OF_KERNEL(alarm_fire, CLOCK_KIND_PROCESS, false, SIGXCPU);
+static struct alarm hard = ALARM_OF_KERNEL(alarm_fire, CLOCK_KIND_PROCESS, false, SIGKILL);
 
 static void set(struct alarm *al, uint64_t limit_s, uint64_t interval_ns)
 {

@@ -40,15 +40,6 @@ struct posix_timer { /* [m] timers.mutex */
 
 RB_HEAD(posix_timer_tree, posix_timer);
 
-#define ITIMER(clock_kind, user, number) \
-	{ \
-		.timer = { .timer = { .fire = alarm_fire } }, \
-		.clock = { .kind = (clock_kind), .user_only = (user) }, .info = { \
-			.signo = (number), \
-			.code = SI_KERNEL \
-		} \
-	}
-
 static struct {
 	struct fs_mutex mutex;
 	struct posix_timer_tree tree; /* [m] by id */
@@ -62,9 +53,9 @@ static struct {
 		.waiters = { TAILQ_HEAD_INITIALIZER(timers.mutex.waiters.waiters) },
 	},
 	.itimers = {
-		ITIMER(CLOCK_KIND_MONOTONIC, false, SIGALRM),
-		ITIMER(CLOCK_KIND_PROCESS, true, SIGVTALRM),
-		ITIMER(CLOCK_KIND_PROCESS, false, SIGPROF),
+		ALARM_OF_KERNEL(alarm_fire, CLOCK_KIND_MONOTONIC, false, SIGALRM),
+		ALARM_OF_KERNEL(alarm_fire, CLOCK_KIND_PROCESS, true, SIGVTALRM),
+		ALARM_OF_KERNEL(alarm_fire, CLOCK_KIND_PROCESS, false, SIGPROF),
 	},
 };
 
