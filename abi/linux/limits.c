@@ -151,6 +151,16 @@ static void apply(uint32_t resource, const struct rlimit64 *r)
 	}
 }
 
+void linux_raise_cpu_limit(uint64_t from_s, uint64_t to_s)
+{
+	struct rlimit64 *r = &limits.table[RLIMIT_CPU];
+
+	spin_lock(&limits.lock);
+	if (r->rlim_cur == from_s)
+		r->rlim_cur = to_s;
+	spin_unlock(&limits.lock);
+}
+
 static int change(uint32_t resource, const struct rlimit64 *fresh, struct rlimit64 *old)
 {
 	int err;

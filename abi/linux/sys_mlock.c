@@ -4,7 +4,7 @@
  * What:       pages never leave memory here, so locking is filling; it also forbids to discard.
  *             Who lacks CAP_IPC_LOCK may have RLIMIT_MEMLOCK of it.
  * Invariants: (1) the limit is held against what is locked when the call begins: two threads at
- *             once may go beyond it. CAVEAT: so may mremap, a stack that grows, and MCL_FUTURE.
+ *             once may go beyond it. CAVEAT: so may a locked stack that grows.
  * Locking:    none here; vm.lock inside.
  * Failure:    -ENOMEM: a hole, no memory, or (1); -EPERM: nothing may be locked.
  * Source:     mlock(2), getrlimit(2); Linux mm/mlock.c for the order of errors.
@@ -50,15 +50,18 @@ static bool is_within(uint64_t start, uint64_t bytes, uint64_t limit_bytes)
 	return s.bytes <= limit_bytes && bytes <= limit_bytes - s.bytes;
 }
 
-int linux_may_map_locked(uint64_t bytes)
+int linux_may_grow_locked(uint64_t bytes)
 {
 	uint64_t limit_bytes = linux_soft_limit(RLIMIT_MEMLOCK);
 
-	if (!may_lock(limit_bytes))
-		return -EPERM;
 	return bytes > ARCH_USER_END || is_within(0, ROUND_UP(bytes, PAGE_SIZE), limit_bytes)
 		? 0
 		: -EAGAIN;
+}
+
+int linux_may_map_locked(uint64_t bytes)
+{
+	return may_lock(linux_soft_limit(RLIMIT_MEMLOCK)) ? linux_may_grow_locked(bytes) : -EPERM;
 }
 
 /* The pages of a range; -errno: it cannot be one. */

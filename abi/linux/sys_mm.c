@@ -109,6 +109,14 @@ static int get_file_object(int fd, struct vm_request *r)
 	return err;
 }
 
+/* It may be locked because it asks for that, or because all that is mapped is. */
+static int check_locked(const struct vm_request *r)
+{
+	if (r->flags & VM_LOCKED)
+		return linux_may_map_locked(r->bytes);
+	return vm_get_future() & VM_LOCKED ? linux_may_grow_locked(r->bytes) : 0;
+}
+
 long sys_mmap(const struct sysargs *a)
 {
 	struct vm_request r = {
@@ -130,7 +138,7 @@ long sys_mmap(const struct sysargs *a)
 	}
 	if (err)
 		return err;
-	err = r.flags & VM_LOCKED ? linux_may_map_locked(r.bytes) : 0;
+	err = check_locked(&r);
 	if (!err)
 		err = vm_map(&r, &addr);
 	if (r.object)
@@ -168,6 +176,16 @@ long sys_mprotect(const struct sysargs *a)
 	return vm_protect(addr, bytes, (unsigned)prot & PROT_BITS);
 }
 
+/* What is locked stays so when it gets longer. */
+static int check_growth(uint64_t addr, uint64_t old_bytes, uint64_t new_bytes)
+{
+	if (addr & PAGE_MASK || new_bytes <= old_bytes || new_bytes > ARCH_USER_END ||
+		!vm_has_flags(addr, VM_LOCKED))
+		return 0;
+	return linux_may_grow_locked(ROUND_UP(new_bytes, PAGE_SIZE) -
+		ROUND_UP(old_bytes, PAGE_SIZE));
+}
+
 long sys_mremap(const struct sysargs *a)
 {
 	uint64_t flags = a->arg[3], addr;
@@ -185,7 +203,9 @@ long sys_mremap(const struct sysargs *a)
 		how |= VM_REMAP_KEEP_OLD;
 	if (a->arg[0] >= ARCH_USER_END && !(a->arg[0] & PAGE_MASK) && a->arg[2])
 		return -EFAULT; /* no mapping */
-	err = vm_remap(a->arg[0], a->arg[1], a->arg[2], how, fixed ? a->arg[4] : 0, &addr);
+	err = check_growth(a->arg[0], a->arg[1], a->arg[2]);
+	if (!err)
+		err = vm_remap(a->arg[0], a->arg[1], a->arg[2], how, fixed ? a->arg[4] : 0, &addr);
 	return err ? err : (long)addr;
 }
 

@@ -113,6 +113,10 @@ void vm_set_limits(uint64_t total_bytes, uint64_t data_bytes);
 void vm_set_stack_limit(uint64_t bytes);
 /* For mappings to come (VM_LOCKED, or 0). fill: they are populated. */
 void vm_set_future(unsigned flags, bool fill);
+unsigned vm_get_future(void); /* the flags */
+/* Whether the mapping that contains addr has these flags, of enum vm_flag that outlive the request;
+ * false also: there is none. */
+bool vm_has_flags(uint64_t addr, unsigned flags);
 /* Where the mapping with VM_GROWS_DOWN that contains addr begins; false: there is none. */
 bool vm_find_stack(uint64_t addr, uint64_t *start);
 /* Fills what is not present, as if touched (write: by a store). -ENOMEM: a hole or no memory;

@@ -170,3 +170,25 @@ void vm_set_future(unsigned flags, bool fill)
 	vm.fills_future = fill;
 	spin_unlock(&vm.lock);
 }
+
+unsigned vm_get_future(void)
+{
+	unsigned flags;
+
+	spin_lock(&vm.lock);
+	flags = vm.future_flags;
+	spin_unlock(&vm.lock);
+	return flags;
+}
+
+bool vm_has_flags(uint64_t addr, unsigned flags)
+{
+	struct vma *v;
+	bool has;
+
+	spin_lock(&vm.lock);
+	v = vma_at_locked(addr);
+	has = v && (v->flags & flags) == flags;
+	spin_unlock(&vm.lock);
+	return has;
+}

@@ -13,6 +13,7 @@ var limitMemoryChecks = []check{
 	{"address-space", limitAddressSpace},
 	{"data", limitData},
 	{"locked-memory", asRoot(limitLocked)},
+	{"locked-memory-grows", asRoot(limitLockedGrows)},
 	{"cpu-time", onLimitThread(limitCPU)},
 	{"stack", limitStackTold},
 	{"stack-that-grows", limitStackThatGrows},
@@ -136,7 +137,44 @@ func limitLocked(t *T) {
 	})
 }
 
-// limitCPU: SIGXCPU comes at the limit and each second after, not before.
+// limitLockedGrows: nor may what is locked become more by itself. The runtime must not want memory on this
+// thread while nothing more may be locked: results are looked at when that is over.
+func limitLockedGrows(t *T) {
+	a, place := mapPages(t, 16, rw), mapPages(t, 1, none)
+	unmap(t, place, 1)
+	unmap(t, a+8*page, 8)
+	var grown, moved, within, asked, beyond, read, fits, small syscall.Errno
+	var b, c uintptr
+	_, e := raw(syscall.SYS_MLOCK, a, 8*page)
+	t.Want("mlock", e, syscall.Errno(0))
+	locked := statusBytes(t, "VmLck")
+	limited(t, limitMemlock, locked+8*page+5, func() {
+		wantErr(t, "setresuid", 0, syscall.SYS_SETRESUID, minusOne, 1000, minusOne)
+		_, grown = raw4(syscall.SYS_MREMAP, a, 8*page, 17*page, 0)
+		_, moved = raw4(syscall.SYS_MREMAP, a, 8*page, 17*page, 1)
+		_, within = raw4(syscall.SYS_MREMAP, a, 8*page, 12*page, 0)
+		_, asked = raw(syscall.SYS_MLOCKALL, 2) // MCL_FUTURE
+		_, _, beyond = syscall.RawSyscall6(syscall.SYS_MMAP, place, 5*page, none, private, ^uintptr(0), 0)
+		b, _, fits = syscall.RawSyscall6(syscall.SYS_MMAP, place, 4*page, ro, private, ^uintptr(0), 0)
+		_, _, small = syscall.RawSyscall6(syscall.SYS_MMAP, place+8*page, 1, rw, private, ^uintptr(0), 0)
+		raw(syscall.SYS_MUNLOCKALL)
+		c, _, read = syscall.RawSyscall6(syscall.SYS_MMAP, place+8*page, 5*page, ro, private, ^uintptr(0), 0)
+		wantErr(t, "setresuid", 0, syscall.SYS_SETRESUID, minusOne, 0, minusOne)
+	})
+	t.Want("mremap", grown, syscall.EAGAIN)
+	t.Want("mremap that may move", moved, syscall.EAGAIN)
+	t.Want("mremap within the limit", within, syscall.Errno(0))
+	t.Want("mlockall", asked, syscall.Errno(0))
+	t.Want("mmap", beyond, syscall.EAGAIN)
+	t.Want("mmap within the limit", fits, syscall.Errno(0))
+	t.Want("mmap when that is used up", small, syscall.EAGAIN)
+	t.Want("mmap after munlockall", read, syscall.Errno(0))
+	unmap(t, a, 12)
+	unmap(t, b, 4)
+	unmap(t, c, 5)
+}
+
+// limitCPU: SIGXCPU comes at the limit and each second after, not before; the limit grows with it.
 func limitCPU(t *T) {
 	defer noteSignal(t, syscall.SIGXCPU, saRestart, ^uint64(0))()
 	soft := uint64(now(t, clkProcess).ns()/1e9) + 1
@@ -146,6 +184,11 @@ func limitCPU(t *T) {
 			}
 			spent := now(t, clkProcess).ns()
 			t.Want("SIGXCPU", runs(), want-soft+1)
+			var told [2]uint64
+			for start := time.Now(); told[0] <= want && time.Since(start) < time.Minute; {
+				call(syscall.SYS_PRLIMIT64, 0, limitCPUTime, 0, ptr(&told)) // may be behind the signal
+			}
+			t.Want("the limit after it", told[0], want+1)
 			// Linux counts for it whom its ticks meet, which on a busy host is far from exact.
 			if spent < int64(want)*1e9/2 {
 				t.Errorf("signal %d after %d ns of CPU time, limit %d s", want-soft+1, spent, soft)
