@@ -1,5 +1,5 @@
 /*
- * facts6.h: IPv6's routers and neighbours, as facts: what net/netlink_route.c and /proc/net tell.
+ * facts6.h: IPv6's routers and neighbours, as facts: what net/netlink_facts.c and /proc/net tell.
  *
  * All functions: LOCK_NET held, nothing sleeps. A slot that is empty gives false.
  */

@@ -6,7 +6,7 @@
  * Invariants: none.
  * Locking:    takes LOCK_NET.
  * Failure:    none; what is not there is said.
- * Source:     Linux include/uapi/linux/if.h; names as net/netlink_route.c tells them.
+ * Source:     Linux include/uapi/linux/if.h; names as net/netlink_facts.c tells them.
  */
 #include "net/interface.h"
 

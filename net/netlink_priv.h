@@ -1,5 +1,6 @@
 /*
- * netlink_priv.h: netlink sockets, for netlink.c (sockets) and netlink_route.c (answers).
+ * netlink_priv.h: netlink sockets, for netlink.c (sockets), netlink_route.c (answers) and
+ * netlink_facts.c (what they are made of).
  *
  * Letters: [n] LOCK_NET.
  */
@@ -7,6 +8,7 @@
 
 #include <linux/netlink.h>
 
+#include "net/interface.h"
 #include "net/socket_priv.h"
 
 struct netif;
@@ -53,6 +55,24 @@ void netlink_end(struct netlink_reply *r, struct nlmsghdr *h);
 const struct netlink_socket *netlink_nth_locked(uint32_t n); /* NULL: not so many */
 /* Gives what r holds to every socket that joined the group (bit). */
 void netlink_announce_locked(struct netlink_reply *r, uint32_t group);
+
+/* ------------------------------------------------------------------ netlink_facts.c */
+struct netlink_route {
+	uint8_t family, dest_bits, table, protocol, scope, type;
+	uint32_t flags;
+	const struct netif *netif;
+	const void *dest, *gateway, *source; /* addresses of the family; NULL: none */
+};
+
+/* Each adds one message, or one for each such fact of the interface. */
+void netlink_say_link(struct netlink_reply *r, struct netif *netif);
+void netlink_say_address4(struct netlink_reply *r, struct netif *netif);
+void netlink_say_addresses6(struct netlink_reply *r, struct netif *netif);
+void netlink_say_routes4(struct netlink_reply *r, struct netif *netif);
+void netlink_say_routes6(struct netlink_reply *r, struct netif *netif);
+void netlink_say_route(struct netlink_reply *r, const struct netlink_route *route);
+void netlink_say_neighbours(struct netlink_reply *r);
+void netlink_link_name(const struct netif *netif, char name[INTERFACE_NAME_BYTES]);
 
 /* ------------------------------------------------------------------ netlink_route.c */
 /* Answers an rtnetlink request of bytes, whose header is valid, into r. 0, or the error to tell. */

@@ -1,7 +1,7 @@
 /*
  * proc_route.c: /proc/net/dev, arp, route, ipv6_route, if_inet6: interfaces and where they lead.
  *
- * What:       what net/netlink_route.c tells in messages, as tables.
+ * What:       what net/netlink_facts.c tells in messages, as tables.
  * Invariants: none.
  * Locking:    LOCK_NET for one interface or one entry at a time.
  * Failure:    none beyond fs/proc.c's.
