@@ -67,6 +67,7 @@ static void status_changed(struct netif *netif)
 {
 	uint32_t ip = ip4_addr_get_u32(netif_ip4_addr(netif));
 
+	netlink_address4_changed_locked(netif);
 	if (ip == config.published_ip)
 		return;
 	config.published_ip = ip;
@@ -75,7 +76,6 @@ static void status_changed(struct netif *netif)
 		return;
 	}
 	log_address(netif);
-	netlink_address_changed_locked(netif);
 	boot_mark("network address");
 	config.dns_changed = true;
 	waitq_wake_all(&config.publisher);
@@ -88,6 +88,7 @@ static void start_static(struct net_device *d)
 
 	mask.addr = lwip_htonl(bits == 0 ? 0 : 0xffffffffu << (32 - bits));
 	netif_set_addr(&d->netif, &address, &mask, &gateway);
+	netlink_address4_changed_locked(&d->netif);
 	log_address(&d->netif);
 }
 
@@ -157,6 +158,8 @@ void config_tick_locked(uint64_t now_ns)
 		dhcp_fine_tmr();
 	for (; config.coarse_ns + COARSE_NS <= now_ns; config.coarse_ns += COARSE_NS)
 		dhcp_coarse_tmr();
+	netlink_address4_changed_locked(&config.device
+						 ->netif); /* the gateway, of a renewed lease */
 }
 
 void config_set_dns_locked(unsigned index, uint32_t ip)

@@ -7,9 +7,10 @@
  *             lwIP counts neighbour discovery in seconds; here they are run one by one while
  *             something is pending (an unanswered question, an address on trial), and made up for
  *             when the next packet comes otherwise.
- * Invariants: (1) with nothing pending there is no tick: an idle machine sleeps. (2) before lwIP
- *             looks at its tables all seconds that passed are counted. (3) a long sleep costs a
- *             bounded number of ticks: lifetimes are shortened in one step.
+ * Invariants: (1) with nothing pending there is no tick until a lifetime ends: an idle machine
+ *             sleeps. (2) before lwIP looks at its tables all seconds that passed are counted.
+ *             (3) a long sleep costs a bounded number of ticks: lifetimes are shortened in one
+ *             step.
  * Locking:    LOCK_NET.
  * Failure:    an address that somebody else has: a log line, and it is not used.
  * Source:     RFC 4861, RFC 4862; lwIP 2.1.3 nd6.c (nd6_tmr: what each state waits for).
@@ -36,9 +37,11 @@ static struct {
 	bool pending; /* [n] */
 	bool ticking; /* [n] lwIP's tick may send, and so come back here */
 	uint64_t ticked_ns; /* [n] up to here seconds were counted */
+	uint64_t expiry_ns; /* [n] when the first lifetime ends, while nothing is pending */
 	uint8_t told[LWIP_IPV6_NUM_ADDRESSES]; /* [n] states that were logged */
+	bool router_spoke; /* [n] what it said is not told yet */
 	ip6_addr_t gateway; /* [I] */
-} config6;
+} config6 = { .expiry_ns = TIME_NEVER_NS };
 
 void config6_start_locked(struct net_device *d)
 {
@@ -49,6 +52,7 @@ void config6_start_locked(struct net_device *d)
 	config6.pending = true;
 	memcpy(config6.gateway.addr, options.gateway6, sizeof(config6.gateway.addr));
 	ip6_addr_assign_zone(&config6.gateway, IP6_UNICAST, &d->netif);
+	netlink_ip6_changed_locked(); /* what is there from the start is no change later */
 }
 
 const ip6_addr_t *config6_gateway(void)
@@ -68,8 +72,8 @@ static void log_address(struct netif *netif, unsigned i)
 		log_info("net: address %s", text);
 }
 
-/* Of all but the link-local one, and of trouble. */
-static void log_changes(struct netif *netif)
+/* In the log: of all but the link-local one, and of trouble. */
+static void tell_changes(struct netif *netif)
 {
 	unsigned i;
 
@@ -85,6 +89,7 @@ static void log_changes(struct netif *netif)
 			boot_mark("IPv6 address");
 		config6.told[i] = state;
 	}
+	netlink_ip6_changed_locked();
 }
 
 static void start(struct netif *netif)
@@ -143,6 +148,42 @@ static bool is_pending(void)
 	return false;
 }
 
+/* Of address, in seconds; for ever, when it is not in use. */
+static uint32_t address_life(const struct netif *netif, unsigned i)
+{
+	uint32_t preferred = netif_ip6_addr_pref_life(netif, i);
+
+	if (netif_ip6_addr_state(netif, i) == IP6_ADDR_INVALID || netif_ip6_addr_isstatic(netif, i))
+		return IP6_ADDR_LIFE_INFINITE;
+	return preferred != 0 ? preferred : netif_ip6_addr_valid_life(netif, i);
+}
+
+static uint64_t next_expiry_ns(const struct netif *netif)
+{
+	uint32_t life = IP6_ADDR_LIFE_INFINITE;
+	unsigned i;
+
+	for (i = 0; i < LWIP_ND6_NUM_ROUTERS; i++)
+		if (default_router_list[i].neighbor_entry != NULL)
+			life = MIN(life, default_router_list[i].invalidation_timer);
+	for (i = 0; i < LWIP_ND6_NUM_PREFIXES; i++)
+		if (prefix_list[i].netif != NULL)
+			life = MIN(life, prefix_list[i].invalidation_timer);
+	for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+		life = MIN(life, address_life(netif, i));
+	if (life == IP6_ADDR_LIFE_INFINITE)
+		return TIME_NEVER_NS;
+	return config6.ticked_ns + MAX(life, 1u) * TICK_NS;
+}
+
+/* (1) */
+static void rest(void)
+{
+	config6.pending = is_pending();
+	if (!config6.pending)
+		config6.expiry_ns = next_expiry_ns(&config6.device->netif);
+}
+
 static uint32_t shorten(uint32_t life, uint64_t seconds)
 {
 	return life > seconds ? life - (uint32_t)seconds : MIN(life, 1u);
@@ -184,7 +225,7 @@ static void count_seconds(uint64_t now_ns)
 	}
 	while (ticks-- != 0)
 		nd6_tmr();
-	log_changes(&config6.device->netif);
+	tell_changes(&config6.device->netif);
 	config6.ticking = false;
 }
 
@@ -194,6 +235,14 @@ static void begin(uint64_t now_ns)
 	start(&config6.device->netif);
 	config6.ticked_ns = now_ns - TICK_NS;
 	config6.pending = true;
+}
+
+void config6_catch_up_locked(void)
+{
+	if (config6.device == NULL || !config6.started || config6.pending)
+		return;
+	count_seconds(net_now_ns()); /* (2) */
+	rest();
 }
 
 /* A router may speak before we have begun: its prefix needs our link-local address. */
@@ -210,6 +259,12 @@ void config6_wake_locked(void)
 	config6.pending = true;
 }
 
+/* By the timer, which is due at once: lwIP reads the message after us. */
+void config6_router_spoke_locked(void)
+{
+	config6.router_spoke = config6.started;
+}
+
 void config6_link_changed_locked(void)
 {
 	config6_wake_locked();
@@ -218,17 +273,23 @@ void config6_link_changed_locked(void)
 
 uint64_t config6_next_ns_locked(void)
 {
+	if (config6.router_spoke)
+		return net_now_ns();
 	if (!config6.pending)
-		return TIME_NEVER_NS;
+		return config6.expiry_ns;
 	return config6.ticked_ns + (config6.started ? TICK_NS : START_DELAY_NS);
 }
 
 void config6_tick_locked(uint64_t now_ns)
 {
-	if (!config6.pending || now_ns < config6_next_ns_locked())
+	if (config6.router_spoke) {
+		config6.router_spoke = false;
+		netlink_ip6_changed_locked();
+	}
+	if (now_ns < config6_next_ns_locked())
 		return;
 	if (!config6.started)
 		begin(now_ns);
 	count_seconds(now_ns);
-	config6.pending = is_pending(); /* (1) */
+	rest();
 }

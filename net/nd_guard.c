@@ -152,8 +152,11 @@ bool nd_guard_locked(struct ip_packet *in)
 	const uint8_t *icmp = (const uint8_t *)in->p->payload + in->header_bytes;
 
 	if (in->p->len > in->header_bytes &&
-		is_good(in, icmp, (uint32_t)in->p->len - in->header_bytes))
+		is_good(in, icmp, (uint32_t)in->p->len - in->header_bytes)) {
+		if (icmp[0] == ICMP6_TYPE_RA)
+			config6_router_spoke_locked();
 		return false;
+	}
 	bad_packet_count_locked("ICMPv6");
 	pbuf_free(in->p);
 	return true;

@@ -83,10 +83,11 @@ void multicast_wake_locked(void); /* a report may be due: a query came */
 uint64_t multicast_next_ns_locked(void);
 void multicast_tick_locked(uint64_t now_ns);
 
-/* ------------------------------------------------------------------ netlink_route.c */
-/* Tells those who want to know of changes. */
+/* ------------------------------------------------------------------ netlink_announce.c */
+/* Something of that kind may have changed: tells those who want to know. */
 void netlink_link_changed_locked(struct netif *netif);
-void netlink_address_changed_locked(struct netif *netif);
+void netlink_address4_changed_locked(const struct netif *netif); /* … mask or gateway */
+void netlink_ip6_changed_locked(void); /* addresses, prefixes, routers */
 
 /* ------------------------------------------------------------------ config.c */
 void config_start_locked(struct net_device *d);
@@ -96,6 +97,10 @@ void config_tick_locked(uint64_t now_ns);
 void config6_start_locked(struct net_device *d);
 /* Something of IPv6's is going on: seconds are counted again. Before lwIP looks at its tables. */
 void config6_wake_locked(void);
+/* Counts the seconds for somebody who only looks at lwIP's tables: begins nothing. */
+void config6_catch_up_locked(void);
+/* A router's advertisement comes: soon after lwIP has read it, what it changed is told. */
+void config6_router_spoke_locked(void);
 void config6_link_changed_locked(void);
 const ip6_addr_t *config6_gateway(void); /* from the options; NULL: none */
 uint64_t config6_next_ns_locked(void);

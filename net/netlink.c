@@ -323,13 +323,19 @@ static long netlink_send(struct socket *s, struct socket_message *m, bool nonblo
 }
 
 /* ------------------------------------------------------------------ announcements */
+/* It has to ask for everything again. */
+static void lose_announcement(struct netlink_socket *n)
+{
+	n->base.error = -ENOBUFS;
+	socket_notify_locked(&n->base, EPOLLERR | EPOLLIN);
+}
+
 static void announce_to(struct netlink_socket *n, const struct netlink_answer *from, uint32_t group)
 {
 	struct netlink_answer *a = n->answer_count < ANSWERS_MAX ? kmem_alloc(sizeof(*a)) : NULL;
 
 	if (a == NULL) {
-		n->base.error = -ENOBUFS; /* so that it asks for everything again */
-		socket_notify_locked(&n->base, EPOLLERR | EPOLLIN);
+		lose_announcement(n);
 		return;
 	}
 	memcpy(a->data, from->data, from->bytes);
@@ -349,6 +355,8 @@ void netlink_announce_locked(struct netlink_reply *r, uint32_t group)
 	LIST_FOREACH(n, &netlink.all, link) {
 		if ((n->groups & group) == 0)
 			continue;
+		if (r->error != 0)
+			lose_announcement(n);
 		STAILQ_FOREACH(a, &r->answers, link)
 			announce_to(n, a, group);
 	}

@@ -1,8 +1,7 @@
 /*
  * netlink_facts.c: rtnetlink's messages: a link, an address, a route, a neighbour.
  *
- * What:       one message for each fact, in the attributes and the order that Linux gives them, and
- *             the walks over all facts of a kind.
+ * What:       one message for each fact, in the attributes and the order that Linux gives them.
  * Invariants: (1) what is told is what the network core acts by, at that moment.
  * Locking:    LOCK_NET.
  * Failure:    -ENOBUFS in the reply.
@@ -15,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <lwip/etharp.h>
 
+#include "base/units.h"
 #include "lib/string.h"
 #include "net/net_priv.h"
 #include "net/netlink_priv.h"
@@ -26,6 +26,8 @@
 #define OPERATES_DOWN 2u
 #define OPERATES_UP 6u
 #define QUEUE_FRAMES 1000u
+#define TICKS_PER_S 100u /* in which Linux tells how long a route lives */
+#define NETWORK_BITS_MAX 30u /* longer ones have no broadcast address */
 
 enum { /* linux/if.h wants libc, too */
 	IFF_IS_UP = 0x1,
@@ -50,7 +52,7 @@ void netlink_link_name(const struct netif *netif, char name[INTERFACE_NAME_BYTES
 }
 
 /* ------------------------------------------------------------------ links */
-void netlink_say_link(struct netlink_reply *r, struct netif *netif)
+void netlink_say_link(struct netlink_reply *r, const struct netif *netif)
 {
 	static const uint8_t none[6], all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	struct nlmsghdr *h = netlink_begin(r, RTM_NEWLINK, MESSAGE_MAX);
@@ -92,10 +94,10 @@ static unsigned prefix_bits(uint32_t mask)
 	return bits;
 }
 
-static struct nlmsghdr *begin_address(struct netlink_reply *r, const struct netif *netif,
-	uint8_t family, unsigned bits, uint32_t flags)
+static struct nlmsghdr *begin_address(struct netlink_reply *r, uint16_t type,
+	const struct netif *netif, uint8_t family, unsigned bits)
 {
-	struct nlmsghdr *h = netlink_begin(r, RTM_NEWADDR, MESSAGE_MAX);
+	struct nlmsghdr *h = netlink_begin(r, type, MESSAGE_MAX);
 	struct ifaddrmsg *info;
 
 	if (h == NULL)
@@ -103,71 +105,83 @@ static struct nlmsghdr *begin_address(struct netlink_reply *r, const struct neti
 	info = netlink_add(r, sizeof(*info));
 	info->ifa_family = family;
 	info->ifa_prefixlen = (uint8_t)bits;
-	info->ifa_flags = (uint8_t)flags;
 	info->ifa_scope = is_loop(netif) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	info->ifa_index = netif_get_index(netif);
 	return h;
 }
 
-/* Last of all, as on Linux: Go takes the first attribute but IFA_ADDRESS for the address. */
-static void end_address(struct netlink_reply *r, struct nlmsghdr *h, uint32_t flags)
+/* Last of all, as on Linux: Go takes the first attribute but IFA_ADDRESS for the address.
+ * CAVEAT: when an address came is told as 0. */
+static void end_address(struct netlink_reply *r, struct nlmsghdr *h, uint32_t flags,
+	uint32_t preferred_s, uint32_t valid_s)
 {
+	struct ifa_cacheinfo life = { .ifa_prefered = preferred_s, .ifa_valid = valid_s };
+
+	((struct ifaddrmsg *)NLMSG_DATA(h))->ifa_flags = (uint8_t)flags;
 	netlink_add_attribute(r, IFA_FLAGS, &flags, sizeof(flags));
+	netlink_add_attribute(r, IFA_CACHEINFO, &life, sizeof(life));
 	netlink_end(r, h);
 }
 
-void netlink_say_address4(struct netlink_reply *r, struct netif *netif)
+struct netlink_address4 netlink_address4_of(const struct netif *netif)
 {
-	uint32_t ip = ip4_addr_get_u32(netif_ip4_addr(netif));
-	uint32_t mask = ip4_addr_get_u32(netif_ip4_netmask(netif)), broadcast = ip | ~mask;
+	return (struct netlink_address4){ .netif = netif,
+		.ip = ip4_addr_get_u32(netif_ip4_addr(netif)),
+		.mask = ip4_addr_get_u32(netif_ip4_netmask(netif)),
+		.gateway = ip4_addr_get_u32(netif_ip4_gw(netif)) };
+}
+
+void netlink_say_address4(struct netlink_reply *r, uint16_t type, const struct netlink_address4 *a)
+{
+	uint32_t broadcast = a->ip | ~a->mask;
 	struct nlmsghdr *h;
 	char name[INTERFACE_NAME_BYTES];
 
-	h = ip == 0 ? NULL
-		    : begin_address(r, netif, SOCKET_INET, prefix_bits(mask), IFA_F_PERMANENT);
+	if (a->ip == 0)
+		return;
+	h = begin_address(r, type, a->netif, SOCKET_INET, prefix_bits(a->mask));
 	if (h == NULL)
 		return;
-	netlink_link_name(netif, name);
-	netlink_add_attribute(r, IFA_ADDRESS, &ip, sizeof(ip));
-	netlink_add_attribute(r, IFA_LOCAL, &ip, sizeof(ip));
-	if (!is_loop(netif))
+	netlink_link_name(a->netif, name);
+	netlink_add_attribute(r, IFA_ADDRESS, &a->ip, sizeof(a->ip));
+	netlink_add_attribute(r, IFA_LOCAL, &a->ip, sizeof(a->ip));
+	if (!is_loop(a->netif))
 		netlink_add_attribute(r, IFA_BROADCAST, &broadcast, sizeof(broadcast));
 	netlink_add_attribute(r, IFA_LABEL, name, (uint32_t)strlen(name) + 1);
-	end_address(r, h, IFA_F_PERMANENT);
+	end_address(r, h, IFA_F_PERMANENT, FACTS6_FOR_EVER, FACTS6_FOR_EVER);
 }
 
-static void say_address6(struct netlink_reply *r, struct netif *netif, int i)
+void netlink_say_address6(struct netlink_reply *r, uint16_t type, const struct address6 *a)
 {
-	const ip6_addr_t *a = netif_ip6_addr(netif, i);
-	uint8_t state = netif_ip6_addr_state(netif, i);
-	uint32_t flags = ip6_addr_istentative(state) ? IFA_F_TENTATIVE : IFA_F_PERMANENT;
-	struct nlmsghdr *h;
+	struct nlmsghdr *h = begin_address(r, type, a->netif, SOCKET_INET6, a->bits);
 
-	if (!ip6_addr_isvalid(state) && !ip6_addr_istentative(state))
-		return;
-	h = begin_address(r, netif, SOCKET_INET6, is_loop(netif) ? 128 : 64, flags);
 	if (h == NULL)
 		return;
-	if (ip6_addr_islinklocal(a))
+	if (a->address[0] == 0xfe && (a->address[1] & 0xc0) == 0x80)
 		((struct ifaddrmsg *)NLMSG_DATA(h))->ifa_scope = RT_SCOPE_LINK;
-	netlink_add_attribute(r, IFA_ADDRESS, a->addr, sizeof(a->addr));
-	end_address(r, h, flags);
-}
-
-void netlink_say_addresses6(struct netlink_reply *r, struct netif *netif)
-{
-	int i;
-
-	for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
-		say_address6(r, netif, i);
+	netlink_add_attribute(r, IFA_ADDRESS, a->address, sizeof(a->address));
+	end_address(r, h, a->flags, a->preferred_s, a->valid_s);
 }
 
 /* ------------------------------------------------------------------ routes */
-void netlink_say_route(struct netlink_reply *r, const struct netlink_route *route)
+/* What Linux says of every IPv6 route. All routers are equal here: medium preference is 0. */
+static void add_route6_attributes(struct netlink_reply *r, const struct netlink_route *route)
 {
-	uint32_t address_bytes = route->family == SOCKET_INET ? 4 : 16, table = route->table;
+	struct rta_cacheinfo life = { .rta_expires = 0 };
+	uint8_t preference = 0;
+
+	if (route->life_s != FACTS6_FOR_EVER)
+		life.rta_expires = (int32_t)MIN((uint64_t)route->life_s * TICKS_PER_S, INT32_MAX);
+	netlink_add_attribute(r, RTA_CACHEINFO, &life, sizeof(life));
+	netlink_add_attribute(r, RTA_PREF, &preference, sizeof(preference));
+}
+
+void netlink_say_route(struct netlink_reply *r, uint16_t type, const struct netlink_route *route)
+{
+	bool v4 = route->family == SOCKET_INET;
+	uint32_t address_bytes = v4 ? 4 : 16, table = route->table;
 	uint32_t index = netif_get_index(route->netif);
-	struct nlmsghdr *h = netlink_begin(r, RTM_NEWROUTE, MESSAGE_MAX);
+	struct nlmsghdr *h = netlink_begin(r, type, MESSAGE_MAX);
 	struct rtmsg *m;
 
 	if (h == NULL)
@@ -183,85 +197,125 @@ void netlink_say_route(struct netlink_reply *r, const struct netlink_route *rout
 	netlink_add_attribute(r, RTA_TABLE, &table, sizeof(table));
 	if (route->dest != NULL)
 		netlink_add_attribute(r, RTA_DST, route->dest, address_bytes);
+	if (!v4)
+		netlink_add_attribute(r, RTA_PRIORITY, &route->metric, sizeof(route->metric));
 	if (route->gateway != NULL)
 		netlink_add_attribute(r, RTA_GATEWAY, route->gateway, address_bytes);
 	if (route->source != NULL)
 		netlink_add_attribute(r, RTA_PREFSRC, route->source, address_bytes);
 	netlink_add_attribute(r, RTA_OIF, &index, sizeof(index));
+	if (!v4)
+		add_route6_attributes(r, route);
 	netlink_end(r, h);
 }
 
-/* To ourselves; to the link; beyond it by the gateway. */
-void netlink_say_routes4(struct netlink_reply *r, struct netif *netif)
+/* Beyond the link by the gateway; to the link; to ourselves; to all on the link. */
+void netlink_say_routes4(struct netlink_reply *r, uint16_t type, const struct netlink_address4 *a)
 {
-	uint32_t ip = ip4_addr_get_u32(netif_ip4_addr(netif));
-	uint32_t mask = ip4_addr_get_u32(netif_ip4_netmask(netif)), net = ip & mask;
-	uint32_t gateway = ip4_addr_get_u32(netif_ip4_gw(netif));
-	struct netlink_route route = { .family = SOCKET_INET,
-		.dest_bits = 32,
-		.table = RT_TABLE_LOCAL,
-		.protocol = RTPROT_KERNEL,
-		.scope = RT_SCOPE_HOST,
-		.type = RTN_LOCAL,
-		.netif = netif,
-		.dest = &ip,
-		.source = &ip };
-
-	if (ip == 0)
-		return;
-	netlink_say_route(r, &route);
-	route.dest = &net;
-	route.dest_bits = (uint8_t)prefix_bits(mask);
-	if (!is_loop(netif)) {
-		route.table = RT_TABLE_MAIN;
-		route.scope = RT_SCOPE_LINK;
-		route.type = RTN_UNICAST;
-	}
-	netlink_say_route(r, &route);
-	if (is_loop(netif) || gateway == 0)
-		return;
-	route = (struct netlink_route){ .family = SOCKET_INET,
+	uint32_t net = a->ip & a->mask, all = a->ip | ~a->mask;
+	bool loop = is_loop(a->netif);
+	struct netlink_route gateway = { .family = SOCKET_INET,
 		.table = RT_TABLE_MAIN,
 		.protocol = RTPROT_BOOT,
 		.scope = RT_SCOPE_UNIVERSE,
 		.type = RTN_UNICAST,
-		.netif = netif,
-		.gateway = &gateway };
-	netlink_say_route(r, &route);
+		.netif = a->netif,
+		.gateway = &a->gateway };
+	struct netlink_route route = { .family = SOCKET_INET,
+		.dest_bits = (uint8_t)prefix_bits(a->mask),
+		.table = loop ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
+		.protocol = RTPROT_KERNEL,
+		.scope = loop ? RT_SCOPE_HOST : RT_SCOPE_LINK,
+		.type = loop ? RTN_LOCAL : RTN_UNICAST,
+		.netif = a->netif,
+		.dest = &net,
+		.source = &a->ip };
+
+	if (a->ip == 0)
+		return;
+	if (!loop && a->gateway != 0)
+		netlink_say_route(r, type, &gateway);
+	netlink_say_route(r, type, &route);
+	route.dest = &a->ip;
+	route.dest_bits = 32;
+	route.table = RT_TABLE_LOCAL;
+	route.scope = RT_SCOPE_HOST;
+	route.type = RTN_LOCAL;
+	netlink_say_route(r, type, &route);
+	route.dest = &all;
+	route.scope = RT_SCOPE_LINK;
+	route.type = RTN_BROADCAST;
+	if (prefix_bits(a->mask) <= NETWORK_BITS_MAX)
+		netlink_say_route(r, type, &route);
 }
 
-/* CAVEAT: a router's default route is not listed. */
-void netlink_say_routes6(struct netlink_reply *r, struct netif *netif)
+void netlink_say_network6(struct netlink_reply *r, uint16_t type, const struct network6 *n)
 {
-	struct netlink_route route = {
-		.family = SOCKET_INET6, .protocol = RTPROT_KERNEL, .netif = netif
-	};
-	uint32_t net[4] = { 0 };
-	int i;
+	netlink_say_route(r, type,
+		&(struct netlink_route){ .family = SOCKET_INET6,
+			.dest_bits = 64,
+			.table = RT_TABLE_MAIN,
+			.protocol = RTPROT_KERNEL,
+			.type = RTN_UNICAST,
+			.metric = NETLINK_METRIC6_PREFIX,
+			.life_s = n->life_s,
+			.netif = n->netif,
+			.dest = n->prefix });
+}
 
-	for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-		const ip6_addr_t *a = netif_ip6_addr(netif, i);
+void netlink_say_gateway6(struct netlink_reply *r, uint16_t type, const struct gateway6 *g)
+{
+	netlink_say_route(r, type,
+		&(struct netlink_route){ .family = SOCKET_INET6,
+			.table = RT_TABLE_MAIN,
+			.protocol = g->is_advertised ? RTPROT_RA : RTPROT_BOOT,
+			.type = RTN_UNICAST,
+			.metric = NETLINK_METRIC6_GATEWAY,
+			.life_s = g->life_s,
+			.netif = g->netif,
+			.gateway = g->address });
+}
 
-		if (!ip6_addr_isvalid(netif_ip6_addr_state(netif, i)))
-			continue;
-		route.table = RT_TABLE_LOCAL;
-		route.type = RTN_LOCAL;
-		route.dest_bits = 128;
-		route.dest = a->addr;
-		netlink_say_route(r, &route);
-		memcpy(net, a->addr, 8);
-		route.table = RT_TABLE_MAIN;
-		route.type = RTN_UNICAST;
-		route.dest_bits = 64;
-		route.dest = net;
-		if (!is_loop(netif))
-			netlink_say_route(r, &route);
-	}
+void netlink_say_own6(struct netlink_reply *r, uint16_t type, const struct address6 *a)
+{
+	if (!a->is_valid)
+		return;
+	netlink_say_route(r, type,
+		&(struct netlink_route){ .family = SOCKET_INET6,
+			.dest_bits = 128,
+			.table = RT_TABLE_LOCAL,
+			.protocol = RTPROT_KERNEL,
+			.type = RTN_LOCAL,
+			.life_s = FACTS6_FOR_EVER,
+			.netif = a->netif,
+			.dest = a->address });
+}
+
+void netlink_say_groups6(struct netlink_reply *r, uint16_t type, const struct netif *netif)
+{
+	static const uint8_t groups[16] = { 0xff };
+
+	netlink_say_route(r, type,
+		&(struct netlink_route){ .family = SOCKET_INET6,
+			.dest_bits = 8,
+			.table = RT_TABLE_LOCAL,
+			.protocol = RTPROT_KERNEL,
+			.type = RTN_MULTICAST,
+			.metric = NETLINK_METRIC6_PREFIX,
+			.life_s = FACTS6_FOR_EVER,
+			.netif = netif,
+			.dest = groups });
 }
 
 /* ------------------------------------------------------------------ neighbours */
-static void say_neighbour(struct netlink_reply *r, const ip4_addr_t *ip, const struct netif *netif,
-	const struct eth_addr *hardware)
+struct neighbour {
+	const struct netif *netif;
+	uint8_t family, flags;
+	uint16_t state;
+	const void *address, *hardware; /* hardware NULL: not known */
+};
+
+static void say_neighbour(struct netlink_reply *r, const struct neighbour *n)
 {
 	struct nlmsghdr *h = netlink_begin(r, RTM_NEWNEIGH, MESSAGE_MAX);
 	struct ndmsg *m;
@@ -269,17 +323,19 @@ static void say_neighbour(struct netlink_reply *r, const ip4_addr_t *ip, const s
 	if (h == NULL)
 		return;
 	m = netlink_add(r, sizeof(*m));
-	m->ndm_family = SOCKET_INET;
-	m->ndm_ifindex = netif_get_index(netif);
-	m->ndm_state = NUD_REACHABLE;
+	m->ndm_family = n->family;
+	m->ndm_ifindex = netif_get_index(n->netif);
+	m->ndm_state = n->state;
+	m->ndm_flags = n->flags;
 	m->ndm_type = RTN_UNICAST;
-	netlink_add_attribute(r, NDA_DST, &ip->addr, sizeof(ip->addr));
-	netlink_add_attribute(r, NDA_LLADDR, hardware->addr, sizeof(hardware->addr));
+	netlink_add_attribute(r, NDA_DST, n->address, n->family == SOCKET_INET ? 4 : 16);
+	if (n->hardware != NULL)
+		netlink_add_attribute(r, NDA_LLADDR, n->hardware, ETH_HWADDR_LEN);
 	netlink_end(r, h);
 }
 
-/* CAVEAT: neighbours of IPv6 are not listed. */
-void netlink_say_neighbours(struct netlink_reply *r)
+/* CAVEAT: those that did not answer yet are not listed, nor who was not heard of lately. */
+void netlink_say_neighbours4(struct netlink_reply *r)
 {
 	struct eth_addr *hardware;
 	struct netif *netif;
@@ -288,5 +344,26 @@ void netlink_say_neighbours(struct netlink_reply *r)
 
 	for (i = 0; i < ARP_TABLE_SIZE; i++)
 		if (etharp_get_entry(i, &ip, &netif, &hardware) == 1)
-			say_neighbour(r, ip, netif, hardware);
+			say_neighbour(r,
+				&(struct neighbour){ .netif = netif,
+					.family = SOCKET_INET,
+					.state = NUD_REACHABLE,
+					.address = &ip->addr,
+					.hardware = hardware->addr });
+}
+
+void netlink_say_neighbours6(struct netlink_reply *r)
+{
+	struct neighbour6 n;
+	unsigned slot;
+
+	for (slot = 0; slot < FACTS6_NEIGHBOURS; slot++)
+		if (facts6_get_neighbour_locked(slot, &n))
+			say_neighbour(r,
+				&(struct neighbour){ .netif = n.netif,
+					.family = SOCKET_INET6,
+					.flags = n.is_router ? NTF_ROUTER : 0,
+					.state = n.state,
+					.address = n.address,
+					.hardware = n.has_hardware ? n.hardware : NULL });
 }

@@ -8,10 +8,9 @@
 
 #include <linux/netlink.h>
 
+#include "net/facts6.h"
 #include "net/interface.h"
 #include "net/socket_priv.h"
-
-struct netif;
 
 #define NETLINK_DATAGRAM_BYTES 3840u /* at most: Go receives into a page */
 
@@ -57,21 +56,37 @@ const struct netlink_socket *netlink_nth_locked(uint32_t n); /* NULL: not so man
 void netlink_announce_locked(struct netlink_reply *r, uint32_t group);
 
 /* ------------------------------------------------------------------ netlink_facts.c */
+#define NETLINK_METRIC6_PREFIX 256u /* Linux's */
+#define NETLINK_METRIC6_GATEWAY 1024u
+
 struct netlink_route {
 	uint8_t family, dest_bits, table, protocol, scope, type;
 	uint32_t flags;
+	uint32_t metric, life_s; /* of IPv6 */
 	const struct netif *netif;
 	const void *dest, *gateway, *source; /* addresses of the family; NULL: none */
 };
 
-/* Each adds one message, or one for each such fact of the interface. */
-void netlink_say_link(struct netlink_reply *r, struct netif *netif);
-void netlink_say_address4(struct netlink_reply *r, struct netif *netif);
-void netlink_say_addresses6(struct netlink_reply *r, struct netif *netif);
-void netlink_say_routes4(struct netlink_reply *r, struct netif *netif);
-void netlink_say_routes6(struct netlink_reply *r, struct netif *netif);
-void netlink_say_route(struct netlink_reply *r, const struct netlink_route *route);
-void netlink_say_neighbours(struct netlink_reply *r);
+/* Network byte order; ip 0: none. */
+struct netlink_address4 {
+	const struct netif *netif;
+	uint32_t ip, mask, gateway;
+};
+
+struct netlink_address4 netlink_address4_of(const struct netif *netif);
+
+/* Each adds a message of that type, RTM_NEW… or RTM_DEL…, or one for each such fact. */
+void netlink_say_link(struct netlink_reply *r, const struct netif *netif);
+void netlink_say_address4(struct netlink_reply *r, uint16_t type, const struct netlink_address4 *a);
+void netlink_say_address6(struct netlink_reply *r, uint16_t type, const struct address6 *a);
+void netlink_say_route(struct netlink_reply *r, uint16_t type, const struct netlink_route *route);
+void netlink_say_routes4(struct netlink_reply *r, uint16_t type, const struct netlink_address4 *a);
+void netlink_say_network6(struct netlink_reply *r, uint16_t type, const struct network6 *n);
+void netlink_say_gateway6(struct netlink_reply *r, uint16_t type, const struct gateway6 *g);
+void netlink_say_own6(struct netlink_reply *r, uint16_t type, const struct address6 *a);
+void netlink_say_groups6(struct netlink_reply *r, uint16_t type, const struct netif *netif);
+void netlink_say_neighbours4(struct netlink_reply *r);
+void netlink_say_neighbours6(struct netlink_reply *r);
 void netlink_link_name(const struct netif *netif, char name[INTERFACE_NAME_BYTES]);
 
 /* ------------------------------------------------------------------ netlink_route.c */

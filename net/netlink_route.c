@@ -2,7 +2,7 @@
  * netlink_route.c: what rtnetlink is asked: links, addresses, routes, neighbours.
  *
  * What:       a request for all of a kind walks the interfaces; a question about one link or one
- *             destination gets one message. Nothing can be changed. Changes are announced.
+ *             destination gets one message. Nothing can be changed.
  * Invariants: none.
  * Locking:    LOCK_NET.
  * Failure:    -EPERM and -EOPNOTSUPP for changes, -ENODEV, -EINVAL, -ENETUNREACH.
@@ -96,12 +96,54 @@ static int load_dest(const uint8_t *raw, uint32_t bytes, struct net_ip *out)
 /* The IPv4 router that a packet goes through; 0: none. */
 static uint32_t gateway_to(const struct netif *netif, const struct net_ip *dest)
 {
-	uint32_t own = ip4_addr_get_u32(netif_ip4_addr(netif));
-	uint32_t mask = ip4_addr_get_u32(netif_ip4_netmask(netif));
+	struct netlink_address4 a = netlink_address4_of(netif);
 
-	if (!net_ip_is_v4(dest) || ((net_ip_v4(dest) ^ own) & mask) == 0)
-		return 0;
-	return ip4_addr_get_u32(netif_ip4_gw(netif));
+	return ((net_ip_v4(dest) ^ a.ip) & a.mask) == 0 ? 0 : a.gateway;
+}
+
+static void say_way4(struct netlink_reply *r, const struct net_ip *dest,
+	const struct net_ip *source, const struct netif *netif)
+{
+	bool local = net_is_local_locked(dest);
+	uint32_t gateway = local ? 0 : gateway_to(netif, dest);
+
+	netlink_say_route(r, RTM_NEWROUTE,
+		&(struct netlink_route){ .family = SOCKET_INET,
+			.dest_bits = 32,
+			.table = local ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
+			.type = local ? RTN_LOCAL : RTN_UNICAST,
+			.flags = RTM_F_CLONED,
+			.netif = local ? loopback_netif() : netif,
+			.dest = &dest->word[3],
+			.source = &source->word[3],
+			.gateway = gateway != 0 ? &gateway : NULL });
+}
+
+/* The route that it takes, with the destination for the network. */
+static void say_way6(struct netlink_reply *r, const struct net_ip *dest,
+	const struct net_ip *source, const struct netif *netif)
+{
+	bool local = net_is_local_locked(dest), group = net_ip_is_multicast(dest);
+	struct netlink_route route = { .family = SOCKET_INET6,
+		.dest_bits = 128,
+		.table = local || group ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
+		.protocol = RTPROT_KERNEL,
+		.type = local   ? RTN_LOCAL
+			: group ? RTN_MULTICAST
+				: RTN_UNICAST,
+		.metric = local ? 0 : NETLINK_METRIC6_PREFIX,
+		.life_s = FACTS6_FOR_EVER,
+		.netif = local ? loopback_netif() : netif,
+		.dest = dest->word,
+		.source = source->word };
+	struct gateway6 g;
+
+	if (!local && facts6_gateway_to_locked((const uint8_t *)dest->word, &g)) {
+		route.protocol = g.is_advertised ? RTPROT_RA : RTPROT_BOOT;
+		route.metric = NETLINK_METRIC6_GATEWAY;
+		route.gateway = g.address;
+	}
+	netlink_say_route(r, RTM_NEWROUTE, &route);
 }
 
 /* Which way a packet to one address goes. */
@@ -109,39 +151,71 @@ static int say_way(struct netlink_reply *r, const uint8_t *raw, uint32_t bytes)
 {
 	struct net_ip dest, source;
 	struct netif *netif;
-	uint32_t gateway;
-	bool v4, local;
 	int error = load_dest(raw, bytes, &dest);
 
 	if (error == 0)
 		error = net_route_locked(&dest, 0, &netif, &source);
 	if (error != 0)
 		return error == -EADDRNOTAVAIL ? -ENETUNREACH : error;
-	v4 = net_ip_is_v4(&dest);
-	local = net_is_local_locked(&dest);
-	gateway = local ? 0 : gateway_to(netif, &dest);
-	netlink_say_route(r,
-		&(struct netlink_route){ .family = v4 ? SOCKET_INET : SOCKET_INET6,
-			.dest_bits = v4 ? 32 : 128,
-			.table = local ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
-			.type = local ? RTN_LOCAL : RTN_UNICAST,
-			.flags = RTM_F_CLONED,
-			.netif = local ? loopback_netif() : netif,
-			.dest = v4 ? &dest.word[3] : dest.word,
-			.source = v4 ? &source.word[3] : source.word,
-			.gateway = gateway != 0 ? &gateway : NULL });
+	if (net_ip_is_v4(&dest))
+		say_way4(r, &dest, &source, netif);
+	else
+		say_way6(r, &dest, &source, netif);
 	return 0;
 }
 
 /* ------------------------------------------------------------------ requests */
-static void each_netif(struct netlink_reply *r,
-	void (*say)(struct netlink_reply *r, struct netif *netif))
+static void say_each4(struct netlink_reply *r,
+	void (*say)(struct netlink_reply *r, uint16_t type, const struct netlink_address4 *a),
+	uint16_t type)
+{
+	struct netlink_address4 a = netlink_address4_of(loopback_netif());
+	struct net_device *d;
+
+	say(r, type, &a);
+	for (d = device_first(); d != NULL; d = d->next) {
+		a = netlink_address4_of(&d->netif);
+		say(r, type, &a);
+	}
+}
+
+static void say_links(struct netlink_reply *r)
 {
 	struct net_device *d;
 
-	say(r, loopback_netif());
+	netlink_say_link(r, loopback_netif());
 	for (d = device_first(); d != NULL; d = d->next)
-		say(r, &d->netif);
+		netlink_say_link(r, &d->netif);
+}
+
+static void say_addresses6(struct netlink_reply *r)
+{
+	struct address6 a;
+	unsigned slot;
+
+	for (slot = 0; slot < FACTS6_ADDRESSES; slot++)
+		if (facts6_get_address_locked(slot, &a))
+			netlink_say_address6(r, RTM_NEWADDR, &a);
+}
+
+static void say_routes6(struct netlink_reply *r)
+{
+	struct network6 n;
+	struct gateway6 g;
+	struct address6 a;
+	unsigned slot;
+
+	for (slot = 0; slot < FACTS6_NETWORKS; slot++)
+		if (facts6_get_network_locked(slot, &n))
+			netlink_say_network6(r, RTM_NEWROUTE, &n);
+	for (slot = 0; slot < FACTS6_GATEWAYS; slot++)
+		if (facts6_get_gateway_locked(slot, &g))
+			netlink_say_gateway6(r, RTM_NEWROUTE, &g);
+	for (slot = 0; slot < FACTS6_ADDRESSES; slot++)
+		if (facts6_get_address_locked(slot, &a))
+			netlink_say_own6(r, RTM_NEWROUTE, &a);
+	if (facts6_get_address_locked(LWIP_IPV6_NUM_ADDRESSES, &a) && a.is_valid)
+		netlink_say_groups6(r, RTM_NEWROUTE, a.netif);
 }
 
 static int dump(struct netlink_reply *r, uint16_t type, uint8_t family)
@@ -151,23 +225,25 @@ static int dump(struct netlink_reply *r, uint16_t type, uint8_t family)
 	r->is_dump = true;
 	switch (type) {
 	case RTM_GETLINK:
-		each_netif(r, netlink_say_link);
+		say_links(r);
 		return 0;
 	case RTM_GETADDR:
 		if (v4)
-			each_netif(r, netlink_say_address4);
+			say_each4(r, netlink_say_address4, RTM_NEWADDR);
 		if (v6)
-			each_netif(r, netlink_say_addresses6);
+			say_addresses6(r);
 		return 0;
 	case RTM_GETROUTE:
 		if (v4)
-			each_netif(r, netlink_say_routes4);
+			say_each4(r, netlink_say_routes4, RTM_NEWROUTE);
 		if (v6)
-			each_netif(r, netlink_say_routes6);
+			say_routes6(r);
 		return 0;
 	case RTM_GETNEIGH:
 		if (v4)
-			netlink_say_neighbours(r);
+			netlink_say_neighbours4(r);
+		if (v6)
+			netlink_say_neighbours6(r);
 		return 0;
 	default:
 		return -EOPNOTSUPP;
@@ -197,23 +273,4 @@ int netlink_route_request_locked(struct netlink_reply *r, const uint8_t *raw, ui
 	if (error == 0)
 		netlink_say_link(r, netif);
 	return error;
-}
-
-/* ------------------------------------------------------------------ announcements */
-void netlink_link_changed_locked(struct netif *netif)
-{
-	struct netlink_reply r = { .answers = STAILQ_HEAD_INITIALIZER(r.answers) };
-
-	netlink_say_link(&r, netif);
-	netlink_announce_locked(&r, RTMGRP_LINK);
-}
-
-void netlink_address_changed_locked(struct netif *netif)
-{
-	struct netlink_reply r = { .answers = STAILQ_HEAD_INITIALIZER(r.answers) };
-
-	netlink_say_address4(&r, netif);
-	netlink_announce_locked(&r, RTMGRP_IPV4_IFADDR);
-	netlink_say_routes4(&r, netif);
-	netlink_announce_locked(&r, RTMGRP_IPV4_ROUTE);
 }

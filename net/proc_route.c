@@ -9,7 +9,6 @@
  *             net/ipv6/{route,addrconf}.c (if6_seq_show); include/uapi/linux/ipv6_route.h.
  */
 #include <lwip/etharp.h>
-#include <lwip/priv/nd6_priv.h>
 
 #include "base/units.h"
 #include "lib/fmt.h"
@@ -18,6 +17,7 @@
 #include "net/facts6.h"
 #include "net/interface.h"
 #include "net/net_priv.h"
+#include "net/netlink_priv.h"
 #include "net/proc_priv.h"
 
 #define ROUTE_WIDTH 127u
@@ -28,13 +28,13 @@ enum {
 	ROUTE_GATEWAY = 2,
 	ROUTE_DEFAULT = 0x10000,
 	ROUTE_ADVERTISED = 0x40000,
+	ROUTE_PREFIX = 0x80000,
 	ROUTE_NO_NEXT_HOP = 0x200000,
+	ROUTE_EXPIRES = 0x400000,
 };
 #define ROUTE_LOCAL 0x80000000u
 
-enum { METRIC_PREFIX = 256, METRIC_GATEWAY = 1024 };
 enum { SCOPE_HOST = 0x10, SCOPE_LINK = 0x20, SCOPE_SITE = 0x40 };
-enum { FLAG_DAD_FAILED = 8, FLAG_TENTATIVE = 0x40, FLAG_PERMANENT = 0x80 };
 
 /* ------------------------------------------------------------------ interfaces */
 void net_proc_make_dev(struct proc_text *t)
@@ -133,34 +133,19 @@ void net_proc_make_route(struct proc_text *t)
 }
 
 /* ------------------------------------------------------------------ IPv6: addresses */
-struct address6 {
-	uint8_t bytes[16], state;
-	uint32_t index;
-	bool is_loopback, is_static;
-};
-
-/* The n-th of both interfaces; false: there are not so many. One that is not in use has state 0. */
-static bool get_address6(unsigned n, struct address6 *out)
+static const char *device_of(const struct netif *netif)
 {
-	struct netif *netif;
-	int8_t i = (int8_t)(n % LWIP_IPV6_NUM_ADDRESSES);
+	return netif == loopback_netif() ? "lo" : "eth0";
+}
 
-	if (n >= 2 * LWIP_IPV6_NUM_ADDRESSES)
-		return false;
+static bool get_address6(unsigned slot, struct address6 *out)
+{
+	bool found;
+
 	net_lock();
-	netif = n < LWIP_IPV6_NUM_ADDRESSES ? loopback_netif()
-		: device_first() != NULL    ? &device_first()->netif
-					    : NULL;
-	memset(out, 0, sizeof(*out));
-	if (netif != NULL) {
-		memcpy(out->bytes, netif_ip6_addr(netif, i)->addr, sizeof(out->bytes));
-		out->state = netif_ip6_addr_state(netif, i);
-		out->index = netif_get_index(netif);
-		out->is_loopback = netif == loopback_netif();
-		out->is_static = netif_ip6_addr_isstatic(netif, i);
-	}
+	found = facts6_get_address_locked(slot, out);
 	net_unlock_batch();
-	return netif != NULL;
+	return found;
 }
 
 static void print_address6(struct proc_text *t, const uint8_t *bytes)
@@ -171,34 +156,25 @@ static void print_address6(struct proc_text *t, const uint8_t *bytes)
 
 static unsigned scope_of(const struct address6 *a)
 {
-	if (a->is_loopback)
+	if (a->netif == loopback_netif())
 		return SCOPE_HOST;
-	if (a->bytes[0] != 0xfe)
+	if (a->address[0] != 0xfe)
 		return 0;
-	return (a->bytes[1] & 0xc0) == 0x80    ? SCOPE_LINK
-		: (a->bytes[1] & 0xc0) == 0xc0 ? SCOPE_SITE
-					       : 0;
-}
-
-static unsigned flags_of(const struct address6 *a)
-{
-	unsigned flags = a->is_static ? FLAG_PERMANENT : 0;
-
-	if (ip6_addr_isduplicated(a->state))
-		return flags | FLAG_TENTATIVE | FLAG_DAD_FAILED;
-	return ip6_addr_istentative(a->state) ? flags | FLAG_TENTATIVE : flags;
+	return (a->address[1] & 0xc0) == 0x80    ? SCOPE_LINK
+		: (a->address[1] & 0xc0) == 0xc0 ? SCOPE_SITE
+						 : 0;
 }
 
 void net_proc_make_if_inet6(struct proc_text *t)
 {
 	struct address6 a;
 
-	for (unsigned n = 0; get_address6(n, &a); n++) {
-		if (a.state == IP6_ADDR_INVALID)
+	for (unsigned slot = 0; slot < FACTS6_ADDRESSES; slot++) {
+		if (!get_address6(slot, &a))
 			continue;
-		print_address6(t, a.bytes);
-		proc_print(t, " %02x %02x %02x %02x %8s\n", a.index, a.is_loopback ? 128u : 64u,
-			scope_of(&a), flags_of(&a), a.is_loopback ? "lo" : "eth0");
+		print_address6(t, a.address);
+		proc_print(t, " %02x %02x %02x %02x %8s\n", netif_get_index(a.netif), a.bits,
+			scope_of(&a), a.flags, device_of(a.netif));
 	}
 }
 
@@ -221,34 +197,30 @@ static void print_route6(struct proc_text *t, const struct route6 *r)
 	proc_print(t, " %08x 00000001 00000000 %08x %8s\n", r->metric, r->flags, r->device);
 }
 
-/* The same network may be that of several addresses: told with the first. */
-static bool is_first_of_network(const struct address6 *a, unsigned n)
+static unsigned expiry_flag(uint32_t life_s)
 {
-	struct address6 before;
-
-	while (n-- > LWIP_IPV6_NUM_ADDRESSES)
-		if (get_address6(n, &before) && ip6_addr_isvalid(before.state) &&
-			memcmp(before.bytes, a->bytes, 8) == 0)
-			return false;
-	return true;
+	return life_s != FACTS6_FOR_EVER ? ROUTE_EXPIRES : 0;
 }
 
 static void print_networks6(struct proc_text *t)
 {
-	struct address6 a;
+	struct network6 n;
 
-	for (unsigned n = LWIP_IPV6_NUM_ADDRESSES; get_address6(n, &a); n++) {
-		uint8_t net[16] = { 0 };
+	for (unsigned slot = 0; slot < FACTS6_NETWORKS; slot++) {
+		bool found;
 
-		if (!ip6_addr_isvalid(a.state) || !is_first_of_network(&a, n))
+		net_lock();
+		found = facts6_get_network_locked(slot, &n);
+		net_unlock_batch();
+		if (!found)
 			continue;
-		memcpy(net, a.bytes, 8);
 		print_route6(t,
-			&(struct route6){ .dest = net,
+			&(struct route6){ .dest = n.prefix,
 				.bits = 64,
-				.metric = METRIC_PREFIX,
-				.flags = a.is_static ? ROUTE_UP : ROUTE_UP | ROUTE_ADVERTISED,
-				.device = "eth0" });
+				.metric = NETLINK_METRIC6_PREFIX,
+				.flags = ROUTE_UP | expiry_flag(n.life_s) |
+					(n.is_advertised ? ROUTE_ADVERTISED | ROUTE_PREFIX : 0),
+				.device = device_of(n.netif) });
 	}
 }
 
@@ -266,11 +238,10 @@ static void print_gateways6(struct proc_text *t)
 			continue;
 		print_route6(t,
 			&(struct route6){ .gateway = g.address,
-				.metric = METRIC_GATEWAY,
-				.flags = g.life_s != 0 ? ROUTE_UP | ROUTE_GATEWAY | ROUTE_DEFAULT |
-						ROUTE_ADVERTISED
-						       : ROUTE_UP | ROUTE_GATEWAY,
-				.device = "eth0" });
+				.metric = NETLINK_METRIC6_GATEWAY,
+				.flags = ROUTE_UP | ROUTE_GATEWAY | expiry_flag(g.life_s) |
+					(g.is_advertised ? ROUTE_DEFAULT | ROUTE_ADVERTISED : 0),
+				.device = device_of(g.netif) });
 	}
 }
 
@@ -278,13 +249,13 @@ static void print_own6(struct proc_text *t)
 {
 	struct address6 a;
 
-	for (unsigned n = 0; get_address6(n, &a); n++)
-		if (ip6_addr_isvalid(a.state))
+	for (unsigned slot = 0; slot < FACTS6_ADDRESSES; slot++)
+		if (get_address6(slot, &a) && a.is_valid)
 			print_route6(t,
-				&(struct route6){ .dest = a.bytes,
+				&(struct route6){ .dest = a.address,
 					.bits = 128,
 					.flags = ROUTE_LOCAL | ROUTE_NO_NEXT_HOP | ROUTE_UP,
-					.device = a.is_loopback ? "lo" : "eth0" });
+					.device = device_of(a.netif) });
 }
 
 void net_proc_make_ipv6_route(struct proc_text *t)
@@ -295,11 +266,11 @@ void net_proc_make_ipv6_route(struct proc_text *t)
 	print_networks6(t);
 	print_gateways6(t);
 	print_own6(t);
-	if (get_address6(LWIP_IPV6_NUM_ADDRESSES, &a) && ip6_addr_isvalid(a.state))
+	if (get_address6(LWIP_IPV6_NUM_ADDRESSES, &a) && a.is_valid)
 		print_route6(t,
 			&(struct route6){ .dest = groups,
 				.bits = 8,
-				.metric = METRIC_PREFIX,
+				.metric = NETLINK_METRIC6_PREFIX,
 				.flags = ROUTE_UP,
-				.device = "eth0" });
+				.device = device_of(a.netif) });
 }

@@ -7,7 +7,7 @@
  * net/tcp.c net/tcp_end.c net/tcp_listen.c
  * net/tcp_io.c net/tcp_receive.c net/tcp_option.c net/udp.c net/unix.c net/unix_name.c
  * net/unix_rights.c net/unix_io.c net/unix_queue.c net/netlink.c net/netlink_route.c
- * net/netlink_facts.c lib/fmt.c
+ * net/netlink_facts.c net/netlink_announce.c net/facts6.c lib/fmt.c
  * net/counters.c net/socket_count.c
  * kernel/uio.c kernel/sync/pollq.c test/unit/shim/host.c test/unit/shim/host_kmem.c
  * test/unit/shim/host_net.c test/unit/shim/host_net_kernel.c test/unit/shim/host_lwip.c */

@@ -9,6 +9,7 @@
  * net/tcp_io.c net/tcp_receive.c net/tcp_option.c net/udp.c
  * net/unix.c net/unix_name.c net/unix_rights.c net/unix_io.c net/unix_queue.c net/netlink.c
  * net/netlink_route.c net/netlink_facts.c
+ * net/netlink_announce.c net/facts6.c
  * net/counters.c net/socket_count.c
  * lib/fmt.c kernel/uio.c kernel/sync/pollq.c test/fuzz/ip6_frame.c test/unit/shim/host.c
  * test/unit/shim/host_kmem.c test/unit/shim/host_net.c test/unit/shim/host_net_kernel.c
