@@ -165,6 +165,12 @@ func outOfMappingsMain([]string) {
 			break
 		}
 	}
+	growForever()
+}
+
+// growForever ends for want of memory: Go's collector, without the memory that it wants, may fault instead.
+func growForever() {
+	debug.SetGCPercent(-1)
 	for {
 		more = append(more, make([]byte, 64<<20))
 	}
@@ -175,9 +181,7 @@ var more [][]byte
 // addressLimitMain grows beyond RLIMIT_AS.
 func addressLimitMain([]string) {
 	prog.Must(syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1 << 30, Max: 1 << 30}))
-	for {
-		more = append(more, make([]byte, 64<<20))
-	}
+	growForever()
 }
 
 // cpuLimitMain computes beyond RLIMIT_CPU: cpu-limit SOFT HARD, in seconds. The runtime ignores SIGXCPU.
