@@ -6,7 +6,7 @@
 #            Go's own packages that fit (std.sh)
 #   full     both releases in every test
 #   soak     the stress tests alone, 50 times as long, with 1, 2 and 4 CPUs
-#   nightly  full, and also every release between, with 4 CPUs too
+#   nightly  full, and also every release between, with 4 CPUs too; conformance also in a storm of signals
 #
 # Prints go test's own output, and at the end once more what failed. OUT is the folder of the build (default build). Parameters of
 # test/e2e/setup_test.go that are set already stay as they are. The newest Go is the one that
@@ -56,6 +56,7 @@ soak)
 	;;
 nightly)
 	GOSOLO_LOAD=${GOSOLO_LOAD:-60s} GOSOLO_OUTAGE=${GOSOLO_OUTAGE:-60s} stage "every Go, 1, 2 and 4 CPUs" "local $oldest go1.22.12 go1.23.12 go1.24.13 go1.25.7" "1 2 4"
+	GOSOLO_STORM=${GOSOLO_STORM:-1ms} stage "newest and oldest Go, in a storm of signals" "local $oldest" "1 2" -run '^TestConformance$'
 	;;
 *)
 	echo "usage: test/run.sh [quick|full|soak|nightly]" >&2

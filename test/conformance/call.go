@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -14,14 +15,13 @@ func call(number uintptr, args ...uintptr) (uintptr, syscall.Errno) {
 	return r, e
 }
 
-// again repeats what one of the runtime's own signals ended: polls, and calls with a time limit, are
-// never restarted.
-func again[E error](f func() E) E {
-	for {
-		if err := f(); error(err) != error(syscall.EINTR) {
-			return err
+// again calls f undisturbed, and once more after an error EINTR, which calls with a time limit may have.
+func again[E error](f func() E) (err E) {
+	undisturbed(func() {
+		for err = f(); error(err) == error(syscall.EINTR); err = f() {
 		}
-	}
+	})
+	return err
 }
 
 // callAgain is call, repeated.
@@ -31,6 +31,20 @@ func callAgain(number uintptr, args ...uintptr) (r uintptr, e syscall.Errno) {
 		return e
 	})
 	return r, e
+}
+
+// undisturbed runs f on a thread that the runtime's own signal does not reach: that would end what f calls, with
+// a part of what it waits for.
+func undisturbed(f func()) { blocking(bit(syscall.SIGURG), f) }
+
+// blocking runs f on a thread that has those signals blocked, beside what was.
+func blocking(set uint64, f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var old uint64
+	raw4(syscall.SYS_RT_SIGPROCMASK, 0 /* SIG_BLOCK */, ptr(&set), ptr(&old), 8)
+	defer setMask(old)
+	f()
 }
 
 // readAgain is read(2), for a socket with SO_RCVTIMEO.

@@ -144,16 +144,15 @@ func timerfdSettings(t *T) {
 // blocked runs f on a thread that blocks the signals of set, and takes what is left of them.
 func blocked(t *T, set uint64, f func()) {
 	onOwnThread(func() {
-		var old uint64
-		raw4(syscall.SYS_RT_SIGPROCMASK, 0 /* SIG_BLOCK */, ptr(&set), ptr(&old), 8)
-		f()
-		var none [2]int64
-		for {
-			if _, e := raw4(syscall.SYS_RT_SIGTIMEDWAIT, ptr(&set), 0, ptr(&none), 8); e != 0 {
-				break
+		blocking(set, func() {
+			f()
+			var none [2]int64
+			for {
+				if _, e := raw4(syscall.SYS_RT_SIGTIMEDWAIT, ptr(&set), 0, ptr(&none), 8); e != 0 {
+					break
+				}
 			}
-		}
-		raw4(syscall.SYS_RT_SIGPROCMASK, 2, ptr(&old), 0, 8)
+		})
 	})
 }
 

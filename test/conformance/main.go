@@ -2,11 +2,13 @@
 // the kernel that this runs on, and judged here. All of them pass on Linux; so they must pass in the
 // machine. It uses the standard library only and asks in the same way on both sides.
 //
-//	conformance [-list] [PREFIX...]
+//	conformance [-list] [-storm TIME] [PREFIX...]
 //
 // runs the checks whose name ("group/check") begins with one of the prefixes, all of them by
 // default. A line for each says ok, FAIL with the reason, or skip with the reason; the last line
 // counts them. The exit code is 1 if one failed. What differs from host to host is never printed.
+// With -storm every thread gets the runtime's own signal that often meanwhile: what a signal ends too
+// early, and a check that did not reckon with one, show themselves.
 package main
 
 import (
@@ -145,7 +147,14 @@ func chosen(name string, prefixes []string) bool {
 
 func main() {
 	list := flag.Bool("list", false, "print the names only")
+	every := flag.Duration("storm", 0, "disturb each thread that often")
 	flag.Parse()
+	if *every > 0 {
+		if err := storm(*every); err != nil {
+			fmt.Println(err)
+			os.Exit(2)
+		}
+	}
 	var passed, failed, skipped int
 	for _, g := range groups {
 		for _, c := range g.checks {

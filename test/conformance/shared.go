@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -38,11 +37,11 @@ func begun(f func() (int, error)) chan error {
 	result := make(chan error, 1)
 	tid := make(chan int)
 	go func() {
-		runtime.LockOSThread()
-		tid <- syscall.Gettid()
-		_, err := f()
-		runtime.UnlockOSThread()
-		result <- err
+		undisturbed(func() {
+			tid <- syscall.Gettid()
+			_, err := f()
+			result <- err
+		})
 	}()
 	sleeping(<-tid)
 	return result

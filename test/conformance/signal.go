@@ -69,7 +69,7 @@ func onSignalThread(f func(t *T)) func(t *T) {
 	return func(t *T) {
 		signalling.Lock()
 		defer signalling.Unlock()
-		onOwnThread(func() { f(t) })
+		onOwnThread(func() { undisturbed(func() { f(t) }) })
 	}
 }
 

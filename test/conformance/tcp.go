@@ -324,7 +324,9 @@ func tcpWaitAll(t *T) {
 		}
 	}()
 	b := make([]byte, 11)
-	n, _, err := syscall.Recvfrom(s, b, syscall.MSG_WAITALL)
+	var n int
+	var err error
+	undisturbed(func() { n, _, err = syscall.Recvfrom(s, b, syscall.MSG_WAITALL) })
 	if n != 11 || err != nil || string(b) != "onetwothree" {
 		t.Errorf("%d %q %v", n, b, err)
 	}

@@ -106,7 +106,9 @@ func tcpErrorAfterPartialWrite(t *T) {
 		tcpReset(s)
 	}()
 	const many = 16 << 20 // more than both buffers hold
-	n, err := syscall.Write(c, make([]byte, many))
+	var n int
+	var err error
+	undisturbed(func() { n, err = syscall.Write(c, make([]byte, many)) })
 	if n <= 0 || n >= many || err != nil {
 		t.Errorf("until the reset: %d %v", n, err)
 	}
@@ -357,26 +359,20 @@ func tcpPeekAll(t *T) {
 		syscall.Shutdown(s, syscall.SHUT_WR)
 	}()
 	b := make([]byte, 9)
-	if n, _, err := recvAgain(c, b[:6], syscall.MSG_WAITALL|syscall.MSG_PEEK); n != 6 || err != nil || string(b[:6]) != "abcdef" {
-		t.Errorf("%d %q %v", n, b, err)
-	}
-	if n, _, err := recvAgain(c, b, syscall.MSG_WAITALL|syscall.MSG_PEEK); n != 6 || err != nil {
-		t.Errorf("until the end: %d %v", n, err)
-	}
+	undisturbed(func() { tcpPeekSix(t, c, b) })
 	if b, err := tcpRead(c, 9); string(b) != "abcdef" || err != nil {
 		t.Errorf("%q %v", b, err)
 	}
 }
 
-// recvAgain repeats what the runtime's own signal ended before it was complete.
-func recvAgain(fd int, b []byte, flags int) (n int, from syscall.Sockaddr, err error) {
-	for i := 0; i < 3; i++ {
-		n, from, err = syscall.Recvfrom(fd, b, flags)
-		if n == len(b) || err != nil && err != syscall.EINTR {
-			break
-		}
+// tcpPeekSix: of six bytes and the end.
+func tcpPeekSix(t *T, c int, b []byte) {
+	if n, _, err := syscall.Recvfrom(c, b[:6], syscall.MSG_WAITALL|syscall.MSG_PEEK); n != 6 || err != nil || string(b[:6]) != "abcdef" {
+		t.Errorf("%d %q %v", n, b, err)
 	}
-	return n, from, err
+	if n, _, err := syscall.Recvfrom(c, b, syscall.MSG_WAITALL|syscall.MSG_PEEK); n != 6 || err != nil {
+		t.Errorf("until the end: %d %v", n, err)
+	}
 }
 
 // With MSG_TRUNC a stream's bytes pass, and the memory stays.

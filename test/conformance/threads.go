@@ -42,14 +42,7 @@ var threadChecks = []check{
 func cloneCall(number, stack uintptr, result, tid unsafe.Pointer)
 
 // withoutSignals runs f on one thread with all signals blocked, the runtime's own, too.
-func withoutSignals(f func()) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	all, old := ^uint64(0), uint64(0)
-	raw4(syscall.SYS_RT_SIGPROCMASK, 2 /* SIG_SETMASK */, ptr(&all), ptr(&old), 8)
-	f()
-	raw4(syscall.SYS_RT_SIGPROCMASK, 2, ptr(&old), 0, 8)
-}
+func withoutSignals(f func()) { blocking(^uint64(0), f) }
 
 func raw4(number uintptr, a0, a1, a2, a3 uintptr) (uintptr, syscall.Errno) {
 	r, _, e := syscall.RawSyscall6(number, a0, a1, a2, a3, 0, 0)

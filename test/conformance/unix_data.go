@@ -95,7 +95,9 @@ func unixWaitAll(t *T) {
 		}
 	}()
 	buf := make([]byte, 6)
-	n, _, err := syscall.Recvfrom(b, buf, syscall.MSG_WAITALL)
+	var n int
+	var err error
+	undisturbed(func() { n, _, err = syscall.Recvfrom(b, buf, syscall.MSG_WAITALL) })
 	t.Must("recv", err)
 	t.Want("bytes", string(buf[:n]), "abcdef")
 	unixWrite(t, a, "xy")
@@ -330,7 +332,7 @@ func unixManyThreads(t *T) {
 				fmt.Sscan(string(buf[:n]), &i, &j)
 				mu.Lock()
 				if j <= last[i] {
-					t.Errorf("writer %d: %d came after %d", i, j, last[i])
+					t.Errorf("writer %d: %d came after %d (%q)", i, j, last[i], buf[:n])
 				}
 				last[i] = j
 				count++

@@ -14,6 +14,7 @@ var skipLine = regexp.MustCompile(`(?m)^skip .*\n`)
 // TestConformance runs every group of checks of test/conformance on Linux and in the machine: none
 // fails on either, and the machine skips for want of CPUs only.
 func TestConformance(t *testing.T) {
+	storm := setting("GOSOLO_STORM", "0")
 	eachConfig(t, func(t *testing.T, c config) {
 		names, err := exec.Command(program(c.release, "conformance"), "-list").Output()
 		if err != nil {
@@ -22,7 +23,7 @@ func TestConformance(t *testing.T) {
 		for _, group := range groupsOf(string(names)) {
 			t.Run(group, func(t *testing.T) {
 				t.Parallel()
-				j := job{binary: "conformance", args: []string{group + "/"}, timeout: 6 * time.Minute}
+				j := job{binary: "conformance", args: []string{"-storm", storm, group + "/"}, timeout: 6 * time.Minute}
 				passesOnLinux(t, c, j)
 				r := startMachine(t, c, j).wait()
 				if r.code != 0 || r.trouble != "" {

@@ -11,6 +11,7 @@
 //	GOSOLO_OUTAGE   how long the wire is cut in TestWireOutage, "60s" (default: 6s)
 //	GOSOLO_PCAP     folder for captures of what the tests' wires carry (default: none are kept)
 //	GOSOLO_SOAK     how many times as long the stress tests take (default: 1)
+//	GOSOLO_STORM    how often TestConformance disturbs each thread by a signal, "1ms" (default: not at all)
 //	OUT             folder for what is built (default: build of this tree)
 package e2e
 
