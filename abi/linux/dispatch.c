@@ -2,17 +2,15 @@
  * dispatch.c: the one gate for system calls.
  *
  * What:       finds the handler by number, counts, traces, puts the result where the program looks
- *             for it. A call that a signal interrupted is restarted or ended here.
+ *             for it.
  * Invariants: (1) only RAX changes, and what SYSCALL itself changes, unless the call's meaning is
- *             to change registers. (2) ERESTARTSYS and ERESTARTNOHAND never reach the program: a
- *             result of that kind leaves signal_work set, so signal_deliver comes before the
- *             return. (3) a frame is restarted at most once: its number is forgotten then.
+ *             to change registers. (2) ERESTARTSYS and its kin never reach the program: a result of
+ *             that kind leaves signal_work set, so signal_deliver, and with it restart.c, comes
+ *             before the return.
  * Locking:    none.
  * Failure:    -ENOSYS for what is not in the table, logged once per number.
- * Source:     Linux arch/x86/entry (conventions), signal(7) on interrupted calls.
+ * Source:     Linux arch/x86/entry (conventions).
  */
-#include <asm/signal.h>
-
 #include "abi/linux/dispatch_priv.h"
 #include "abi/linux/start.h"
 #include "abi/linux/sysargs.h"
@@ -24,8 +22,6 @@
 #include "kernel/stats.h"
 #include "kernel/time/clock.h"
 #include "lib/fmt.h"
-
-enum { SYSCALL_BYTES = 2, NO_CALL = -1 };
 
 #define SYSCALL(nr, call, kinds, support, note) [nr] = { #call, kinds, sys_##call, 0 },
 #define ERRNO(nr, call, error, note) [nr] = { #call, NULL, NULL, error },
@@ -119,31 +115,9 @@ void linux_handle_syscall(struct trapframe *tf)
 	else
 		result = likely(e->handler != NULL) ? e->handler(&a) : -e->error;
 	tf->rax = (uint64_t)result; /* (1) */
-	if (unlikely(result == -ERESTARTSYS || result == -ERESTARTNOHAND)) /* (2) */
+	if (unlikely(result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)) /* (2) */
 		atomic_store_explicit(&t->signal_work, true, memory_order_relaxed);
 	cputime_leave(t, began);
-}
-
-void linux_fix_restart(struct trapframe *tf, const struct signal_action *act)
-{
-	long result = (long)tf->rax;
-	bool restart;
-
-	if (tf->vector != TRAP_CALL || tf->error == (uint64_t)NO_CALL)
-		return;
-	if (result == -ERESTARTSYS)
-		restart = !act || (act->flags & SA_RESTART);
-	else if (result == -ERESTARTNOHAND)
-		restart = !act;
-	else
-		return;
-	if (restart) {
-		tf->rax = tf->error; /* the number again */
-		tf->rip -= SYSCALL_BYTES;
-	} else {
-		tf->rax = (uint64_t)-EINTR;
-	}
-	tf->error = (uint64_t)NO_CALL; /* (3) */
 }
 
 /* When calls are watched, with their errors and time. */

@@ -42,5 +42,7 @@ const char *linux_error_name(int error)
 		return "ERESTARTSYS";
 	if (error == ERESTARTNOHAND)
 		return "ERESTARTNOHAND";
+	if (error == ERESTART_RESTARTBLOCK)
+		return "ERESTART_RESTARTBLOCK";
 	return error > 0 && (size_t)error < ARRAY_LEN(names) ? names[error] : NULL;
 }

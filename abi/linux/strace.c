@@ -140,7 +140,7 @@ static void put_result(struct strace_text *t, const struct syscall_entry *e, lon
 	const char *error = result < 0 && result > -4096 ? linux_error_name((int)-result) : NULL;
 	bool is_address = is_call(e, "mmap") || is_call(e, "mremap") || is_call(e, "brk");
 
-	if (result == -ERESTARTSYS || result == -ERESTARTNOHAND)
+	if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
 		strace_put(t, " = ? %s (interrupted)", error);
 	else if (error)
 		strace_put(t, " = -1 %s", error);

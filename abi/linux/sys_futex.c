@@ -3,14 +3,15 @@
  *
  * What:       decodes Linux's operations; the queues are kernel/sync/futex.c. There is one address
  *             space, so private and shared futexes are the same.
- * Invariants: (1) a wait with a time limit is not restarted after a handler: that would begin the
- *             limit again.
+ * Invariants: (1) a wait with a time limit is not restarted after a handler, and keeps its limit
+ *             where none ran.
  * Locking:    none held; may sleep.
  * Failure:    -ENOSYS: priority inheritance (there is one priority, but nobody tracks owners).
  * Source:     futex(2); Go runtime/os_linux.go uses FUTEX_WAIT and FUTEX_WAKE, private.
  */
 #include <linux/futex.h>
 
+#include "abi/linux/restart_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
 #include "base/units.h"
@@ -21,16 +22,17 @@ static const struct clock_deadline never = { .ns = TIME_NEVER_NS };
 /* FUTEX_WAIT: relative; FUTEX_WAIT_BITSET: absolute. */
 static int load_deadline(uaddr_t ua, int operation, struct clock_deadline *deadline)
 {
+	bool is_relative = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT;
 	uint64_t ns;
 	int err;
 
 	*deadline = never;
-	if (!ua)
+	if (!ua || (is_relative && linux_take_deadline(&deadline->ns))) /* (1) */
 		return 0;
 	err = linux_load_timespec(ua, &ns);
 	if (err)
 		return err;
-	if ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT)
+	if (is_relative)
 		deadline->ns = linux_deadline_after(ns);
 	else
 		*deadline = (struct clock_deadline){ ns, operation & FUTEX_CLOCK_REALTIME };
@@ -47,7 +49,11 @@ static long wait(const struct sysargs *a, uint32_t bitset)
 	if (!bitset)
 		return -EINVAL;
 	err = futex_wait(a->arg[0], (uint32_t)a->arg[2], deadline, bitset);
-	return err == -ERESTARTSYS && deadline.ns != TIME_NEVER_NS ? -EINTR : err; /* (1) */
+	if (err != -ERESTARTSYS || deadline.ns == TIME_NEVER_NS)
+		return err;
+	if ((sysarg_int(a, 1) & FUTEX_CMD_MASK) == FUTEX_WAIT) /* (1) */
+		return linux_restart_until(deadline.ns);
+	return -ERESTARTNOHAND;
 }
 
 static long wake(const struct sysargs *a, uint32_t bitset)

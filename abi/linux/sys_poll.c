@@ -4,12 +4,14 @@
  * What:       decodes sets, timeouts and signal masks, then fs/poll.h.
  * Invariants: each request holds a reference of its file until the call ends.
  * Locking:    none held; may sleep.
- * Failure:    -errno of the manual pages; an interrupted wait is -EINTR, never restarted.
+ * Failure:    -errno of the manual pages; a wait that a signal ended is -EINTR after any handler,
+ *             and goes on where none ran.
  * Source:     poll(2) select(2); Linux fs/select.c.
  */
 #include <asm/poll.h>
 #include <linux/eventpoll.h>
 
+#include "abi/linux/restart_priv.h"
 #include "abi/linux/sys_wait_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
@@ -87,9 +89,19 @@ static long poll_program(uaddr_t fds_ua, uint64_t count, uint64_t deadline_ns)
 
 long sys_poll(const struct sysargs *a)
 {
-	uint64_t deadline_ns = linux_wait_deadline_ms(sysarg_int(a, 2));
+	uint64_t deadline_ns;
+	long n;
 
-	return poll_program(a->arg[0], (uint32_t)a->arg[1], deadline_ns);
+	if (!linux_take_deadline(&deadline_ns))
+		deadline_ns = linux_wait_deadline_ms(sysarg_int(a, 2));
+	n = poll_program(a->arg[0], (uint32_t)a->arg[1], deadline_ns);
+	return n == -EINTR ? linux_restart_until(deadline_ns) : n;
+}
+
+/* A wait that is made again with what is left of its time. */
+static long restartable(long n)
+{
+	return n == -EINTR ? -ERESTARTNOHAND : n;
 }
 
 long sys_ppoll(const struct sysargs *a)
@@ -103,9 +115,8 @@ long sys_ppoll(const struct sysargs *a)
 		r = linux_wait_mask_enter(a->arg[3], a->arg[4], &m);
 	if (r < 0)
 		return r;
-	n = linux_wait_mask_leave(&m, poll_program(a->arg[0], (uint32_t)a->arg[1], deadline_ns));
-	linux_wait_store_left(a->arg[2], deadline_ns);
-	return n;
+	n = restartable(poll_program(a->arg[0], (uint32_t)a->arg[1], deadline_ns));
+	return linux_wait_end(a->arg[2], false, deadline_ns, linux_wait_mask_leave(&m, n));
 }
 
 /* ------------------------------------------------------------------ select */
@@ -240,7 +251,6 @@ static long select_program(const struct sysargs *a, uint64_t deadline_ns)
 long sys_select(const struct sysargs *a)
 {
 	uint64_t deadline_ns = TIME_NEVER_NS, ns;
-	long n;
 
 	if (a->arg[4]) {
 		int r = linux_load_timeval(a->arg[4], &ns);
@@ -249,11 +259,8 @@ long sys_select(const struct sysargs *a)
 			return r;
 		deadline_ns = ns == 0 ? 0 : linux_deadline_after(ns);
 	}
-	n = select_program(a, deadline_ns);
-	if (a->arg[4] && deadline_ns &&
-		linux_store_timeval(a->arg[4], linux_time_left_ns(deadline_ns)) < 0)
-		return n; /* as above: no error */
-	return n;
+	return linux_wait_end(a->arg[4], true, deadline_ns,
+		restartable(select_program(a, deadline_ns)));
 }
 
 long sys_pselect6(const struct sysargs *a)
@@ -269,7 +276,6 @@ long sys_pselect6(const struct sysargs *a)
 		r = linux_wait_mask_enter(mask[0], mask[1], &m);
 	if (r < 0)
 		return r;
-	n = linux_wait_mask_leave(&m, select_program(a, deadline_ns));
-	linux_wait_store_left(a->arg[4], deadline_ns);
-	return n;
+	n = restartable(select_program(a, deadline_ns));
+	return linux_wait_end(a->arg[4], false, deadline_ns, linux_wait_mask_leave(&m, n));
 }

@@ -3,7 +3,8 @@
  *
  * What:       monotonic, wall-clock and CPU-time clocks as Linux numbers them. The vDSO answers the
  *             common ones without coming here.
- * Invariants: (1) a sleep that a signal ends tells what was left; it is not restarted. (2) the wall
+ * Invariants: (1) a sleep that a signal ends tells what was left; where no handler ran it goes on
+ *             until the same time. (2) the wall
  *             clock is never before the machine's start: Linux refuses that, too.
  * Locking:    none; sleeping calls sleep.
  * Failure:    -EINVAL for clocks that are not here.
@@ -14,6 +15,7 @@
 #include <linux/times.h>
 
 #include "abi/linux/clock_priv.h"
+#include "abi/linux/restart_priv.h"
 #include "abi/linux/sysargs.h"
 #include "abi/linux/time.h"
 #include "base/units.h"
@@ -124,45 +126,55 @@ long sys_times(const struct sysargs *a)
 /* (1) left_ua: where to put the rest of a relative sleep; 0: nowhere. */
 static long sleep_then_tell(uint64_t deadline_ns, uaddr_t left_ua)
 {
-	int err = linux_sleep_until((struct clock_deadline){ .ns = deadline_ns });
-	uint64_t now;
-
-	if (err && left_ua) {
-		now = clock_now_ns();
-		if (linux_store_timespec(left_ua, deadline_ns > now ? deadline_ns - now : 0))
-			return -EFAULT;
-	}
-	return err;
+	if (!linux_sleep_until((struct clock_deadline){ .ns = deadline_ns }))
+		return 0;
+	if (left_ua && linux_store_timespec(left_ua, linux_time_left_ns(deadline_ns)))
+		return -EFAULT;
+	return linux_restart_until(deadline_ns);
 }
 
 long sys_nanosleep(const struct sysargs *a)
 {
-	uint64_t ns;
-	int err = linux_load_timespec(a->arg[0], &ns);
+	uint64_t ns, deadline_ns;
+	int err;
 
-	return err ? err : sleep_then_tell(linux_deadline_after(ns), a->arg[1]);
+	if (!linux_take_deadline(&deadline_ns)) {
+		err = linux_load_timespec(a->arg[0], &ns);
+		if (err)
+			return err;
+		deadline_ns = linux_deadline_after(ns);
+	}
+	return sleep_then_tell(deadline_ns, a->arg[1]);
 }
 
 /* CPU time has no alarm: looks again when it could be over at the earliest. Only while the process
  * runs elsewhere does its time go on, so this thread looks at least at every tick. (1) */
-static long sleep_on_cpu_time(const struct linux_clock *c, uint64_t until_ns, uaddr_t left_ua)
+static long sleep_on_cpu_time(const struct linux_clock *c, uint64_t until_ns)
+{
+	uint64_t now;
+	int err = 0;
+
+	while (!err && linux_clock_read(c, &now) && now < until_ns) {
+		uint64_t wait = MAX((until_ns - now) / cpu_count, (uint64_t)LOOK_AGAIN_NS);
+
+		err = linux_sleep_until((struct clock_deadline){
+			.ns = linux_deadline_after(MIN(wait, (uint64_t)NS_PER_TICK)),
+		});
+	}
+	return err;
+}
+
+static long sleep_on_cpu_time_then_tell(const struct linux_clock *c, uint64_t until_ns,
+	uaddr_t left_ua)
 {
 	uint64_t now;
 
-	while (linux_clock_read(c, &now) && now < until_ns) {
-		uint64_t wait = MAX((until_ns - now) / cpu_count, (uint64_t)LOOK_AGAIN_NS);
-		int err = linux_sleep_until((struct clock_deadline){
-			.ns = linux_deadline_after(MIN(wait, (uint64_t)NS_PER_TICK)),
-		});
-
-		if (!err)
-			continue;
-		if (left_ua && linux_clock_read(c, &now) &&
-			linux_store_timespec(left_ua, until_ns > now ? until_ns - now : 0))
-			return -EFAULT;
-		return err;
-	}
-	return 0;
+	if (!sleep_on_cpu_time(c, until_ns))
+		return 0;
+	if (left_ua && linux_clock_read(c, &now) &&
+		linux_store_timespec(left_ua, until_ns > now ? until_ns - now : 0))
+		return -EFAULT;
+	return linux_restart_until(until_ns);
 }
 
 static bool is_own_time(const struct linux_clock *c)
@@ -170,29 +182,51 @@ static bool is_own_time(const struct linux_clock *c)
 	return c->kind == CLOCK_KIND_THREAD && c->tid == thread_current()->tid;
 }
 
+static bool is_clock_to_sleep_on(int32_t number)
+{
+	return number != CLOCK_THREAD_CPUTIME_ID && number != CLOCK_MONOTONIC_RAW &&
+		number != CLOCK_REALTIME_COARSE && number != CLOCK_MONOTONIC_COARSE;
+}
+
+static long sleep_until(const struct linux_clock *c, uint64_t ns)
+{
+	long err = linux_clock_is_cpu_time(c)
+		? sleep_on_cpu_time(c, ns)
+		: linux_sleep_until((struct clock_deadline){ ns, c->kind == CLOCK_KIND_REAL });
+
+	return err ? -ERESTARTNOHAND : 0;
+}
+
+/* until_ns: of a sleep that goes on, on its clock; 0: it begins. */
+static long clock_sleep(const struct linux_clock *c, const struct sysargs *a, uint64_t until_ns)
+{
+	bool is_cpu_time = linux_clock_is_cpu_time(c);
+	uint64_t ns = 0, now = 0;
+	int err = until_ns ? 0 : linux_load_timespec(a->arg[2], &ns);
+
+	if (err)
+		return err;
+	if (is_cpu_time && (is_own_time(c) || !linux_clock_read(c, &now)))
+		return -EINVAL; /* it would never come */
+	if (sysarg_int(a, 1) & TIMER_ABSTIME)
+		return sleep_until(c, ns);
+	if (is_cpu_time)
+		return sleep_on_cpu_time_then_tell(c, until_ns ? until_ns : MIN(now + ns, FAR_NS),
+			a->arg[3]);
+	return sleep_then_tell(until_ns ? until_ns : linux_deadline_after(ns), a->arg[3]);
+}
+
 long sys_clock_nanosleep(const struct sysargs *a)
 {
 	int32_t number = sysarg_int(a, 0);
-	bool absolute = sysarg_int(a, 1) & TIMER_ABSTIME;
 	struct linux_clock c;
-	uint64_t ns, now;
-	int err = linux_clock_decode(number, &c);
+	uint64_t until_ns;
+	int err;
 
-	if (!err &&
-		(number == CLOCK_THREAD_CPUTIME_ID || number == CLOCK_MONOTONIC_RAW ||
-			number == CLOCK_REALTIME_COARSE || number == CLOCK_MONOTONIC_COARSE))
-		return -EOPNOTSUPP;
-	if (!err)
-		err = linux_load_timespec(a->arg[2], &ns);
-	if (err)
-		return err;
-	if (linux_clock_is_cpu_time(&c)) {
-		if (is_own_time(&c) || !linux_clock_read(&c, &now))
-			return -EINVAL; /* it would never come */
-		return absolute ? sleep_on_cpu_time(&c, ns, 0)
-				: sleep_on_cpu_time(&c, MIN(now + ns, FAR_NS), a->arg[3]);
-	}
-	if (absolute)
-		return linux_sleep_until((struct clock_deadline){ ns, c.kind == CLOCK_KIND_REAL });
-	return sleep_then_tell(linux_deadline_after(ns), a->arg[3]);
+	if (!linux_take_deadline(&until_ns))
+		until_ns = 0;
+	err = linux_clock_decode(number, &c);
+	if (!err && !is_clock_to_sleep_on(number))
+		err = -EOPNOTSUPP;
+	return err ? err : clock_sleep(&c, a, until_ns);
 }

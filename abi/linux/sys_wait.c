@@ -41,12 +41,16 @@ int linux_wait_deadline(uaddr_t ua, uint64_t *deadline_ns)
 	return r;
 }
 
-void linux_wait_store_left(uaddr_t ua, uint64_t deadline_ns)
+long linux_wait_end(uaddr_t ua, bool timeval, uint64_t deadline_ns, long result)
 {
+	uint64_t left_ns;
+	int err;
+
 	if (!ua || !deadline_ns)
-		return;
-	if (linux_store_timespec(ua, linux_time_left_ns(deadline_ns)) < 0)
-		return;
+		return result;
+	left_ns = linux_time_left_ns(deadline_ns);
+	err = timeval ? linux_store_timeval(ua, left_ns) : linux_store_timespec(ua, left_ns);
+	return err && result == -ERESTARTNOHAND ? -EINTR : result;
 }
 
 int linux_wait_mask_enter(uaddr_t set_ua, uint64_t set_bytes, struct linux_wait_mask *m)
@@ -71,7 +75,7 @@ long linux_wait_mask_leave(const struct linux_wait_mask *m, long result)
 
 	if (!m->changed)
 		return result;
-	if (result == -EINTR) {
+	if (result == -EINTR || result == -ERESTARTNOHAND) {
 		t->saved_mask = m->old;
 		t->restore_mask = true;
 		atomic_store_explicit(&t->signal_work, true, memory_order_relaxed);

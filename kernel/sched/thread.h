@@ -70,6 +70,7 @@ struct thread {
 	uint64_t robust_ua; /* [t] set_robust_list; 0: none */
 	bool restore_mask; /* [t] sigsuspend, epoll_pwait: saved_mask is put back at delivery */
 	uint64_t saved_mask; /* [t] */
+	uint64_t kept_deadline_ns; /* [t] of an interrupted call that may go on; 0: none */
 };
 
 /* What a new program thread starts with; decoded from clone. */

@@ -74,6 +74,6 @@ int linux_deliver_signal(struct trapframe *tf, const struct signal_info *info,
  * counts what the timer has missed until now. False: the timer is gone or was set since, and nobody
  * is to hear of it. May sleep. */
 bool linux_signal_taken(struct signal_info *info) must_check;
-/* Upcall, abi/linux/dispatch.c: before a handler runs or none does: an interrupted call in tf is
+/* Upcall, abi/linux/restart.c: before a handler runs or none does: an interrupted call in tf is
  * set to restart or to EINTR. act NULL: no handler runs. */
 void linux_fix_restart(struct trapframe *tf, const struct signal_action *act);

@@ -8,13 +8,13 @@ import (
 )
 
 // What a signal with a handler does to a call that sleeps.
-var signalInterruptChecks = []check{
+var signalInterruptChecks = append([]check{
 	{"restarted-calls", signalRestartedCalls},
 	{"interrupted-calls", signalInterruptedCalls},
 	{"never-restarted-calls", signalNeverRestartedCalls},
 	{"polls-without-time", onSignalThread(signalPollsWithoutTime)},
 	{"sleep-tells-the-rest", signalSleepTellsTheRest},
-}
+}, signalInterruptNoneChecks...)
 
 // sleepingCall is a call that sleeps until finish is called.
 type sleepingCall struct {

@@ -47,3 +47,21 @@ TEXT ·noteHandlerAddress(SB), NOSPLIT, $0-8
 	LEAQ	·noteHandler(SB), AX
 	MOVQ	AX, ret+0(FP)
 	RET
+
+// A handler that counts where it ran on the thread that is watched.
+TEXT ·watchHandler(SB), NOSPLIT|NOFRAME, $0
+	MOVL	$186, AX
+	SYSCALL
+	CMPQ	AX, ·watchedThread(SB)
+	JNE	other
+	MOVQ	$1, AX
+	LOCK
+	XADDQ	AX, ·watchedRuns(SB)
+other:
+	RET
+
+// func watchHandlerAddress() uintptr
+TEXT ·watchHandlerAddress(SB), NOSPLIT, $0-8
+	LEAQ	·watchHandler(SB), AX
+	MOVQ	AX, ret+0(FP)
+	RET

@@ -14,10 +14,11 @@ var signalCancelChecks = []check{
 
 var stopSignals = []syscall.Signal{syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU}
 
-// pendingSet is what this thread blocks and has pending, of its own and of the process.
+// pendingSet is what this thread blocks and has pending, of its own and of the process, without the
+// runtime's own signal.
 func pendingSet() (set uint64) {
 	raw(syscall.SYS_RT_SIGPENDING, ptr(&set), 8)
-	return set
+	return set &^ bit(syscall.SIGURG)
 }
 
 // blockStops blocks SIGCONT and what would stop the process; what is pending of them goes with the thread.
