@@ -181,7 +181,6 @@ func niceGetsLess(t *T) {
 		go func() {
 			defer wait.Done()
 			runtime.LockOSThread() // and never unlocked
-			block(syscall.SIGURG)
 			_, e := call(syscall.SYS_SCHED_SETAFFINITY, 0, uintptr(n), ptr(&one))
 			t.Want("sched_setaffinity", e, ok)
 			t.Want("setpriority", setNice(syscall.PRIO_PROCESS, 0, 19*i), ok)

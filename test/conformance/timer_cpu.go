@@ -104,7 +104,6 @@ func timerOfAnotherThread(t *T) {
 	var heard atomic.Bool
 	go func() {
 		runtime.LockOSThread() // and so ends with it
-		block(syscall.SIGURG)  // whose handler takes time
 		tid <- syscall.Gettid()
 		<-work
 		for !heard.Load() {
