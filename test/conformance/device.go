@@ -198,7 +198,7 @@ func timeLeft(t *T) {
 	t.Want("after the time", n == 0 && ts.Nano() == 0, true)
 	tv = syscall.Timeval{}
 	in = set()
-	n, _ = call(syscall.SYS_SELECT, uintptr(r+1), ptr(&in), 0, 0, ptr(&tv))
+	n, _ = callAgain(syscall.SYS_SELECT, uintptr(r+1), ptr(&in), 0, 0, ptr(&tv))
 	t.Want("no time", n == 0 && tv.Nano() == 0, true)
 	runtime.KeepAlive(in)
 }
@@ -227,7 +227,7 @@ func pollReports(t *T) {
 	n, got = pollOne(w, 0, 0)
 	t.Want("no reader", n == 1 && got == 8, true) // POLLERR
 	syscall.Close(w)
-	_, e := call(syscall.SYS_POLL, badPointer, 1, 0)
+	_, e := callAgain(syscall.SYS_POLL, badPointer, 1, 0)
 	t.Want("bad pointer", e, syscall.EFAULT)
 }
 
@@ -239,21 +239,21 @@ func selectReports(t *T) {
 	in[r/64] |= 1 << (r % 64)
 	out[w/64] |= 1 << (w % 64)
 	most := uintptr(max(r, w) + 1)
-	n, e := call(syscall.SYS_SELECT, most, ptr(&in), ptr(&out), 0, ptr(&zero))
+	n, e := callAgain(syscall.SYS_SELECT, most, ptr(&in), ptr(&out), 0, ptr(&zero))
 	t.Want("writable", n == 1 && e == 0 && out[w/64] != 0, true)
 	t.Want("not readable", in[r/64], uint64(0))
 	syscall.Close(w)
 	in[r/64] |= 1 << (r % 64)
-	n, _ = call(syscall.SYS_SELECT, uintptr(r+1), ptr(&in), 0, 0, ptr(&zero))
+	n, _ = callAgain(syscall.SYS_SELECT, uintptr(r+1), ptr(&in), 0, 0, ptr(&zero))
 	t.Want("the end is readable", n, uintptr(1))
 	in = [16]uint64{}
 	in[w/64] |= 1 << (w % 64)
-	_, e = call(syscall.SYS_SELECT, uintptr(w+1), ptr(&in), 0, 0, ptr(&zero))
+	_, e = callAgain(syscall.SYS_SELECT, uintptr(w+1), ptr(&in), 0, 0, ptr(&zero))
 	t.Want("a closed one", e, syscall.EBADF)
-	_, e = call(syscall.SYS_SELECT, ^uintptr(0), 0, 0, 0, ptr(&zero))
+	_, e = callAgain(syscall.SYS_SELECT, ^uintptr(0), 0, 0, 0, ptr(&zero))
 	t.Want("negative", e, syscall.EINVAL)
 	bad := syscall.Timeval{Sec: -1}
-	_, e = call(syscall.SYS_SELECT, 0, 0, 0, 0, ptr(&bad))
+	_, e = callAgain(syscall.SYS_SELECT, 0, 0, 0, 0, ptr(&bad))
 	t.Want("negative time", e, syscall.EINVAL)
 }
 
@@ -278,21 +278,21 @@ func selectOfHighNumbers(t *T) {
 		clear(in)
 		set(r)
 		set(high)
-		got, e := call(syscall.SYS_SELECT, uintptr(n), ptr(&in[0]), 0, 0, ptr(&zero))
+		got, e := callAgain(syscall.SYS_SELECT, uintptr(n), ptr(&in[0]), 0, 0, ptr(&zero))
 		t.Want("select of "+itoa(int(n)), got == 2 && e == 0, true)
 	}
 	clear(in)
 	set(r)
 	set(high)
-	got, _ := call(syscall.SYS_SELECT, high, ptr(&in[0]), 0, 0, ptr(&zero))
+	got, _ := callAgain(syscall.SYS_SELECT, high, ptr(&in[0]), 0, 0, ptr(&zero))
 	t.Want("select of one less", got, uintptr(1))
 	clear(in)
 	set(high + 1)
-	_, e := call(syscall.SYS_SELECT, high+2, ptr(&in[0]), 0, 0, ptr(&zero))
+	_, e := callAgain(syscall.SYS_SELECT, high+2, ptr(&in[0]), 0, 0, ptr(&zero))
 	t.Want("select of one that is not open", e, syscall.EBADF)
 	clear(in)
 	set(int(size))
-	got, e = call(syscall.SYS_SELECT, uintptr(size+1), ptr(&in[0]), 0, 0, ptr(&zero))
+	got, e = callAgain(syscall.SYS_SELECT, uintptr(size+1), ptr(&in[0]), 0, 0, ptr(&zero))
 	t.Want("select of one that there is no room for", got == 0 && e == 0, true)
 }
 
@@ -305,8 +305,8 @@ func pollOfTooMany(t *T) {
 		fds[i].fd = -1
 	}
 	t.Must("setrlimit", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
-	_, all := call(syscall.SYS_POLL, ptr(&fds[0]), 70, 0)
-	_, more := call(syscall.SYS_POLL, ptr(&fds[0]), 71, 0)
+	_, all := callAgain(syscall.SYS_POLL, ptr(&fds[0]), 70, 0)
+	_, more := callAgain(syscall.SYS_POLL, ptr(&fds[0]), 71, 0)
 	t.Must("setrlimit back", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old))
 	t.Want("poll of as many as may be open", all, syscall.Errno(0))
 	t.Want("poll of one more", more, syscall.EINVAL)

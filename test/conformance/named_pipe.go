@@ -25,7 +25,7 @@ func polled(t *T, fd int) int16 {
 		fd              int32
 		events, revents int16
 	}{int32(fd), 1 | 4, 0}
-	_, e := call(syscall.SYS_POLL, ptr(&p), 1, 0)
+	_, e := callAgain(syscall.SYS_POLL, ptr(&p), 1, 0)
 	t.Want("poll", e, syscall.Errno(0))
 	return p.revents
 }

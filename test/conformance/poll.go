@@ -20,14 +20,14 @@ func pollBad(t *T) {
 	defer closeFds(r, w)
 	unixWrite(t, w, "x")
 	all := [4]pollfd{{-5, 1, 99}, {99_999, 1, 0}, {int32(r), 1, 0}, {int32(w), 0, 99}}
-	n, errno := call(syscall.SYS_POLL, ptr(&all[0]), 4, 0)
+	n, errno := callAgain(syscall.SYS_POLL, ptr(&all[0]), 4, 0)
 	t.Want("error", errno, syscall.Errno(0))
 	t.Want("ready", n, uintptr(2))
 	t.Want("negative", all[0].revents, int16(0))
 	t.Want("closed: POLLNVAL", all[1].revents, int16(0x20))
 	t.Want("readable", all[2].revents, int16(1))
 	t.Want("asked nothing", all[3].revents, int16(0))
-	_, errno = call(syscall.SYS_POLL, badPointer, 1, 0)
+	_, errno = callAgain(syscall.SYS_POLL, badPointer, 1, 0)
 	t.Want("no memory", errno, syscall.EFAULT)
 }
 

@@ -99,11 +99,7 @@ func unixPoll(t *T, fd int) int16 {
 		fd              int32
 		events, revents int16
 	}{int32(fd), 0x3fff &^ 0x1000, 0}
-	e := again(func() (e syscall.Errno) {
-		_, e = call(syscall.SYS_POLL, ptr(&p), 1, 0)
-		return e
-	})
-	if e != 0 {
+	if _, e := callAgain(syscall.SYS_POLL, ptr(&p), 1, 0); e != 0 {
 		t.Fatalf("poll: %v", e)
 	}
 	return p.revents

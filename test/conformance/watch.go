@@ -424,7 +424,7 @@ func watchWaitsAndPolls(t *T) {
 		fd              int32
 		events, revents int16
 	}{{fd: int32(fd), events: 1}}
-	n, _ := call(syscall.SYS_POLL, ptr(&p[0]), 1, 0)
+	n, _ := callAgain(syscall.SYS_POLL, ptr(&p[0]), 1, 0)
 	t.Want("nothing yet", n, uintptr(0))
 	done := soon(func() { os.WriteFile(dir+"/f", nil, 0o600) })
 	n, _ = callAgain(syscall.SYS_POLL, ptr(&p[0]), 1, 10000)
