@@ -17,6 +17,7 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/proc_priv.h"
+#include "fs/tree_priv.h"
 #include "fs/vfs.h"
 #include "kernel/mm/kmem.h"
 #include "lib/fmt.h"
@@ -200,6 +201,49 @@ int proc_make_text_node(uint64_t number, proc_numbered_generator *generate, stru
 	(*out)->device = VFS_DEVICE_PROC;
 	(*out)->links = 1;
 	return 0;
+}
+
+int proc_make_link_node(const char *target, struct inode **out)
+{
+	size_t bytes = strlen(target);
+	char *copy = kmem_alloc(bytes + 1);
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	r = inode_alloc(S_IFLNK | 0777, out);
+	if (r < 0) {
+		kmem_free(copy);
+		return r;
+	}
+	memcpy(copy, target, bytes + 1);
+	(*out)->target = copy;
+	(*out)->target_bytes = bytes;
+	(*out)->device = VFS_DEVICE_PROC;
+	(*out)->links = 1;
+	return 0;
+}
+
+int proc_make_dir_node(uint64_t number, const struct inode_ops *ops, struct inode *parent,
+	const char *name, size_t len, struct inode **out)
+{
+	int r = inode_alloc(S_IFDIR | 0555, out);
+
+	if (r < 0)
+		return r;
+	(*out)->ops = ops;
+	(*out)->private = (void *)(uintptr_t)number;
+	(*out)->device = VFS_DEVICE_PROC;
+	(*out)->links = 2;
+	r = dir_call_locked(*out, parent, name, len);
+	if (r < 0)
+		inode_put(*out);
+	return r;
+}
+
+uint64_t proc_dir_number(const struct inode *dir)
+{
+	return (uint64_t)(uintptr_t)dir->private;
 }
 
 int proc_parse_number(const char *name, size_t len)

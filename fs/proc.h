@@ -36,6 +36,18 @@ struct proc_file {
 	const struct inode_ops *ops;
 	const char *target; /* of a symbolic link without ops */
 };
+
+/* For directories with a lookup of their own: nodes that exist only while somebody has them, each
+ * with a reference. Under the tree's lock, as lookup is. -ENOMEM. */
+typedef void proc_numbered_generator(struct proc_text *t, uint64_t number); /* as proc_generator */
+int proc_make_text_node(uint64_t number, proc_numbered_generator *generate,
+	struct inode **out) must_check;
+int proc_make_link_node(const char *target, struct inode **out) must_check;
+/* The directory's private is the number; parent and its name in there are for "..". */
+int proc_make_dir_node(uint64_t number, const struct inode_ops *ops, struct inode *parent,
+	const char *name, size_t len, struct inode **out) must_check;
+uint64_t proc_dir_number(const struct inode *dir);
+
 struct proc_table {
 	const struct proc_file *files;
 	size_t count;

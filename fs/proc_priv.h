@@ -12,11 +12,6 @@
 extern const struct inode_ops proc_generated_ops; /* private is the generator */
 /* path is "/proc" or "/sys"; prefix is what the paths of its nodes begin with. */
 void proc_tree_init(const char *path, const char *prefix);
-/* Makes the text of a file that exists only while somebody has it; as proc_generator. */
-typedef void proc_numbered_generator(struct proc_text *t, uint64_t number);
-/* Such a node, with a reference. -ENOMEM. */
-int proc_make_text_node(uint64_t number, proc_numbered_generator *generate,
-	struct inode **out) must_check;
 int proc_parse_number(const char *name, size_t len); /* decimal, no leading zeros; -1: is none */
 long proc_copy_link(char *buf, size_t size, const char *text); /* what a readlink op returns */
 const char *proc_program_name(void);

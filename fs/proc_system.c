@@ -167,6 +167,22 @@ static void make_cpu_list(struct proc_text *t)
 	proc_print(t, cpu_count > 1 ? "0-%u\n" : "%u\n", cpu_count - 1);
 }
 
+/* All are online, and none is kept from anything. */
+static void make_no_cpus(struct proc_text *t)
+{
+	proc_print(t, "\n");
+}
+
+static void make_cpu_kernel_max(struct proc_text *t)
+{
+	proc_print(t, "%u\n", CPUS_MAX - 1);
+}
+
+static void make_clocksource(struct proc_text *t)
+{
+	proc_print(t, "tsc\n");
+}
+
 static void print_uuid(struct proc_text *t, const uint8_t *b)
 {
 	for (unsigned i = 0; i < 16; i++)
@@ -276,6 +292,13 @@ static const struct proc_file files[] = {
 	{ .path = "/sys/devices/system/cpu/online", .generate = make_cpu_list },
 	{ .path = "/sys/devices/system/cpu/possible", .generate = make_cpu_list },
 	{ .path = "/sys/devices/system/cpu/present", .generate = make_cpu_list },
+	{ .path = "/sys/devices/system/cpu/offline", .generate = make_no_cpus },
+	{ .path = "/sys/devices/system/cpu/isolated", .generate = make_no_cpus },
+	{ .path = "/sys/devices/system/cpu/kernel_max", .generate = make_cpu_kernel_max },
+	{ .path = "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		.generate = make_clocksource },
+	{ .path = "/sys/devices/system/clocksource/clocksource0/available_clocksource",
+		.generate = make_clocksource },
 };
 
 void proc_add_system(void)

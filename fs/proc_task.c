@@ -10,7 +10,6 @@
 #include "base/errno.h"
 #include "base/units.h"
 #include "fs/proc_priv.h"
-#include "fs/tree_priv.h"
 #include "kernel/process.h"
 #include "kernel/sched/cputime.h"
 #include "kernel/sched/thread.h"
@@ -117,8 +116,8 @@ static int task_lookup(struct inode *dir, const char *name, size_t len, struct i
 {
 	for (size_t i = 0; i < ARRAY_LEN(task_files); i++)
 		if (strlen(task_files[i].name) == len && memcmp(task_files[i].name, name, len) == 0)
-			return proc_make_text_node((uint64_t)(uintptr_t)dir->private,
-				task_files[i].generate, out);
+			return proc_make_text_node(proc_dir_number(dir), task_files[i].generate,
+				out);
 	return -ENOENT;
 }
 
@@ -145,21 +144,10 @@ static int tasks_lookup(struct inode *dir, const char *name, size_t len, struct 
 {
 	int tid = proc_parse_number(name, len);
 	struct thread_info ignored;
-	int r;
 
 	if (tid <= 0 || !thread_get_info(tid, &ignored)) /* (1) */
 		return -ENOENT;
-	r = inode_alloc(S_IFDIR | 0555, out);
-	if (r < 0)
-		return r;
-	(*out)->ops = &task_ops;
-	(*out)->private = (void *)(uintptr_t)tid;
-	(*out)->device = VFS_DEVICE_PROC;
-	(*out)->links = 2;
-	r = dir_call_locked(*out, dir, name, len); /* for ".." */
-	if (r < 0)
-		inode_put(*out);
-	return r;
+	return proc_make_dir_node((uint64_t)tid, &task_ops, dir, name, len, out);
 }
 
 static int tasks_list(struct inode *dir, uint64_t after, struct dir_item *out)

@@ -66,6 +66,11 @@ uint64_t stat_sum(enum stat s)
 	return sum;
 }
 
+uint64_t stat_on(enum stat s, uint32_t cpu)
+{
+	return value_on(&cpus[cpu], s);
+}
+
 const char *stat_unit(enum stat s)
 {
 	const char *name = stat_name(s);

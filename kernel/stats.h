@@ -37,5 +37,6 @@ static inline void stat_inc(enum stat s)
 void stat_raise(enum stat s, uint64_t value);
 /* Over all CPUs, the sum or the largest; a moment's view. */
 uint64_t stat_sum(enum stat s);
+uint64_t stat_on(enum stat s, uint32_t cpu); /* cpu < cpu_count; a moment's view */
 const char *stat_unit(enum stat s); /* "bytes", "ns" or "count": what its name says */
 const char *stat_name(enum stat s);

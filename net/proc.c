@@ -1,8 +1,9 @@
 /*
  * proc.c: /proc/net: which files there are.
  *
- * What:       the table; the files are made in proc_*.c. /proc/net is a link to self/net, as
- *             everything in it belongs to the network that a process sees.
+ * What:       the table; the files are made in proc_*.c, and /sys/class/net in sys_class.c.
+ *             /proc/net is a link to self/net, as everything in it belongs to the network that a
+ *             process sees.
  * Invariants: none.
  * Locking:    boot only.
  * Failure:    none.
@@ -35,6 +36,7 @@ static const struct proc_file files[] = {
 	{ .path = "1/net/snmp6", .generate = net_proc_make_snmp6 },
 	{ .path = "1/net/sockstat", .generate = net_proc_make_sockstat },
 	{ .path = "1/net/sockstat6", .generate = net_proc_make_sockstat6 },
+	{ .path = "1/net/softnet_stat", .generate = net_proc_make_softnet_stat },
 	{ .path = "1/net/tcp", .generate = net_proc_make_tcp },
 	{ .path = "1/net/tcp6", .generate = net_proc_make_tcp6 },
 	{ .path = "1/net/udp", .generate = net_proc_make_udp },
@@ -47,4 +49,5 @@ void net_proc_init(void)
 	static struct proc_table table = { files, ARRAY_LEN(files), NULL };
 
 	proc_add(&table);
+	net_sys_init();
 }

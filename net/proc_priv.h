@@ -41,6 +41,7 @@ void net_proc_make_netlink(struct proc_text *t);
 
 /* proc_route.c: interfaces, addresses, routes, neighbours, groups */
 void net_proc_make_dev(struct proc_text *t);
+void net_proc_make_softnet_stat(struct proc_text *t);
 void net_proc_make_dev_mcast(struct proc_text *t);
 void net_proc_make_arp(struct proc_text *t);
 void net_proc_make_route(struct proc_text *t);
@@ -48,3 +49,5 @@ void net_proc_make_ipv6_route(struct proc_text *t);
 void net_proc_make_if_inet6(struct proc_text *t);
 void net_proc_make_igmp(struct proc_text *t);
 void net_proc_make_igmp6(struct proc_text *t);
+
+void net_sys_init(void); /* sys_class.c; boot, without the lock */

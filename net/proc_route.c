@@ -11,6 +11,8 @@
 #include <lwip/etharp.h>
 
 #include "base/units.h"
+#include "kernel/sched/cpu.h"
+#include "kernel/stats.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "net/address.h"
@@ -54,6 +56,21 @@ void net_proc_make_dev(struct proc_text *t)
 		proc_print(t, "%8lu %7lu    0 %4lu    0     0       0          0\n", c->tx_bytes,
 			c->tx_packets, c->tx_dropped);
 	}
+}
+
+/* A row for each CPU: how many of the device's packets it took, and how many it dropped. The other
+ * columns are of budgets, steering and backlogs, which are not here. */
+void net_proc_make_softnet_stat(struct proc_text *t)
+{
+	uint32_t cpu;
+
+	for (cpu = 0; cpu < cpu_count; cpu++)
+		proc_print(t,
+			"%08x %08x %08x %08x %08x %08x %08x %08x %08x %08x %08x %08x %08x %08x "
+			"%08x\n",
+			(uint32_t)stat_on(STAT_net_rx_packets, cpu),
+			(uint32_t)stat_on(STAT_net_rx_dropped, cpu), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
+			0u, 0u, cpu, 0u, 0u);
 }
 
 /* ------------------------------------------------------------------ IPv4 */

@@ -9,7 +9,7 @@ import (
 )
 
 // Clocks: monotonic, of the wall, of CPU time; and sleeping by them.
-var clockChecks = []check{
+var clockChecks = append([]check{
 	{"arguments", clockArguments},
 	{"resolution", clockResolution},
 	{"all-are-there", clockAllAreThere},
@@ -35,7 +35,7 @@ var clockChecks = []check{
 	{"settime-arguments", clockSettimeArguments},
 	{"go-timers-never-early", clockGoTimersNeverEarly},
 	{"go-ticker", clockGoTicker},
-}
+}, clockAdjustChecks...)
 
 const (
 	clkReal, clkMonotonic, clkProcess, clkThread = 0, 1, 2, 3

@@ -130,6 +130,13 @@ func procCPU(t *T) {
 	t.Want("boot time", btime > 1e9 && btime <= time.Now().Unix(), true)
 	online := strings.TrimSpace(contents(t, "/sys/devices/system/cpu/online"))
 	t.Want("online", online == "0" || strings.HasPrefix(online, "0-"), true)
+	for _, list := range []string{"offline", "isolated"} {
+		for _, c := range strings.TrimSpace(contents(t, "/sys/devices/system/cpu/"+list)) {
+			t.Want(list+" is a list of numbers", strings.ContainsRune("0123456789-,", c), true)
+		}
+	}
+	most := strings.TrimSpace(contents(t, "/sys/devices/system/cpu/kernel_max"))
+	t.Want("the largest number there could be", number(t, "kernel_max", most) >= int64(runtime.NumCPU()-1), true)
 }
 
 func procMemory(t *T) {

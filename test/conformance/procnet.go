@@ -12,7 +12,7 @@ import (
 )
 
 // Procnet: /proc/net, in the form that programs parse, and that what it counts is what happened.
-var procnetChecks = []check{
+var procnetChecks = append([]check{
 	{"link", procnetLink},
 	{"tcp", procnetTCP},
 	{"tcp-closing", procnetClosing},
@@ -33,7 +33,7 @@ var procnetChecks = []check{
 	{"groups", procnetGroups},
 	{"dev", procnetDev},
 	{"many-sockets", procnetMany},
-}
+}, interfaceFileChecks...)
 
 func procnetLink(t *T) {
 	link, err := os.Readlink("/proc/net")
