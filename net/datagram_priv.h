@@ -65,6 +65,8 @@ struct datagram_socket {
 	bool dont_fragment6, want_errors[2];
 	bool want_pktinfo6, want_hops6, want_class6, want_original[2];
 	uint32_t segment_bytes; /* UDP_SEGMENT; 0: off */
+	bool corked; /* UDP_CORK */
+	struct pending_datagram *pending; /* of UDP, not complete; NULL: none */
 	int hops6; /* -1: the default */
 	uint8_t class6;
 };
@@ -92,8 +94,17 @@ void datagram_close(struct socket *s);
 
 /* ------------------------------------------------------------------ udp.c, raw_input.c */
 const struct port_table *udp_ports(void); /* LOCK_NET */
+/* Port 0: any. -EADDRINUSE and the like. */
+int udp_bind_locked(struct datagram_socket *d, const struct net_ip *ip, uint16_t port) must_check;
 /* Calls fn for each raw and each ping socket. */
 void raw_each_locked(void (*fn)(const struct datagram_socket *d, bool ping, void *arg), void *arg);
+
+/* ------------------------------------------------------------------ udp_send.c */
+struct pending_datagram;
+long udp_send_to(struct socket *s, struct socket_message *m, bool nonblock) must_check;
+/* Off: what waits is sent. 0. */
+int udp_set_cork_locked(struct datagram_socket *d, bool corked) must_check;
+void udp_drop_pending_locked(struct datagram_socket *d);
 
 /* ------------------------------------------------------------------ datagram_send.c */
 /* Where a message goes and how: fills in o. -ENETUNREACH and the like, -EACCES, -EINVAL. */

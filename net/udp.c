@@ -1,7 +1,8 @@
 /*
- * udp.c: UDP sockets.
+ * udp.c: UDP sockets: what comes in, and to whom it belongs.
  *
- * What:       datagrams out, datagrams in, for IPv4 and IPv6; lwIP's own UDP serves DHCP only.
+ * What:       datagrams in, for IPv4 and IPv6; lwIP's own UDP serves DHCP only. What goes out is
+ *             net/udp_send.c's.
  *             connect only notes the peer and chooses the source address: nothing is sent.
  * Invariants: (1) a socket gets what its port's binding takes: the best match for what is sent to
  *             one machine, everybody who wants it for groups and broadcasts.
@@ -25,10 +26,7 @@
 #include "net/filter.h"
 #include "net/net_priv.h"
 
-#define PAYLOAD_MAX4 65507u
 #define DHCP_CLIENT_PORT 68
-#define SEGMENTS_MAX 128u /* Linux's UDP_MAX_SEGMENTS */
-#define PAYLOAD_MAX6 65440u /* CAVEAT: Linux's is 65527; a pbuf counts its headers, too */
 
 static struct {
 	struct port_table ports; /* [n] */
@@ -215,7 +213,7 @@ void udp_error_locked(const struct net_ip *local_ip, uint16_t local_port,
 }
 
 /* ------------------------------------------------------------------ addresses */
-static int bind_to(struct datagram_socket *d, const struct net_ip *ip, uint16_t port)
+int udp_bind_locked(struct datagram_socket *d, const struct net_ip *ip, uint16_t port)
 {
 	int error = port_bind(&udp.ports, &d->inet.port, ip, port);
 
@@ -237,7 +235,7 @@ static int udp_bind_to(struct socket *s, const struct socket_address *a)
 	if (error == 0 && d->inet.port.bound)
 		error = -EINVAL;
 	if (error == 0)
-		error = bind_to(d, &ip, a->port);
+		error = udp_bind_locked(d, &ip, a->port);
 	if (error == 0) {
 		inet_note_bound(&d->inet, &ip);
 		d->port_chosen = a->port != 0;
@@ -263,7 +261,7 @@ static int connect_to(struct datagram_socket *d, const struct net_ip *ip, uint16
 	int error = datagram_connect_locked(d, ip, &source);
 
 	if (error == 0 && !d->inet.port.bound)
-		error = bind_to(d, &d->bound_ip, 0);
+		error = udp_bind_locked(d, &d->bound_ip, 0);
 	if (error != 0)
 		return error;
 	d->inet.port.local_ip = source;
@@ -305,151 +303,11 @@ static int udp_get_name(struct socket *s, bool peer, struct socket_address *out)
 	return error;
 }
 
-/* ------------------------------------------------------------------ sending */
-static void make_header(const struct datagram_socket *d, const struct ip_output *o, uint16_t port,
-	struct pbuf *p)
-{
-	struct udp_hdr *header;
-	ip_addr_t source, dest;
-
-	(void)!pbuf_add_header(p, UDP_HLEN); /* room was asked for */
-	header = p->payload;
-	header->src = lwip_htons(d->inet.port.local_port);
-	header->dest = lwip_htons(port);
-	header->len = lwip_htons(p->tot_len);
-	header->chksum = 0;
-	if ((o->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) == 0)
-		return;
-	net_ip_to_lwip(&o->source, &source);
-	net_ip_to_lwip(&o->dest, &dest);
-	header->chksum = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &source, &dest);
-	if (header->chksum == 0)
-		header->chksum = 0xffff;
-}
-
-static int judge_send(struct datagram_socket *d, const struct socket_message *m,
-	struct net_ip *dest, uint16_t *port)
-{
-	struct socket *s = &d->inet.base;
-	bool has_address = m->has_address &&
-		(m->address.family != SOCKET_UNSPEC || s->family == SOCKET_INET);
-	int error = 0;
-
-	if (!has_address && d->inet.port.remote_port == 0)
-		return -EDESTADDRREQ;
-	*dest = d->inet.port.remote_ip;
-	*port = d->inet.port.remote_port;
-	if (has_address) {
-		if (m->address.family == SOCKET_UNSPEC)
-			return -EINVAL;
-		if (m->address.family == SOCKET_INET && d->inet.port.v6only)
-			return -ENETUNREACH;
-		error = inet_check_peer_locked(&d->inet, &m->address, dest);
-		if (error == 0 && m->address.port == 0)
-			error = -EINVAL;
-		*port = m->address.port;
-	}
-	if (error == 0)
-		error = socket_take_error_locked(s);
-	return error == 0 && s->write_shut ? -EPIPE : error;
-}
-
-/* UDP_SEGMENT: as many datagrams as it takes, of which the last one may be shorter. */
-static int send_segments(struct datagram_socket *d, struct pbuf *p, struct ip_output *o,
-	uint16_t port, uint32_t segment_bytes)
-{
-	uint32_t at, bytes;
-	struct pbuf *piece;
-	int error = 0;
-
-	for (at = 0; at < p->tot_len && error == 0; at += bytes) {
-		bytes = MIN(segment_bytes, p->tot_len - at);
-		piece = pbuf_alloc(PBUF_TRANSPORT, (u16_t)bytes, PBUF_RAM);
-		if (piece == NULL)
-			return -ENOBUFS;
-		pbuf_copy_partial(p, piece->payload, (u16_t)bytes, (u16_t)at);
-		make_header(d, o, port, piece);
-		error = ip_output_locked(o, piece);
-		pbuf_free(piece);
-	}
-	return error;
-}
-
-/* What is sent is cut into such pieces, each of which must fit whole. 0: it is not cut. */
-static int judge_segments(struct datagram_socket *d, const struct socket_message *m,
-	const struct ip_output *o, uint32_t bytes, uint32_t *segment_bytes)
-{
-	uint32_t segment = m->segment_bytes != 0 ? m->segment_bytes : d->segment_bytes;
-	uint32_t header_bytes = UDP_HLEN + (net_ip_is_v4(&o->dest) ? IP_HLEN : IP6_HLEN);
-
-	*segment_bytes = 0;
-	if (segment == 0)
-		return 0;
-	if (segment + header_bytes > ip_path_mtu_locked(&o->dest, o->netif) ||
-		bytes > segment * SEGMENTS_MAX)
-		return -EINVAL;
-	*segment_bytes = segment < bytes ? segment : 0;
-	return 0;
-}
-
-static int send_datagram(struct datagram_socket *d, struct pbuf *p, const struct socket_message *m)
-{
-	struct ip_output o = { .protocol = IP_PROTO_UDP };
-	struct net_ip dest;
-	uint32_t segment;
-	uint16_t port;
-	int error = d->inet.port.bound ? 0 : bind_to(d, &d->bound_ip, 0);
-
-	if (error == 0) /* bound it stays, as on Linux */
-		error = judge_send(d, m, &dest, &port);
-	if (error == 0 && p->tot_len > (net_ip_is_v4(&dest) ? PAYLOAD_MAX4 : PAYLOAD_MAX6))
-		error = -EMSGSIZE;
-	if (error == 0)
-		error = datagram_route_locked(d, m, &dest, &o);
-	if (error == 0)
-		error = judge_segments(d, m, &o, p->tot_len, &segment);
-	if (error == 0)
-		error = datagram_fit_locked(d, &o, port,
-			(segment != 0 ? segment : p->tot_len) + UDP_HLEN);
-	if (error != 0)
-		return error;
-	if (segment != 0) {
-		error = send_segments(d, p, &o, port, segment);
-	} else {
-		make_header(d, &o, port, p);
-		error = ip_output_locked(&o, p);
-	}
-	if (error == 0)
-		datagram_tell_sent_locked(d);
-	net_counters.udp[!net_ip_is_v4(&dest)].sent += error == 0;
-	return error;
-}
-
-static long udp_send_to(struct socket *s, struct socket_message *m, bool nonblock)
-{
-	uint64_t bytes = m->data->left_bytes;
-	struct pbuf *p;
-	int error;
-
-	(void)nonblock;
-	error = net_take_payload(m->data, PBUF_TRANSPORT, PAYLOAD_MAX4, &p);
-	if (error == -ENOBUFS) {
-		net_lock();
-		net_counters.udp[s->family == SOCKET_INET6].memory_errors++;
-		net_unlock_batch();
-	}
-	if (error != 0)
-		return error;
-	net_lock();
-	error = send_datagram(datagram_of(s), p, m);
-	net_unlock();
-	pbuf_free(p);
-	return error != 0 ? error : (long)bytes;
-}
-
 /* ------------------------------------------------------------------ the rest */
 static int udp_set_option_locked(struct socket *s, enum socket_option o, int64_t value)
 {
+	if (o == SOCKET_OPT_CORK)
+		return udp_set_cork_locked(datagram_of(s), value != 0);
 	if (o != SOCKET_OPT_SEGMENT)
 		return datagram_set_option_locked(s, o, value);
 	if (value < 0 || value > UINT16_MAX)
@@ -460,10 +318,18 @@ static int udp_set_option_locked(struct socket *s, enum socket_option o, int64_t
 
 static int udp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
 {
-	if (o != SOCKET_OPT_SEGMENT)
+	if (o != SOCKET_OPT_SEGMENT && o != SOCKET_OPT_CORK)
 		return datagram_get_option_locked(s, o, value);
-	*value = datagram_of(s)->segment_bytes;
+	*value = o == SOCKET_OPT_CORK ? datagram_of(s)->corked : datagram_of(s)->segment_bytes;
 	return 0;
+}
+
+static void udp_close(struct socket *s)
+{
+	net_lock();
+	udp_drop_pending_locked(datagram_of(s));
+	net_unlock_batch();
+	datagram_close(s);
 }
 
 static const struct socket_ops udp_ops = {
@@ -477,7 +343,7 @@ static const struct socket_ops udp_ops = {
 	.set_option_locked = udp_set_option_locked,
 	.get_option_locked = udp_get_option_locked,
 	.change_group_locked = datagram_change_group_locked,
-	.close = datagram_close,
+	.close = udp_close,
 	.has_error_queue = true,
 	.has_filter = true,
 	.has_peek_offset = true,

@@ -53,7 +53,7 @@ var groups = []struct {
 	{"device", deviceChecks},
 	{"epoll", epollChecks},
 	{"tcp", append(tcpChecks, tcpEndChecks...)},
-	{"udp", udpChecks},
+	{"udp", append(udpChecks, udpCorkChecks...)},
 	{"ipv6", ipv6Checks},
 	{"multicast", multicastChecks},
 	{"unix", unixChecks},
