@@ -46,6 +46,7 @@ struct packet_socket {
 	uint32_t interface_index; /* 0: all */
 	struct frames queue;
 	uint64_t queue_bytes; /* with costs */
+	uint32_t seen, lost; /* frames, since somebody asked; lost ones are not among those seen */
 };
 
 static struct {
@@ -129,9 +130,11 @@ static void show(struct packet_socket *k, const struct filter_frame *in)
 	if (f == NULL || f->p == NULL) {
 		stat_inc(STAT_net_rx_dropped);
 		k->base.drops++;
+		k->lost++;
 		kmem_free(f);
 		return;
 	}
+	k->seen++;
 	head = MIN(head, bytes);
 	memcpy(f->p->payload, in->h, head);
 	pbuf_copy_partial(in->p, (char *)f->p->payload + head, (u16_t)(bytes - head),
@@ -368,14 +371,37 @@ static uint32_t packet_poll_locked(struct socket *s)
 		(s->error != 0 ? EPOLLERR : 0);
 }
 
-/* What there is to read: as for UDP. */
+/* What there is to read: as for UDP. Counts begin anew when they were told. */
 static int packet_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
 {
-	const struct frame *f = TAILQ_FIRST(&packet_of(s)->queue);
+	struct packet_socket *k = packet_of(s);
+	const struct frame *f = TAILQ_FIRST(&k->queue);
 
-	if (o != SOCKET_OPT_QUEUED)
+	switch (o) {
+	case SOCKET_OPT_QUEUED:
+		*value = f == NULL ? 0 : f->p->tot_len;
+		return 0;
+	case SOCKET_OPT_FRAME_COUNTS:
+		*value = (int64_t)((uint64_t)k->lost << 32 | (uint32_t)(k->seen + k->lost));
+		k->seen = k->lost = 0;
+		return 0;
+	default:
 		return -ENOPROTOOPT;
-	*value = f == NULL ? 0 : f->p->tot_len;
+	}
+}
+
+/* All frames of the device are shown anyway: what is asked for is there, and stays. */
+static int packet_change_member_locked(struct socket *s, const struct socket_member *m)
+{
+	bool whole = m->address_bytes == ETH_HWADDR_LEN;
+
+	(void)s;
+	if (m->leave)
+		return 0; /* also one that is not there, as on Linux */
+	if (net_interface_locked(m->interface_index) == NULL)
+		return -ENODEV;
+	if (m->address_bytes > ETH_HWADDR_LEN || (m->wants_address && !whole))
+		return -EINVAL;
 	return 0;
 }
 
@@ -399,6 +425,7 @@ static const struct socket_ops packet_ops = {
 	.receive = packet_receive,
 	.poll_locked = packet_poll_locked,
 	.get_option_locked = packet_get_option_locked,
+	.change_member_locked = packet_change_member_locked,
 	.close = packet_close,
 	.has_filter = true,
 };

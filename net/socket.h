@@ -209,9 +209,18 @@ enum socket_option {
 	SOCKET_OPT_NETLINK_CAP_ACK,
 	SOCKET_OPT_LOCK_FILTER, /* once on it stays */
 	SOCKET_OPT_PEEK_OFFSET, /* bytes; negative: off. -EOPNOTSUPP */
+	SOCKET_OPT_FRAME_COUNTS, /* get only, once: frames that came, and << 32 the lost ones */
 	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
 	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
 	SOCKET_OPTIONS
+};
+
+/* What a packet socket wants to see of an interface. */
+struct socket_member {
+	uint32_t interface_index;
+	uint32_t address_bytes;
+	bool wants_address; /* frames to one address; else all, or all to groups */
+	bool leave;
 };
 
 /* Multicast groups: which, by which interface. */
@@ -263,6 +272,8 @@ int socket_get_option(struct file *f, enum socket_option option, int64_t *value)
  * or not that kind of membership, -ENODEV, -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS, -EPROTO on
  * streams. */
 int socket_change_group(struct file *f, const struct socket_group *g) must_check;
+/* -ENODEV, -EINVAL no such address, -ENOPROTOOPT not a packet socket. */
+int socket_change_member(struct file *f, const struct socket_member *m) must_check;
 /* Bit n set: ICMPv6 type n is not wanted. -ENOPROTOOPT: not such a raw socket. */
 int socket_set_icmp6_filter(struct file *f, const uint32_t filter[8]) must_check;
 /* The filter that says which packets the socket gets, and how much of each; it takes the place of

@@ -273,6 +273,20 @@ int socket_change_group(struct file *f, const struct socket_group *g)
 	return error;
 }
 
+int socket_change_member(struct file *f, const struct socket_member *m)
+{
+	struct socket *s = socket_of(f);
+	int error = -ENOPROTOOPT;
+
+	if (!socket_is(f))
+		return -ENOTSOCK;
+	net_lock();
+	if (s->ops->change_member_locked != NULL)
+		error = s->ops->change_member_locked(s, m);
+	net_unlock();
+	return error;
+}
+
 int socket_get_tcp_info(struct file *f, struct socket_tcp_info *out)
 {
 	struct socket *s = socket_of(f);

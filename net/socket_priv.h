@@ -41,6 +41,7 @@ struct socket_ops {
 	int (*set_option_locked)(struct socket *s, enum socket_option o, int64_t value);
 	int (*get_option_locked)(struct socket *s, enum socket_option o, int64_t *value);
 	int (*change_group_locked)(struct socket *s, const struct socket_group *g);
+	int (*change_member_locked)(struct socket *s, const struct socket_member *m);
 	void (*close)(struct socket *s); /* the file is gone; drops its reference in the end */
 	/* The last reference is gone, no lock is held; the object, which the socket begins, is
 	 * freed afterwards. NULL: it holds nothing. */

@@ -8,6 +8,7 @@
 
 struct file;
 
+#define LINUX_SOL_PACKET 263 /* include/linux/socket.h */
 #define LINUX_SOCKADDR_MAX 128u /* struct sockaddr_storage */
 
 /* The address at ua. -EINVAL: length. -EFAULT. */

@@ -11,6 +11,7 @@
  */
 #include <asm/socket.h>
 #include <linux/capability.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/netlink.h>
 #include <linux/in6.h>
@@ -112,6 +113,7 @@ static const struct option options_known[] = {
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, FORM_BYTE, true, SOCKET_OPT_MULTICAST_LOOP },
 	{ IPPROTO_IP, IP_MULTICAST_ALL, FORM_BYTE, true, SOCKET_OPT_MULTICAST_ALL },
 	{ IPPROTO_IP, IP_MULTICAST_IF, FORM_INT, false, SOCKET_OPT_MULTICAST_IF },
+	{ LINUX_SOL_PACKET, PACKET_STATISTICS, FORM_U64, false, SOCKET_OPT_FRAME_COUNTS },
 	{ IPPROTO_IPV6, IPV6_V6ONLY, FORM_INT, true, SOCKET_OPT_V6ONLY },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, FORM_INT, true, SOCKET_OPT_UNICAST_HOPS6 },
 	{ IPPROTO_IPV6, IPV6_TCLASS, FORM_INT, true, SOCKET_OPT_TCLASS6 },

@@ -1,13 +1,16 @@
 /*
- * sys_sockopt_group.c: multicast groups, and ICMPv6's filter: what setsockopt takes as structures.
+ * sys_sockopt_group.c: multicast groups, packet sockets' memberships, and ICMPv6's filter: what
+ * setsockopt takes as structures.
  *
  * What:       decodes the forms in which Linux takes a group, an interface and a source; a filter.
  * Invariants: none.
  * Locking:    none.
  * Failure:    -ENOPROTOOPT, -EINVAL, -EFAULT, and what net/socket.h says of groups. CAVEAT: whole
  *             lists of sources (IP_MSFILTER, MCAST_MSFILTER) are -ENOPROTOOPT.
- * Source:     Linux ip(7), ipv6(7); net/ipv4/ip_sockglue.c, net/ipv6/ipv6_sockglue.c.
+ * Source:     Linux ip(7), ipv6(7), packet(7); net/ipv4/ip_sockglue.c,
+ *             net/ipv6/ipv6_sockglue.c, net/packet/af_packet.c.
  */
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 
@@ -17,11 +20,14 @@
 #include "lib/string.h"
 
 #define ICMPV6_FILTER 1
+#define PACKET_MREQ_ADDRESS 8u /* where in struct packet_mreq it begins */
+#define PACKET_MREQ_MAX 40u /* with the longest address that Linux knows */
 #define GROUP_REQ_BYTES 136u /* struct group_req: index, padding, struct sockaddr_storage */
 #define GROUP_REQ_ADDRESS 8u
 #define GROUP_SOURCE_REQ_BYTES (GROUP_REQ_BYTES + LINUX_SOCKADDR_MAX) /* struct group_source_req */
 
 STATIC_ASSERT(sizeof(struct ip_mreq) == 8, "Linux");
+STATIC_ASSERT(sizeof(struct packet_mreq) == 16, "Linux");
 STATIC_ASSERT(sizeof(struct ip_mreqn) == 12, "Linux");
 STATIC_ASSERT(sizeof(struct ip_mreq_source) == 12, "Linux");
 STATIC_ASSERT(sizeof(struct ipv6_mreq) == 20, "Linux");
@@ -188,6 +194,24 @@ static int set_filter(struct file *f, uaddr_t ua, uint32_t bytes)
 	return error != 0 ? error : socket_set_icmp6_filter(f, filter);
 }
 
+/* struct packet_mreq, which may be longer than it is. */
+static int set_member(struct file *f, int name, uaddr_t ua, uint32_t bytes)
+{
+	struct packet_mreq r;
+	struct socket_member m;
+	int error = bytes < sizeof(r) ? -EINVAL : user_copy_in(&r, ua, sizeof(r));
+
+	if (error != 0)
+		return error;
+	if (r.mr_alen + PACKET_MREQ_ADDRESS > MIN(bytes, PACKET_MREQ_MAX))
+		return -EINVAL;
+	m = (struct socket_member){ .interface_index = (uint32_t)r.mr_ifindex,
+		.address_bytes = r.mr_alen,
+		.wants_address = r.mr_type == PACKET_MR_MULTICAST || r.mr_type == PACKET_MR_UNICAST,
+		.leave = name == PACKET_DROP_MEMBERSHIP };
+	return socket_change_member(f, &m);
+}
+
 int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t bytes)
 {
 	struct socket_group g = { .change = SOCKET_GROUP_JOIN, .interface_ip = net_ip_of_v4(0) };
@@ -195,6 +219,9 @@ int linux_set_group(struct file *f, int level, int name, uaddr_t ua, uint32_t by
 
 	if (level == IPPROTO_ICMPV6 && name == ICMPV6_FILTER)
 		return set_filter(f, ua, bytes);
+	if (level == LINUX_SOL_PACKET && socket_family(f) == SOCKET_PACKET &&
+		(name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
+		return set_member(f, name, ua, bytes);
 	if (level != IPPROTO_IP && level != IPPROTO_IPV6)
 		return -ENOPROTOOPT;
 	if (find_any(name, &g))

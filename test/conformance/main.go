@@ -57,7 +57,7 @@ var groups = []struct {
 	{"ipv6", ipv6Checks},
 	{"multicast", multicastChecks},
 	{"unix", unixChecks},
-	{"rawsocket", rawsocketChecks},
+	{"rawsocket", append(rawsocketChecks, packetOptionChecks...)},
 	{"netlink", netlinkChecks},
 	{"procnet", procnetChecks},
 	{"sockopt", sockoptChecks},
