@@ -10,7 +10,6 @@
  */
 #include "net/interface.h"
 
-#include "kernel/stats.h"
 #include "lib/string.h"
 #include "net/address.h"
 #include "net/net_priv.h"
@@ -25,20 +24,6 @@ static struct netif *nth(unsigned n)
 	if (n == 0)
 		return loopback_netif();
 	return n == 1 && device_first() != NULL ? &device_first()->netif : NULL;
-}
-
-static struct interface_counters counters_of(const struct netif *netif)
-{
-	if (netif == loopback_netif())
-		return loopback_counters_locked();
-	return (struct interface_counters){
-		.rx_bytes = stat_sum(STAT_net_rx_bytes),
-		.rx_packets = stat_sum(STAT_net_rx_packets),
-		.rx_dropped = stat_sum(STAT_net_rx_dropped),
-		.tx_bytes = stat_sum(STAT_net_tx_bytes),
-		.tx_packets = stat_sum(STAT_net_tx_packets),
-		.tx_dropped = stat_sum(STAT_net_tx_dropped),
-	};
 }
 
 bool interface_get_nth(unsigned n, struct interface_facts *out)
@@ -57,7 +42,8 @@ bool interface_get_nth(unsigned n, struct interface_facts *out)
 		memcpy(out->hardware, netif->hwaddr, sizeof(out->hardware));
 		out->ip4 = ip4_addr_get_u32(netif_ip4_addr(netif));
 		out->mask4 = ip4_addr_get_u32(netif_ip4_netmask(netif));
-		out->counters = counters_of(netif);
+		out->counters = out->is_loopback ? loopback_counters_locked()
+						 : device_counters_locked();
 	}
 	net_unlock_batch();
 	return netif != NULL;

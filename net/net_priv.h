@@ -58,6 +58,7 @@ struct net_device {
 
 void device_init_locked(void);
 struct net_device *device_first(void); /* locked */
+struct interface_counters device_counters_locked(void);
 void device_flush_locked(void);
 /* Time of the next ARP work; TIME_NEVER_NS: none. */
 uint64_t device_next_ns_locked(void);

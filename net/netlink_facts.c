@@ -16,10 +16,11 @@
 
 #include "base/units.h"
 #include "lib/string.h"
+#include "net/interface.h"
 #include "net/net_priv.h"
 #include "net/netlink_priv.h"
 
-#define MESSAGE_MAX 256u /* of what is said about one thing */
+#define MESSAGE_MAX 512u /* of what is said about one thing */
 #define HARDWARE_ETHERNET 1u /* linux/if_arp.h wants libc */
 #define HARDWARE_LOOPBACK 772u
 #define OPERATES_UNKNOWN 0u /* linux/if.h's IF_OPER_* */
@@ -52,6 +53,27 @@ void netlink_link_name(const struct netif *netif, char name[INTERFACE_NAME_BYTES
 }
 
 /* ------------------------------------------------------------------ links */
+/* As 64 bits each, and again as 32: the same counters in the same order. */
+static void add_counters(struct netlink_reply *r, bool loop)
+{
+	struct interface_counters c = loop ? loopback_counters_locked() : device_counters_locked();
+	struct rtnl_link_stats64 wide = { .rx_packets = c.rx_packets,
+		.tx_packets = c.tx_packets,
+		.rx_bytes = c.rx_bytes,
+		.tx_bytes = c.tx_bytes,
+		.rx_dropped = c.rx_dropped,
+		.tx_dropped = c.tx_dropped };
+	struct rtnl_link_stats narrow = { .rx_packets = (uint32_t)c.rx_packets,
+		.tx_packets = (uint32_t)c.tx_packets,
+		.rx_bytes = (uint32_t)c.rx_bytes,
+		.tx_bytes = (uint32_t)c.tx_bytes,
+		.rx_dropped = (uint32_t)c.rx_dropped,
+		.tx_dropped = (uint32_t)c.tx_dropped };
+
+	netlink_add_attribute(r, IFLA_STATS64, &wide, sizeof(wide));
+	netlink_add_attribute(r, IFLA_STATS, &narrow, sizeof(narrow));
+}
+
 void netlink_say_link(struct netlink_reply *r, const struct netif *netif)
 {
 	static const uint8_t none[6], all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -80,6 +102,7 @@ void netlink_say_link(struct netlink_reply *r, const struct netif *netif)
 	netlink_add_attribute(r, IFLA_CARRIER, &carrier, sizeof(carrier));
 	netlink_add_attribute(r, IFLA_ADDRESS, loop ? none : netif->hwaddr, sizeof(none));
 	netlink_add_attribute(r, IFLA_BROADCAST, loop ? none : all, sizeof(none));
+	add_counters(r, loop);
 	netlink_end(r, h);
 }
 

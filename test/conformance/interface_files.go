@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ var interfaceFileChecks = []check{
 	{"facts", interfaceFacts},
 	{"counters", interfaceCounters},
 	{"softnet", interfaceSoftnet},
+	{"counters-by-netlink", interfaceCountersByNetlink},
 }
 
 func interfaceFile(t *T, name, fact string) string {
@@ -131,5 +133,39 @@ func interfaceSoftnet(t *T) {
 		if len(rows) == runtime.NumCPU() {
 			t.Want("CPU", fields[12], fmt.Sprintf("%08x", n))
 		}
+	}
+}
+
+// interfaceCountersByNetlink: what the loopback sent and took, by netlink in 64 and in 32 bits.
+func interfaceCountersByNetlink(t *T) {
+	const stats64 = 23 // IFLA_STATS64
+	count := func() (wide [4]uint64, narrow [4]uint32) {
+		for _, m := range nlDump(t, syscall.RTM_GETLINK, syscall.AF_UNSPEC) {
+			a := nlAttributes(t, m)
+			if string(a[syscall.IFLA_IFNAME]) != "lo\x00" {
+				continue
+			}
+			if len(a[stats64]) < 23*8 || len(a[syscall.IFLA_STATS]) < 23*4 {
+				t.Errorf("counters of %d and %d bytes", len(a[stats64]), len(a[syscall.IFLA_STATS]))
+				return
+			}
+			for i := range wide {
+				wide[i] = binary.LittleEndian.Uint64(a[stats64][8*i:])
+				narrow[i] = binary.LittleEndian.Uint32(a[syscall.IFLA_STATS][4*i:])
+			}
+		}
+		return wide, narrow
+	}
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	t.Must("listen", err)
+	defer c.Close()
+	wide, narrow := count()
+	for i := 0; i < 10; i++ {
+		c.WriteTo(make([]byte, 1000), c.LocalAddr())
+	}
+	wide2, narrow2 := count()
+	for i, least := range []uint64{10, 10, 10 * 1028, 10 * 1028} { // packets in and out, bytes in and out
+		t.Want("64 bits", wide2[i]-wide[i] >= least, true)
+		t.Want("32 bits", narrow2[i]-narrow[i] >= uint32(least), true)
 	}
 }

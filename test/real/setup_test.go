@@ -30,6 +30,8 @@ var modules = []module{
 	{"coredns", "github.com/coredns/coredns", "v1.12.0", ""},
 	{"etcd", "go.etcd.io/etcd/server/v3", "v3.5.21", ""},
 	{"nats-server", "github.com/nats-io/nats-server/v2", "v2.10.22", ""},
+	{"node_exporter", "github.com/prometheus/node_exporter", "v1.8.2", ""},
+	{"registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.0.0", ""},
 	{"frpc", "github.com/fatedier/frp/cmd/frpc", "v0.61.0", ""},
 	{"frps", "github.com/fatedier/frp/cmd/frps", "v0.61.0", ""},
 	// Without the pages of its user interface.
