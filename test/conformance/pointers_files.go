@@ -36,6 +36,7 @@ var (
 const (
 	statBytes, statfsBytes, statxBytes = 144, 120, 256
 	iovecBytes, specBytes, itsBytes    = 16, 16, 32
+	timexBytes                         = 208
 )
 
 // pathRows are the calls on names.

@@ -35,6 +35,7 @@ var timeRows = []pointerRow{
 	{call: "setitimer", number: 38, args: []pointerArg{n(0), orNull(in(32)), orNull(out(32))}},
 	{call: "gettimeofday", number: 96, args: []pointerArg{orNull(out(16)), orNull(out(8))}},
 	{call: "times", number: 100, args: []pointerArg{orNull(out(32))}},
+	{call: "adjtimex", number: 159, args: []pointerArg{both(timexBytes)}}, // of zeroes: only asks
 	{call: "settimeofday", number: 164, args: []pointerArg{orNull(in(0)), orNull(in(0))}},
 	{call: "time", number: 201, args: []pointerArg{orNull(out(8))}},
 	{call: "timer_create", number: 222, args: []pointerArg{n(1), orNull(in(64)), out(4)}, done: deleteTimer},
@@ -44,6 +45,7 @@ var timeRows = []pointerRow{
 	{call: "clock_gettime", number: 228, args: []pointerArg{n(1), out(specBytes)}},
 	{call: "clock_getres", number: 229, args: []pointerArg{n(1), orNull(out(specBytes))}},
 	{call: "clock_nanosleep", number: 230, args: []pointerArg{n(1), n(0), in(specBytes), notLookedAt()}},
+	{call: "clock_adjtime", number: 305, args: []pointerArg{n(0), both(timexBytes)}},
 }
 
 // deleteTimer deletes the last timer that was made, where one can be: where its number went varies.
