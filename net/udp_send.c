@@ -203,7 +203,8 @@ static int append(struct datagram_socket *d, struct pbuf *p, bool more)
 		udp_drop_pending_locked(d); /* (2) */
 		return -EMSGSIZE;
 	}
-	pbuf_chain(w->p, p);
+	if (p->tot_len > 0) /* any number of nothing stays nothing */
+		pbuf_chain(w->p, p);
 	return more ? 0 : push(d);
 }
 
