@@ -69,7 +69,10 @@ func onSignalThread(f func(t *T)) func(t *T) {
 	return func(t *T) {
 		signalling.Lock()
 		defer signalling.Unlock()
-		onOwnThread(func() { undisturbed(func() { f(t) }) })
+		onOwnThread(func() {
+			block(syscall.SIGURG) // until the thread ends, with what is pending for it
+			f(t)
+		})
 	}
 }
 

@@ -21,11 +21,24 @@ func pendingSet() (set uint64) {
 	return set &^ bit(syscall.SIGURG)
 }
 
-// blockStops blocks SIGCONT and what would stop the process; what is pending of them goes with the thread.
-func blockStops() { block(append(stopSignals, syscall.SIGCONT)...) }
+// blockStops blocks SIGCONT and what would stop the process. The check ends with taken: nothing of them may be
+// pending when they are unblocked.
+func blockStops() (taken func()) {
+	signals := append(stopSignals[:len(stopSignals):len(stopSignals)], syscall.SIGCONT)
+	block(signals...)
+	return func() {
+		var set uint64
+		for _, s := range signals {
+			set |= bit(s)
+		}
+		for e := syscall.Errno(0); e == 0; {
+			_, e = takeAgain(set, &siginfo{}, 0)
+		}
+	}
+}
 
 func signalContinueAndStopCancel(t *T) {
-	blockStops()
+	defer blockStops()()
 	block(syscall.SIGUSR1)
 	sendSelf(syscall.SIGUSR1)
 	var all uint64
@@ -54,10 +67,10 @@ func signalContinueAndStopCancel(t *T) {
 
 // signalCancelOfAnotherThread: whoever it is sent to, all threads lose what it cancels.
 func signalCancelOfAnotherThread(t *T) {
-	blockStops()
+	defer blockStops()()
 	ask, told := make(chan bool), make(chan uint64)
 	go onOwnThread(func() {
-		blockStops()
+		defer blockStops()()
 		sendSelf(syscall.SIGTSTP)
 		told <- pendingSet()
 		for range ask {
@@ -78,7 +91,7 @@ func signalCancelThoughIgnored(t *T) {
 	defer rtSigaction(syscall.SIGCONT, &old, nil)
 	rtSigaction(syscall.SIGTSTP, &sigaction{handler: 1}, &oldStop)
 	defer rtSigaction(syscall.SIGTSTP, &oldStop, nil)
-	blockStops()
+	defer blockStops()() // before the actions are what they were
 	sendSelf(syscall.SIGTTOU)
 	t.Want("pending", pendingSet(), bit(syscall.SIGTTOU))
 	t.Must("kill", syscall.Kill(os.Getpid(), syscall.SIGCONT)) // other threads do not block it
