@@ -25,9 +25,7 @@
 enum {
 	SHIFT = 32,
 	CALIBRATE_NS = 100000, /* from clock_begin to clock_init, at least */
-	FIRST_TRIES = 5, /* readings of the pair; the quickest counts */
-	TRIES = 2, /* of later ones: the first finds its way cold */
-	READ_MAX_NS = 20000, /* for one: an emulator takes a microsecond or two */
+	SAMPLES = 5, /* readings of the pair; the quickest counts */
 	REFINE_FIRST_NS = 200000000, /* of observed time until the first correction */
 	REFINE_LAST_NS = 2000000000, /* then the estimate is good to about 1 ppm */
 };
@@ -118,15 +116,14 @@ static void set_rate(uint64_t hz)
 	clk.hz = hz;
 }
 
-/* The counter and the cycles at one moment, as near as some tries get: for how many cycles that is
- * uncertain. */
-static uint64_t read_pair(unsigned tries, uint32_t *count, uint64_t *cycles)
+/* The counter and the cycles at one moment, as near as a few tries get. */
+static void read_pair(uint32_t *count, uint64_t *cycles)
 {
 	uint64_t best = UINT64_MAX;
 
 	*count = 0;
 	*cycles = 0;
-	for (unsigned i = 0; i < tries; i++) {
+	for (unsigned i = 0; i < SAMPLES; i++) {
 		uint64_t before = arch_cycles();
 		uint32_t c = lapic_count_read();
 		uint64_t after = arch_cycles();
@@ -137,7 +134,6 @@ static uint64_t read_pair(unsigned tries, uint32_t *count, uint64_t *cycles)
 		*count = c;
 		*cycles = before + (after - before) / 2;
 	}
-	return best;
 }
 
 void clock_begin(void)
@@ -145,7 +141,7 @@ void clock_begin(void)
 	if (!lapic_timer_hz())
 		return;
 	lapic_count_start();
-	(void)read_pair(FIRST_TRIES, &clk.count0, &clk.cycles0);
+	read_pair(&clk.count0, &clk.cycles0);
 }
 
 static uint64_t calibrate(void)
@@ -165,7 +161,7 @@ static uint64_t calibrate(void)
 			clock_begin();
 		while (clk.count0 - lapic_count_read() < ticks)
 			arch_pause();
-		(void)read_pair(FIRST_TRIES, &count1, &cycles1);
+		read_pair(&count1, &cycles1);
 	} while (!count1);
 	clk.refining = true;
 	clk.next_refine_ns = REFINE_FIRST_NS;
@@ -185,11 +181,6 @@ static void sample_locked(uint64_t reference_ns, uint64_t cycles)
 		atomic_store_explicit(&clk.refining, false, memory_order_relaxed);
 	log_debug("clock: TSC refined to %llu kHz over %llu ms",
 		(unsigned long long)(clk.hz / 1000), (unsigned long long)(clk.seen_ns / NS_PER_MS));
-}
-
-bool clock_read_reference(uint32_t *count, uint64_t *cycles)
-{
-	return clock_cycles_to_ns(read_pair(TRIES, count, cycles)) < READ_MAX_NS;
 }
 
 void clock_sample(uint64_t reference_ns, uint64_t cycles)
