@@ -90,6 +90,13 @@ static inline void arch_pause(void)
 {
 	__asm__ volatile("pause");
 }
+/* A full barrier for memory that a device shares. Not the locked instruction that compilers make of
+ * a fence: QEMU's TCG emulates that without any barrier where there is one CPU, though its devices
+ * have threads of their own (do_nonatomic_op of tcg/tcg-op.c). */
+static inline void arch_device_fence(void)
+{
+	__asm__ volatile("mfence" : : : "memory");
+}
 /* Takes pending interrupts now: enables them for one instruction. Caller holds no lock and runs on
  * a thread's or the idle stack. */
 void arch_irq_window(void);

@@ -146,6 +146,18 @@ static void add_devices(struct strvec *argv, const struct options *options, uint
 		QEMU_SLOT_BALLOON);
 }
 
+/* TCG leaves atomics and barriers of the guest's out where there can be one CPU only, and forgets
+ * that devices have threads of their own (QEMU's tcg_gen_mb; barriers are back since 8.1, atomics
+ * are not): a notification got lost, and with it the network. So there could be a second CPU. */
+static void add_cpus(struct strvec *argv, const struct qemu_request *request)
+{
+	strvec_add(argv, "-smp");
+	if (request->cpus == 1 && strcmp(request->accel, "tcg") == 0)
+		strvec_add(argv, "1,maxcpus=2,sockets=2");
+	else
+		strvec_addf(argv, "%u", request->cpus);
+}
+
 void qemu_compose(const struct qemu_request *request, struct strvec *argv)
 {
 	const struct options *options = request->options;
@@ -156,8 +168,7 @@ void qemu_compose(const struct qemu_request *request, struct strvec *argv)
 		"isa-serial=off");
 	add(argv, "-accel", request->accel);
 	add(argv, "-cpu", request->cpu_model);
-	strvec_add(argv, "-smp");
-	strvec_addf(argv, "%u", request->cpus);
+	add_cpus(argv, request);
 	strvec_add(argv, "-m");
 	strvec_addf(argv, "%uM", request->mem_mib);
 	strvec_add(argv, "-nodefaults");

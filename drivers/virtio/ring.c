@@ -153,7 +153,7 @@ bool virtq_publish(struct virtq *q)
 	atomic_store_explicit(atomic_word(&q->avail->idx), q->avail_idx, memory_order_release);
 	/* The device does it the other way round: asks for notification, then looks at avail.idx.
 	 * Without a full fence both could look too early, and the buffer would lie there. */
-	atomic_thread_fence(memory_order_seq_cst);
+	arch_device_fence();
 	if (!q->event_idx)
 		return !(atomic_load_explicit(atomic_word(&q->used->flags), memory_order_relaxed) &
 			VRING_USED_F_NO_NOTIFY);
@@ -208,7 +208,7 @@ bool virtq_interrupts_on(struct virtq *q)
 	else
 		atomic_store_explicit(atomic_word(&q->avail->flags), 0, memory_order_relaxed);
 	/* As in virtq_publish, with the parts exchanged. */
-	atomic_thread_fence(memory_order_seq_cst);
+	arch_device_fence();
 	return load_used_idx(q) != q->used_idx;
 }
 

@@ -258,6 +258,18 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// TestRoomForASecondCPU: with one CPU and no room for another TCG drops the barriers that keep
+// notifications of devices from getting lost (cli/qemu.c).
+func TestRoomForASecondCPU(t *testing.T) {
+	c := firstConfig(t)
+	for cpus, want := range map[string]string{"1": " -smp 1,maxcpus=2,sockets=2 ", "2": " -smp 2 "} {
+		r := command(t, "run", "--dry-run", "--accel", "tcg", "-c", cpus, program(c.release, "hello"))
+		if r.code != 0 || r.trouble != "" || !contains(string(r.stdout), want) {
+			t.Errorf("%s CPUs, wanted%s: %s", cpus, want, r.report())
+		}
+	}
+}
+
 func TestWithoutNetwork(t *testing.T) {
 	c := firstConfig(t)
 	ends(t, command(t, "run", "--net", "none", program(c.release, "web"), "localhost"), 0, "[127.0.0.1] <nil>\nhello <nil>\n")
