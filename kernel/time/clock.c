@@ -8,7 +8,8 @@
  * Invariants: (1) monotonic time never goes back: a change of rate takes the time reached so far as
  *             its new base. (2) it starts above 0. (3) readers see base and rate of one moment: seq
  *             is odd while they change. (4) where the CPUs' counters differ, nobody is told less
- *             than anybody was told before.
+ *             than anybody was told before. (5) refining ends, however busy the host: where quick
+ *             readings do not come, slower ones count.
  * Locking:    none for readers; writers hold clk.lock, LOCK_CLOCK: two at once would leave seq odd.
  * Failure:    none; without any reference 1 GHz is assumed and logged.
  * Source:     Linux vDSO's formula; QEMU hw/intc/apic.c for the counter's 1 GHz.
@@ -25,7 +26,11 @@
 enum {
 	SHIFT = 32,
 	CALIBRATE_NS = 100000, /* from clock_begin to clock_init, at least */
-	SAMPLES = 5, /* readings of the pair; the quickest counts */
+	FIRST_TRIES = 5, /* readings of the pair; the quickest counts */
+	TRIES = 2, /* of later ones: the first finds its way cold */
+	READ_MAX_NS = 20000, /* for one, at first: an emulator takes a microsecond or two */
+	REFUSED_STEP = 256, /* so many that took longer, and twice the time is allowed */
+	REFUSED_STEPS_MAX = 16, /* a second */
 	REFINE_FIRST_NS = 200000000, /* of observed time until the first correction */
 	REFINE_LAST_NS = 2000000000, /* then the estimate is good to about 1 ppm */
 };
@@ -37,6 +42,7 @@ static struct {
 	struct vdso_data *data; /* [I] the same page, writable */
 	uint64_t hz; /* [lock] */
 	_Atomic bool refining; /* [a] */
+	_Atomic uint32_t refused; /* [a] readings */
 	uint64_t seen_ns, seen_cycles; /* [lock] by the reference, since boot, on any CPU */
 	uint64_t next_refine_ns; /* [lock] */
 	_Atomic uint64_t latest_ns; /* [a] that anybody was told, where counters differ */
@@ -116,14 +122,15 @@ static void set_rate(uint64_t hz)
 	clk.hz = hz;
 }
 
-/* The counter and the cycles at one moment, as near as a few tries get. */
-static void read_pair(uint32_t *count, uint64_t *cycles)
+/* The counter and the cycles at one moment, as near as some tries get: for how many cycles that is
+ * uncertain. */
+static uint64_t read_pair(unsigned tries, uint32_t *count, uint64_t *cycles)
 {
 	uint64_t best = UINT64_MAX;
 
 	*count = 0;
 	*cycles = 0;
-	for (unsigned i = 0; i < SAMPLES; i++) {
+	for (unsigned i = 0; i < tries; i++) {
 		uint64_t before = arch_cycles();
 		uint32_t c = lapic_count_read();
 		uint64_t after = arch_cycles();
@@ -134,6 +141,7 @@ static void read_pair(uint32_t *count, uint64_t *cycles)
 		*count = c;
 		*cycles = before + (after - before) / 2;
 	}
+	return best;
 }
 
 void clock_begin(void)
@@ -141,7 +149,7 @@ void clock_begin(void)
 	if (!lapic_timer_hz())
 		return;
 	lapic_count_start();
-	read_pair(&clk.count0, &clk.cycles0);
+	(void)read_pair(FIRST_TRIES, &clk.count0, &clk.cycles0);
 }
 
 static uint64_t calibrate(void)
@@ -161,7 +169,7 @@ static uint64_t calibrate(void)
 			clock_begin();
 		while (clk.count0 - lapic_count_read() < ticks)
 			arch_pause();
-		read_pair(&count1, &cycles1);
+		(void)read_pair(FIRST_TRIES, &count1, &cycles1);
 	} while (!count1);
 	clk.refining = true;
 	clk.next_refine_ns = REFINE_FIRST_NS;
@@ -181,6 +189,17 @@ static void sample_locked(uint64_t reference_ns, uint64_t cycles)
 		atomic_store_explicit(&clk.refining, false, memory_order_relaxed);
 	log_debug("clock: TSC refined to %llu kHz over %llu ms",
 		(unsigned long long)(clk.hz / 1000), (unsigned long long)(clk.seen_ns / NS_PER_MS));
+}
+
+bool clock_read_reference(uint32_t *count, uint64_t *cycles)
+{
+	uint32_t refused = atomic_load_explicit(&clk.refused, memory_order_relaxed);
+	uint32_t steps = MIN(refused / REFUSED_STEP, (uint32_t)REFUSED_STEPS_MAX); /* (5) */
+
+	if (clock_cycles_to_ns(read_pair(TRIES, count, cycles)) < (uint64_t)READ_MAX_NS << steps)
+		return true;
+	atomic_store_explicit(&clk.refused, refused + 1, memory_order_relaxed);
+	return false;
 }
 
 void clock_sample(uint64_t reference_ns, uint64_t cycles)

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "base/compiler.h"
 #include "base/types.h"
 
 /* Data page read by the vDSO (abi/linux/vdso). Layout shared with it; both compile this header.
@@ -36,6 +37,9 @@ void clock_set_counters_differ(void); /* arch_cycles has to make up for a CPU. B
 /* kernel/time only: so many cycles passed while an independent reference counted reference_ns. */
 void clock_sample(uint64_t reference_ns, uint64_t cycles);
 bool clock_wants_samples(void);
+/* kernel/time only: the local APIC's counter and the cycles at one moment. False: the host had
+ * other work meanwhile, and what that took would be an error of the rate. */
+bool clock_read_reference(uint32_t *count, uint64_t *cycles) must_check;
 int64_t clock_real_offset_ns(void);
 void clock_set_real_ns(int64_t now_real_ns); /* kernel/time/step.h is for everybody else */
 

@@ -68,10 +68,10 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t))
 /* What the counter did since it was armed, for the clock's rate. */
 static void sample(struct timer_queue *q)
 {
-	uint32_t count = lapic_count_read();
-	uint64_t cycles = arch_cycles();
+	uint64_t cycles;
+	uint32_t count;
 
-	if (count && count < q->armed_count)
+	if (clock_read_reference(&count, &cycles) && count && count < q->armed_count)
 		clock_sample((uint64_t)(q->armed_count - count) * NS_PER_MS /
 				(lapic_timer_hz() / 1000),
 			cycles - q->armed_at_cycles);
@@ -85,10 +85,8 @@ static void arm_hardware(struct timer_queue *q, uint64_t deadline_ns)
 		sample(q);
 	q->armed_ns = deadline_ns;
 	lapic_timer_arm(deadline_ns > now ? deadline_ns - now : 0);
-	if (clock_wants_samples()) {
-		q->armed_count = lapic_count_read();
-		q->armed_at_cycles = arch_cycles();
-	}
+	if (clock_wants_samples() && !clock_read_reference(&q->armed_count, &q->armed_at_cycles))
+		q->armed_count = 0; /* no sample of this time */
 }
 
 void timer_program_hardware(void)
