@@ -37,6 +37,7 @@ struct tcp_counters {
 		keepalives;
 	uint64_t time_waits_ended, time_waits_cut; /* cut: too many of them */
 	uint64_t listen_overflows, cookies_sent, cookies_redeemed, cookies_failed;
+	uint64_t far_segments; /* IP_MINTTL */
 	uint64_t aborts_on_data, aborts_on_close, aborts_on_timeout;
 };
 

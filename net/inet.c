@@ -147,10 +147,20 @@ static int set_device(struct inet_socket *i, int64_t index)
 	return 0;
 }
 
+static int set_minimum(uint8_t *field, int64_t value)
+{
+	if (value < 0 || value > 255)
+		return -EINVAL;
+	*field = (uint8_t)value;
+	return 0;
+}
+
 int inet_set_option(struct inet_socket *i, enum socket_option o, int64_t value)
 {
 	if (o == SOCKET_OPT_DEVICE)
 		return set_device(i, value);
+	if (o == SOCKET_OPT_MINTTL)
+		return set_minimum(&i->min_ttl, value);
 	if (o == SOCKET_OPT_FREEBIND ||
 		(o == SOCKET_OPT_FREEBIND6 && i->base.family == SOCKET_INET6)) {
 		i->free_bind = value != 0;
@@ -174,6 +184,8 @@ int inet_set_option(struct inet_socket *i, enum socket_option o, int64_t value)
 			return -EINVAL;
 		i->base.tos = value == -1 ? 0 : (uint8_t)value;
 		return 0;
+	case SOCKET_OPT_MINHOPCOUNT6:
+		return set_minimum(&i->min_hops, value);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -204,6 +216,10 @@ int inet_get_option(const struct inet_socket *i, enum socket_option o, int64_t *
 		*value = i->port.interface_index;
 		return 0;
 	}
+	if (o == SOCKET_OPT_MINTTL) {
+		*value = i->min_ttl;
+		return 0;
+	}
 	if (i->base.family != SOCKET_INET6)
 		return -ENOPROTOOPT;
 	switch (o) {
@@ -215,6 +231,9 @@ int inet_get_option(const struct inet_socket *i, enum socket_option o, int64_t *
 		return 0;
 	case SOCKET_OPT_TCLASS6:
 		*value = i->base.tos;
+		return 0;
+	case SOCKET_OPT_MINHOPCOUNT6:
+		*value = i->min_hops;
 		return 0;
 	default:
 		return -ENOPROTOOPT;

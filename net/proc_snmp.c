@@ -149,6 +149,7 @@ static const struct column tcp_more_columns[] = {
 	COUNT("TCPAbortOnData", TCP(aborts_on_data)),
 	COUNT("TCPAbortOnClose", TCP(aborts_on_close)),
 	COUNT("TCPAbortOnTimeout", TCP(aborts_on_timeout)),
+	COUNT("TCPMinTTLDrop", TCP(far_segments)),
 	COUNT("TCPTimeWaitOverflow", TCP(time_waits_cut)),
 	COUNT("TCPSynRetrans", TCP(repeated_syns)),
 	COUNT("TCPKeepAlive", TCP(keepalives)),

@@ -161,6 +161,8 @@ enum socket_option {
 	SOCKET_OPT_RECVORIGINAL6,
 	SOCKET_OPT_FREEBIND, /* addresses that are not ours may be bound to */
 	SOCKET_OPT_FREEBIND6,
+	SOCKET_OPT_MINTTL, /* TCP drops what has gone further */
+	SOCKET_OPT_MINHOPCOUNT6,
 	SOCKET_OPT_SEGMENT, /* bytes of the datagrams that one send becomes; 0: one */
 	SOCKET_OPT_MTU_DISCOVER,
 	SOCKET_OPT_MTU, /* get only: of the path to the peer */

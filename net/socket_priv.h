@@ -134,6 +134,7 @@ struct inet_socket {
 	struct socket base;
 	struct port_binding port; /* [n] */
 	bool free_bind; /* [n] addresses that are not ours will do */
+	uint8_t min_ttl, min_hops; /* [n] of TCP segments over IPv4, IPv6 (RFC 5082) */
 };
 
 /* -EINVAL, -EAFNOSUPPORT, -EADDRNOTAVAIL: not one of ours. */

@@ -8,10 +8,13 @@
  * Failure:    -ENOPROTOOPT for options that are not TCP's; -EINVAL out of range.
  * Source:     Linux tcp(7), socket(7), net/ipv4/tcp.c (do_tcp_setsockopt: ranges).
  */
+#include <lwip/ip.h>
 #include <lwip/priv/tcp_priv.h>
 
 #include "base/errno.h"
 #include "lib/string.h"
+#include "net/counters.h"
+#include "net/lwip_port/hooks.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
@@ -64,6 +67,24 @@ void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket
 	to->receive_lowat_bytes = from->receive_lowat_bytes;
 	to->priority = from->priority;
 	to->mark = from->mark;
+	child->inet.min_ttl = listener->inet.min_ttl;
+	child->inet.min_hops = listener->inet.min_hops;
+}
+
+/* As on Linux the last segment of a handshake may come from anywhere: the first has not. */
+err_t net_lwip_tcp_segment(const struct tcp_pcb *pcb)
+{
+	const struct tcp_socket *t = pcb->callback_arg;
+	bool is_far;
+
+	if (t == NULL || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT)
+		return ERR_OK;
+	if (ip_current_is_v6())
+		is_far = IP6H_HOPLIM(ip6_current_header()) < t->inet.min_hops;
+	else
+		is_far = IPH_TTL(ip4_current_header()) < t->inet.min_ttl;
+	net_counters.tcp.far_segments += is_far;
+	return is_far ? ERR_VAL : ERR_OK;
 }
 
 void tcp_option_limit_locked(const struct tcp_socket *t, struct tcp_pcb *pcb)

@@ -11,7 +11,7 @@ import (
 
 // Socket options: what is set is what is told.
 var sockoptChecks = slices.Concat(sockoptSocketChecks, sockoptTCPChecks, sockoptPortChecks,
-	sockoptActChecks, sockoptIPChecks, sockfilterChecks, peekoffChecks,
+	sockoptActChecks, sockoptTTLChecks, sockoptIPChecks, sockfilterChecks, peekoffChecks,
 	interfaceIoctlChecks)
 
 // Options that every socket has.
