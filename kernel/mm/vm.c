@@ -132,7 +132,7 @@ static int prepare_clear_locked(uint64_t start, uint64_t end, bool adds_one)
 {
 	if (vm_has_image_locked(start, end))
 		return -EINVAL;
-	if (adds_one && vm.count >= VM_MAPPINGS_MAX)
+	if (adds_one && vm.count > VM_MAPPINGS_MAX)
 		return -ENOMEM;
 	return vma_split_locked(start, end);
 }
@@ -252,7 +252,7 @@ static int place_lock(const struct vm_request *r, uint64_t bytes, uint64_t *addr
 			return err;
 	} else {
 		spin_lock(&vm.lock);
-		if (vm.count >= VM_MAPPINGS_MAX)
+		if (vm.count > VM_MAPPINGS_MAX)
 			err = -ENOMEM;
 		else if (!(r->flags & VM_FIXED_NOREPLACE))
 			err = choose_for_locked(r, bytes, addr);

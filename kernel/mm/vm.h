@@ -18,7 +18,8 @@
 #include "base/units.h"
 
 #define VM_LOWEST 0x10000ul /* vm.mmap_min_addr */
-#define VM_MAPPINGS_MAX 65530u /* vm.max_map_count */
+/* vm.max_map_count. No mapping is split when there are so many; one more may be added. */
+#define VM_MAPPINGS_MAX 65530u
 /* A writable mapping may be this much larger than RAM: Go's heap index alone is 32 MiB. */
 #define VM_OVERCOMMIT_BYTES (64 * MIB)
 /* A mapping that grows down becomes no larger, if nobody says otherwise, and keeps this distance to

@@ -79,7 +79,9 @@ int vm_protect(uint64_t addr, uint64_t bytes, unsigned prot)
 	err = find_protect_stop_locked(addr, addr + bytes, prot, &end);
 	if (addr < end)
 		change_err = change_prot_locked(addr, end, prot);
-	vma_merge_locked(addr, end, &dead);
+	/* At the limit the first of two splits stays, as on Linux. */
+	if (!change_err || vm.count < VM_MAPPINGS_MAX)
+		vma_merge_locked(addr, end, &dead);
 	DASSERT(vm.count > 64 || vma_tree_is_sane_locked());
 	spin_unlock(&vm.lock);
 	vma_bury(dead);
@@ -157,7 +159,8 @@ int vm_advise(uint64_t addr, uint64_t bytes, unsigned set, unsigned clear)
 			if (!(v->flags & VM_KERNEL))
 				v->flags = (v->flags & ~clear) | set;
 	}
-	vma_merge_locked(addr, end, &dead);
+	if (!err || vm.count < VM_MAPPINGS_MAX)
+		vma_merge_locked(addr, end, &dead);
 	spin_unlock(&vm.lock);
 	vma_bury(dead);
 	return err;

@@ -62,7 +62,7 @@ bool vm_is_covered_locked(uint64_t start, uint64_t end);
 unsigned vm_paging_flags(unsigned prot);
 /* Empties [start, end), opening windows, and returns with the lock held and no mapping in it; those
  * that were there are on dead. On error (-EINVAL: the image; -ENOMEM) the lock is not held.
- * adds_one: the caller will add a mapping, so there may not be VM_MAPPINGS_MAX yet. */
+ * adds_one: the caller will add a mapping, so there may not be more than VM_MAPPINGS_MAX yet. */
 int vm_clear_range_lock(uint64_t start, uint64_t end, bool adds_one, struct vma **dead) must_check;
 /* An address for bytes of new mapping; hint 0: anywhere. -ENOMEM. */
 int vm_choose_locked(uint64_t hint, uint64_t bytes, uint64_t *addr) must_check;
