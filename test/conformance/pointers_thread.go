@@ -34,7 +34,9 @@ func nestedThreadBegins(t *T) {
 	word := edge.end - page
 	for _, bad := range []uintptr{1, badPointer, edge.end - 2, notCanonical, 0x200000, 0x7ffffffff000,
 		0xffff888000001000, 0xfffffffffffff000} {
-		t.Want("a stack", beginBare(t, 0, bad, 0, 0, 0), syscall.Errno(0))
+		if bad != notCanonical { // not all CPUs return to one
+			t.Want("a stack", beginBare(t, 0, bad, 0, 0, 0), syscall.Errno(0))
+		}
 		t.Want("the parent's word", beginBare(t, parentSettid, good, bad, word, 0), syscall.Errno(0))
 		t.Want("the child's word", beginBare(t, childSettid, good, word, bad, 0), syscall.Errno(0))
 		t.Want("the word of its end", beginBare(t, childCleartid, good, word, bad, 0), syscall.Errno(0))
