@@ -161,8 +161,8 @@ static bool was_sent_before(const struct tcp_pcb *pcb, uint32_t seq)
 	return pcb->state == SYN_SENT ? pcb->nrtx != 0 : TCP_SEQ_LT(seq, pcb->snd_nxt);
 }
 
-uint32_t *net_lwip_tcp_out(const struct pbuf *p, const struct tcp_hdr *header,
-	const struct tcp_pcb *pcb, uint32_t *options)
+void counters_see_tcp_out_locked(const struct pbuf *p, const struct tcp_hdr *header,
+	const struct tcp_pcb *pcb)
 {
 	uint8_t flags = TCPH_FLAGS(header);
 	uint32_t seq = lwip_ntohl(header->seqno);
@@ -170,12 +170,11 @@ uint32_t *net_lwip_tcp_out(const struct pbuf *p, const struct tcp_hdr *header,
 		(flags & (TCP_SYN | TCP_FIN)) != 0;
 
 	if (pcb == NULL || (flags & TCP_RST) != 0 || !was_sent_before(pcb, seq))
-		return options;
+		return;
 	if (!has_length) {
 		net_counters.tcp.keepalives++;
 	} else if (pcb->persist_backoff == 0) { /* a closed window is asked, not sent to again */
 		net_counters.tcp.repeated++;
 		net_counters.tcp.repeated_syns += (flags & TCP_SYN) != 0;
 	}
-	return options;
 }

@@ -57,8 +57,12 @@ void counters_see_out_locked(const struct pbuf *p);
 void counters_see_delivered_locked(const struct ip_packet *in, bool shown);
 /* A good ICMP message for us. */
 void counters_see_icmp_locked(const struct ip_packet *in);
+/* A segment leaves. NULL: it is no connection's. */
+struct tcp_pcb;
+struct tcp_hdr;
+void counters_see_tcp_out_locked(const struct pbuf *p, const struct tcp_hdr *header,
+	const struct tcp_pcb *pcb);
 /* A connection ends, in the state that it has: more than once is harmless, as lwIP changes that.
  * NULL: it has been seen. */
-struct tcp_pcb;
 void counters_see_tcp_end_locked(const struct tcp_pcb *pcb);
 void counters_see_tcp_abort_locked(const struct tcp_pcb *pcb, bool unread); /* … by its close */

@@ -487,4 +487,5 @@ static const struct socket_ops netlink_ops = {
 	.set_option_locked = netlink_set_option_locked,
 	.get_option_locked = netlink_get_option_locked,
 	.close = netlink_close,
+	.urgent_error = -EOPNOTSUPP,
 };

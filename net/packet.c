@@ -428,4 +428,5 @@ static const struct socket_ops packet_ops = {
 	.change_member_locked = packet_change_member_locked,
 	.close = packet_close,
 	.has_filter = true,
+	.urgent_error = -EINVAL,
 };

@@ -365,4 +365,5 @@ static const struct socket_ops raw_ops = {
 	.close = raw_close,
 	.has_error_queue = true,
 	.has_filter = true,
+	.urgent_error = -EOPNOTSUPP,
 };

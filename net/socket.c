@@ -28,6 +28,7 @@
 #define SIGPIPE 13
 #define MODE_SOCKET 0140777u
 #define IOCTL_FIONREAD 0x541bu
+#define IOCTL_SIOCATMARK 0x8905u
 #define IOCTL_TIOCOUTQ 0x5411u
 
 static struct {
@@ -146,21 +147,6 @@ int socket_wait_outside_locked(struct socket *s, bool *busy, struct socket *at,
 	return error;
 }
 
-uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags)
-{
-	return (flags & SOCKET_MSG_PEEK) != 0 && s->peek_offset > 0 ? (uint64_t)s->peek_offset : 0;
-}
-
-void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t bytes)
-{
-	int64_t by = (int64_t)MIN(bytes, (uint64_t)INT32_MAX);
-
-	if (s->peek_offset < 0)
-		return;
-	by = s->peek_offset + ((flags & SOCKET_MSG_PEEK) != 0 ? by : -by);
-	s->peek_offset = (int32_t)MIN(MAX(by, 0), (int64_t)INT32_MAX);
-}
-
 long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes, uint64_t bytes)
 {
 	uint64_t total = 0, n;
@@ -228,12 +214,23 @@ static long on_ioctl(struct file *f, uint32_t command, uaddr_t arg)
 	long copied;
 	int error;
 
-	if (command != IOCTL_FIONREAD && command != IOCTL_TIOCOUTQ)
+	switch (command) {
+	case IOCTL_FIONREAD:
+		error = socket_get_option(f, SOCKET_OPT_QUEUED, &value);
+		break;
+	case IOCTL_TIOCOUTQ:
+		error = socket_get_option(f, SOCKET_OPT_UNSENT, &value);
+		break;
+	case IOCTL_SIOCATMARK:
+		error = socket_get_option(f, SOCKET_OPT_AT_MARK, &value);
+		break;
+	default:
 		return -ENOTTY;
-	error = socket_get_option(f,
-		command == IOCTL_FIONREAD ? SOCKET_OPT_QUEUED : SOCKET_OPT_UNSENT, &value);
+	}
 	if (error != 0)
-		return error == -ENOPROTOOPT ? -EINVAL : error;
+		return error != -ENOPROTOOPT          ? error
+			: command == IOCTL_SIOCATMARK ? -ENOTTY
+						      : -EINVAL;
 	answer = (int32_t)value;
 	uio_init_range(&u, &range);
 	copied = uio_copy_to(&u, &answer, sizeof(answer));
@@ -471,6 +468,8 @@ long socket_send(struct file *f, struct socket_message *m)
 
 	if (!socket_is(f))
 		return -ENOTSOCK;
+	if ((m->flags & SOCKET_MSG_URGENT) != 0 && !s->ops->has_urgent)
+		return -EOPNOTSUPP;
 	sent = s->ops->send(s, m, file_is_nonblocking(f) || (m->flags & SOCKET_MSG_DONTWAIT) != 0);
 	if (sent == -EPIPE && s->type != SOCKET_DATAGRAM && (m->flags & SOCKET_MSG_NOSIGNAL) == 0)
 		send_sigpipe();
@@ -485,6 +484,8 @@ long socket_receive(struct file *f, struct socket_message *m)
 		return -ENOTSOCK;
 	if (s->family == SOCKET_UNIX || s->family == SOCKET_NETLINK)
 		m->flags &= ~(unsigned)SOCKET_MSG_ERROR; /* unknown there */
+	if ((m->flags & SOCKET_MSG_URGENT) != 0 && s->ops->urgent_error != 0)
+		return s->ops->urgent_error;
 	if ((m->flags & SOCKET_MSG_ERROR) != 0 && !s->ops->has_error_queue)
 		return -EAGAIN;
 	return s->ops->receive(s, m,

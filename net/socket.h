@@ -55,6 +55,7 @@ struct socket_address {
 };
 
 enum socket_message_flag {
+	SOCKET_MSG_URGENT = 0x1, /* send: its last byte. receive: the last such byte, alone */
 	SOCKET_MSG_PEEK = 0x2,
 	SOCKET_MSG_TRUNCATE = 0x20, /* receive: report the datagram's whole length */
 	SOCKET_MSG_DONTWAIT = 0x40,
@@ -98,6 +99,7 @@ struct socket_message {
 	/* receive */
 	bool truncated; /* the datagram was longer than data */
 	uint64_t datagram_bytes; /* its whole length */
+	bool is_urgent;
 	/* What goes along: send: to be used for this datagram; receive: what was asked for. On
 	 * sending has_pktinfo, has_ttl and has_tos are for both families. */
 	bool has_pktinfo, has_pktinfo6;
@@ -136,6 +138,7 @@ enum socket_option {
 	SOCKET_OPT_REUSEPORT,
 	SOCKET_OPT_BROADCAST,
 	SOCKET_OPT_KEEPALIVE,
+	SOCKET_OPT_OOBINLINE,
 	SOCKET_OPT_LINGER, /* seconds; -1: off */
 	SOCKET_OPT_SNDBUF, /* bytes; reported doubled, as Linux does */
 	SOCKET_OPT_RCVBUF,
@@ -212,6 +215,7 @@ enum socket_option {
 	SOCKET_OPT_LOCK_FILTER, /* once on it stays */
 	SOCKET_OPT_PEEK_OFFSET, /* bytes; negative: off. -EOPNOTSUPP */
 	SOCKET_OPT_FRAME_COUNTS, /* get only, once: frames that came, and << 32 the lost ones */
+	SOCKET_OPT_AT_MARK, /* get only: the next byte is an urgent one, of TCP (SIOCATMARK) */
 	SOCKET_OPT_QUEUED, /* get only: bytes that can be read now (FIONREAD) */
 	SOCKET_OPT_UNSENT, /* get only: bytes not yet acknowledged (TIOCOUTQ) */
 	SOCKET_OPTIONS

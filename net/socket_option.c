@@ -79,6 +79,21 @@ static int set_peek_offset(struct socket *s, int64_t value)
 	return 0;
 }
 
+uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags)
+{
+	return (flags & SOCKET_MSG_PEEK) != 0 && s->peek_offset > 0 ? (uint64_t)s->peek_offset : 0;
+}
+
+void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t bytes)
+{
+	int64_t by = (int64_t)MIN(bytes, (uint64_t)INT32_MAX);
+
+	if (s->peek_offset < 0)
+		return;
+	by = s->peek_offset + ((flags & SOCKET_MSG_PEEK) != 0 ? by : -by);
+	s->peek_offset = (int32_t)MIN(MAX(by, 0), (int64_t)INT32_MAX);
+}
+
 int socket_set_common_option_locked(struct socket *s, enum socket_option o, int64_t value)
 {
 	switch (o) {
@@ -92,6 +107,9 @@ int socket_set_common_option_locked(struct socket *s, enum socket_option o, int6
 		return 0;
 	case SOCKET_OPT_KEEPALIVE:
 		s->keepalive = value != 0;
+		return 0;
+	case SOCKET_OPT_OOBINLINE:
+		s->urgent_inline = value != 0;
 		return 0;
 	case SOCKET_OPT_LINGER:
 		s->linger_s = value;
@@ -153,6 +171,9 @@ static int get_common(struct socket *s, enum socket_option o, int64_t *value)
 		return 0;
 	case SOCKET_OPT_KEEPALIVE:
 		*value = s->keepalive;
+		return 0;
+	case SOCKET_OPT_OOBINLINE:
+		*value = s->urgent_inline;
 		return 0;
 	case SOCKET_OPT_LINGER:
 		*value = s->linger_s;

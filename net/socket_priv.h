@@ -49,6 +49,8 @@ struct socket_ops {
 	bool has_filter; /* net/filter.c asks it which packets are wanted */
 	bool has_peek_offset; /* receive knows SO_PEEK_OFF */
 	bool has_error_queue; /* receive knows SOCKET_MSG_ERROR; else there is never one */
+	bool has_urgent; /* send and receive know SOCKET_MSG_URGENT */
+	int urgent_error; /* else: what receive says to it; 0: nothing, as if it were not there */
 };
 
 struct socket {
@@ -69,6 +71,7 @@ struct socket {
 	bool reuse_addr, reuse_port, broadcast, keepalive, want_pktinfo, want_tos, want_ttl,
 		want_credentials, want_timestamp, want_timestamp_ns;
 	bool want_drops, filter_locked;
+	bool urgent_inline; /* SO_OOBINLINE; TCP's */
 	struct socket_filter *filter; /* net/filter.c; NULL: none */
 	int32_t peek_offset; /* SO_PEEK_OFF; negative: off */
 	uint8_t tos, ttl;
@@ -110,10 +113,6 @@ void socket_leave_locked(struct socket *s, bool *busy);
  * meanwhile. */
 int socket_wait_outside_locked(struct socket *s, bool *busy, struct socket *at,
 	uint64_t deadline_ns) must_check;
-/* Where a receive that peeks begins, by SO_PEEK_OFF; others begin at 0. */
-uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags);
-/* So many bytes were read, or seen. */
-void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t bytes);
 /* Copies up to bytes of a chain, from offset, out to the program. */
 long socket_copy_chain(struct uio *u, const struct pbuf *p, uint32_t offset_bytes,
 	uint64_t bytes) must_check;
@@ -126,6 +125,10 @@ uint32_t socket_count_used(void); /* that a file has */
 uint32_t socket_count_tcp(void); /* TCP's in memory */
 
 /* ------------------------------------------------------------------ socket_option.c */
+/* Where a receive that peeks begins, by SO_PEEK_OFF; others begin at 0. */
+uint64_t socket_peek_offset_locked(const struct socket *s, unsigned flags);
+/* So many bytes were read, or seen. */
+void socket_move_peek_offset_locked(struct socket *s, unsigned flags, uint64_t bytes);
 int socket_set_common_option_locked(struct socket *s, enum socket_option o,
 	int64_t value) must_check;
 

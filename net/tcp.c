@@ -21,6 +21,7 @@
 #include "lib/string.h"
 #include "net/address.h"
 #include "net/counters.h"
+#include "net/lwip_port/hooks.h"
 #include "net/net_priv.h"
 #include "net/tcp_recovery.h"
 #include "net/tcp_socket_priv.h"
@@ -158,6 +159,35 @@ static err_t connected(void *arg, struct tcp_pcb *pcb, err_t lwip_error)
 	return ERR_OK;
 }
 
+/* As on Linux the last segment of a handshake may come from anywhere: the first has not. */
+err_t net_lwip_tcp_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
+	const struct pbuf *p)
+{
+	struct tcp_socket *t = pcb->callback_arg;
+
+	if (t == NULL || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT)
+		return ERR_OK;
+	if (tcp_option_is_far_locked(t)) {
+		net_counters.tcp.far_segments++;
+		return ERR_VAL;
+	}
+	if (t->phase == TCP_CONNECTED && t->pcb == pcb &&
+		(t->urgent == TCP_URGENT_COMING || (TCPH_FLAGS(header) & TCP_URG) != 0))
+		tcp_urgent_see_locked(t, header, p);
+	return ERR_OK;
+}
+
+uint32_t *net_lwip_tcp_out(const struct pbuf *p, struct tcp_hdr *header, const struct tcp_pcb *pcb,
+	uint32_t *options)
+{
+	struct tcp_socket *t = pcb == NULL ? NULL : tcp_socket_of_pcb(pcb);
+
+	if (t != NULL && t->urgent_sent)
+		tcp_urgent_stamp_locked(t, header);
+	counters_see_tcp_out_locked(p, header, pcb);
+	return options;
+}
+
 void tcp_unreachable_locked(const struct net_ip *local_ip, uint16_t local_port,
 	const struct net_ip *remote_ip, uint16_t remote_port, uint32_t seq, int error)
 {
@@ -257,7 +287,7 @@ static int start_connecting(struct tcp_socket *t, const struct net_ip *remote_ip
 	t->reset = t->aborting = t->fin_sent = t->peer_fin = t->connect_told = false;
 	t->phase = TCP_CONNECTING;
 	t->inet.base.error = 0;
-	t->stalled = t->held = t->more = false;
+	t->stalled = t->held = t->more = t->urgent_sent = false;
 	tcp_attach_locked(t, pcb);
 	error = net_errno(tcp_connect(pcb, &remote, remote_port, connected));
 	if (error == 0)
@@ -378,6 +408,8 @@ static uint32_t tcp_poll_locked(struct socket *s)
 		return events;
 	if (tcp_is_readable_locked(t))
 		events |= EPOLLIN | EPOLLRDNORM;
+	if (t->urgent == TCP_URGENT_HERE)
+		events |= EPOLLPRI;
 	if (no_writes || tcp_has_space_locked(t))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	else
@@ -399,4 +431,5 @@ static const struct socket_ops tcp_ops = {
 	.get_option_locked = tcp_get_option_locked,
 	.close = tcp_close_file,
 	.has_peek_offset = true,
+	.has_urgent = true,
 };

@@ -28,18 +28,10 @@
 #define ORPHAN_S 102u
 #define ORPHAN_NO_ROOM_S 204u
 
-/* The connection's socket; NULL: half-open, then it is its listener's, or nobody's. */
-static struct tcp_socket *socket_of_pcb(const struct tcp_pcb *pcb)
-{
-	struct tcp_socket *t = pcb->callback_arg;
-
-	return t != NULL && t->pcb == pcb ? t : NULL;
-}
-
 /* ------------------------------------------------------------------ what is held back */
 int net_lwip_tcp_hold(struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
-	struct tcp_socket *t = socket_of_pcb(pcb);
+	struct tcp_socket *t = tcp_socket_of_pcb(pcb);
 	uint32_t seq = lwip_ntohl(seg->tcphdr->seqno);
 	uint32_t full = MIN((uint32_t)pcb->mss, MAX((uint32_t)pcb->snd_wnd_max / 2, 1u));
 
@@ -67,7 +59,7 @@ static void release_held(struct tcp_socket *t)
 /* ------------------------------------------------------------------ who does not answer */
 void tcp_deadline_progress_locked(struct tcp_pcb *pcb)
 {
-	struct tcp_socket *t = socket_of_pcb(pcb);
+	struct tcp_socket *t = tcp_socket_of_pcb(pcb);
 
 	if (t == NULL)
 		return;
@@ -116,7 +108,7 @@ static bool has_timed_out(struct tcp_socket *t)
 /* ------------------------------------------------------------------ time */
 uint32_t tcp_deadline_tick_locked(const struct tcp_pcb *pcb)
 {
-	const struct tcp_socket *t = socket_of_pcb(pcb);
+	const struct tcp_socket *t = tcp_socket_of_pcb(pcb);
 	uint32_t tick = NO_TICK;
 
 	if (t == NULL)
@@ -141,7 +133,7 @@ void tcp_deadline_run_locked(void)
 
 	for (pcb = tcp_active_pcbs; pcb != NULL; pcb = next) {
 		next = pcb->next;
-		t = socket_of_pcb(pcb);
+		t = tcp_socket_of_pcb(pcb);
 		if (t == NULL)
 			continue;
 		if (t->deferred_by != NULL && is_due(t->deferred_until))

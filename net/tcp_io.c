@@ -218,25 +218,35 @@ static long send_piece(struct tcp_socket *t, struct socket_message *m, uint64_t 
 	return copied;
 }
 
-static void push(struct tcp_socket *t, bool more)
+/* urgent: its end is marked so, and it is not held back. */
+static void push(struct tcp_socket *t, bool more, bool urgent)
 {
 	uint32_t first_flight;
 
 	if (t->pcb == NULL)
 		return;
 	t->more = more; /* what is not full may be held back: net/tcp_deadline.c */
+	if (urgent) {
+		tcp_urgent_mark_locked(t);
+		tcp_nagle_disable(t->pcb);
+		t->flushing = true;
+	}
 	/* Nothing was sent yet that could have widened it. */
 	first_flight = FIRST_FLIGHT_SEGMENTS * t->pcb->mss;
 	if (t->pcb->unacked == NULL && t->pcb->nrtx == 0 && t->pcb->cwnd < first_flight)
 		t->pcb->cwnd = first_flight;
 	tcp_select_locked(t);
 	tcp_output(t->pcb);
+	t->flushing = false;
+	if (urgent && t->pcb != NULL && !t->nodelay)
+		tcp_nagle_enable(t->pcb);
 }
 
 static long send_all(struct tcp_socket *t, struct socket_message *m, bool nonblock)
 {
 	uint64_t deadline_ns = socket_deadline_ns(t->inet.base.send_timeout_ns);
 	bool more = (m->flags & SOCKET_MSG_MORE) != 0;
+	bool urgent = (m->flags & SOCKET_MSG_URGENT) != 0;
 	long total = 0, n;
 
 	do {
@@ -244,11 +254,13 @@ static long send_all(struct tcp_socket *t, struct socket_message *m, bool nonblo
 		if (n > 0)
 			n = send_piece(t, m, (uint64_t)n, total != 0);
 		if (n <= 0)
-			return total != 0 ? total : n;
+			break;
 		total += n;
-		push(t, more);
+		push(t, more, urgent && m->data->left_bytes == 0);
 	} while (m->data->left_bytes != 0);
-	return total;
+	if (urgent && total != 0 && m->data->left_bytes != 0)
+		push(t, more, true);
+	return total != 0 ? total : n;
 }
 
 long tcp_send(struct socket *s, struct socket_message *m, bool nonblock)

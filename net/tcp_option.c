@@ -13,8 +13,6 @@
 
 #include "base/errno.h"
 #include "lib/string.h"
-#include "net/counters.h"
-#include "net/lwip_port/hooks.h"
 #include "net/net_priv.h"
 #include "net/tcp_socket_priv.h"
 #include "net/tcp_table.h"
@@ -48,6 +46,7 @@ void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket
 	to->reuse_addr = from->reuse_addr;
 	to->reuse_port = from->reuse_port;
 	to->keepalive = from->keepalive;
+	to->urgent_inline = from->urgent_inline;
 	to->linger_s = from->linger_s;
 	to->tos = from->tos;
 	to->ttl = from->ttl;
@@ -71,20 +70,11 @@ void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket
 	child->inet.min_hops = listener->inet.min_hops;
 }
 
-/* As on Linux the last segment of a handshake may come from anywhere: the first has not. */
-err_t net_lwip_tcp_segment(const struct tcp_pcb *pcb)
+bool tcp_option_is_far_locked(const struct tcp_socket *t)
 {
-	const struct tcp_socket *t = pcb->callback_arg;
-	bool is_far;
-
-	if (t == NULL || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT)
-		return ERR_OK;
 	if (ip_current_is_v6())
-		is_far = IP6H_HOPLIM(ip6_current_header()) < t->inet.min_hops;
-	else
-		is_far = IPH_TTL(ip4_current_header()) < t->inet.min_ttl;
-	net_counters.tcp.far_segments += is_far;
-	return is_far ? ERR_VAL : ERR_OK;
+		return IP6H_HOPLIM(ip6_current_header()) < t->inet.min_hops;
+	return IPH_TTL(ip4_current_header()) < t->inet.min_ttl;
 }
 
 void tcp_option_limit_locked(const struct tcp_socket *t, struct tcp_pcb *pcb)
@@ -254,6 +244,14 @@ static int64_t send_mss(const struct tcp_socket *t)
 	return t->user_mss != 0 ? t->user_mss : 536;
 }
 
+/* What can be read now: an urgent byte is not, and ends what one read gets. */
+static uint64_t queued_bytes(const struct tcp_socket *t)
+{
+	if (t->urgent == TCP_URGENT_NONE || t->inet.base.urgent_inline)
+		return t->rx_bytes;
+	return MIN(t->rx_bytes, t->urgent_ahead);
+}
+
 int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value)
 {
 	const struct tcp_socket *t = tcp_of(s);
@@ -298,8 +296,11 @@ int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value
 	case SOCKET_OPT_TTL:
 		*value = s->ttl;
 		return 0;
+	case SOCKET_OPT_AT_MARK:
+		*value = tcp_urgent_is_at_locked(t, 0);
+		return 0;
 	case SOCKET_OPT_QUEUED:
-		*value = (int64_t)t->rx_bytes;
+		*value = (int64_t)queued_bytes(t);
 		return t->phase == TCP_LISTENING ? -EINVAL : 0;
 	case SOCKET_OPT_UNSENT:
 		*value = (int64_t)t->tx_bytes;

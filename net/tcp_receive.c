@@ -10,7 +10,8 @@
  *             for who ends the connection; so it holds a reference to the first packet while it
  *             copies, and that one to those behind it. (3) what waits costs at most a few times its
  *             bytes, and COLLECT_FROM packets. (4) a collector grows behind the bytes that were
- *             there when a reader looked.
+ *             there when a reader looked. (5) one read ends before an urgent byte, or begins
+ *             behind it (or with it: net/tcp_urgent.c).
  * Locking:    LOCK_NET, never while copying. May sleep: tcp_receive.
  * Failure:    -EAGAIN, -ECONNRESET, -ENOTCONN; a partial count goes first.
  * Source:     Linux tcp_recvmsg_locked, tcp_collapse (why to collect).
@@ -114,7 +115,9 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t lwip
 
 bool tcp_is_readable_locked(const struct tcp_socket *t)
 {
-	return t->rx_bytes != 0 && t->rx_bytes >= t->inet.base.receive_lowat_bytes;
+	uint64_t hidden = tcp_urgent_hides_locked(t, 0);
+
+	return t->rx_bytes > hidden && t->rx_bytes >= hidden + t->inet.base.receive_lowat_bytes;
 }
 
 void tcp_receive_attach_locked(struct tcp_socket *t)
@@ -122,12 +125,14 @@ void tcp_receive_attach_locked(struct tcp_socket *t)
 	tcp_recv(t->pcb, received);
 }
 
-static void drop_front(struct tcp_socket *t, uint64_t bytes)
+void tcp_take_front_locked(struct tcp_socket *t, uint64_t bytes)
 {
 	struct pbuf *p;
 	uint64_t n;
 
 	t->rx_bytes -= bytes;
+	if (t->urgent != TCP_URGENT_NONE)
+		tcp_urgent_passed_locked(t, bytes);
 	while (t->rx_head != NULL) {
 		p = t->rx_head;
 		n = MIN(bytes, (uint64_t)p->len - t->rx_offset_bytes);
@@ -153,6 +158,7 @@ void tcp_drop_received_locked(struct tcp_socket *t)
 		pbuf_free(t->rx_head); /* (2): all of them, unless somebody copies */
 	t->rx_head = t->rx_tail = t->rx_collector = NULL;
 	t->rx_bytes = t->rx_offset_bytes = t->rx_count = 0;
+	t->urgent = TCP_URGENT_NONE;
 }
 
 /* (1): a buffer that was made smaller is not offered again; one that was made larger, at once. */
@@ -172,6 +178,12 @@ void tcp_open_window_locked(struct tcp_socket *t)
 		n = (uint16_t)MIN(bytes, 0xffffu);
 		tcp_recved(t->pcb, n);
 	}
+}
+
+static void take_front(struct tcp_socket *t, uint64_t bytes)
+{
+	tcp_take_front_locked(t, bytes);
+	tcp_open_window_locked(t);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -224,6 +236,31 @@ static long wait_bytes(struct tcp_socket *t, const struct reading *r)
 	return (long)MIN(t->rx_bytes - r->skip_bytes, (uint64_t)INT64_MAX);
 }
 
+/* As wait_bytes, of what one read may have: (5). 0 also at the mark, behind what was read. */
+static long wait_readable(struct tcp_socket *t, struct reading *r)
+{
+	long n;
+
+	for (;;) {
+		if (r->total != 0 && tcp_urgent_is_at_locked(t, r->skip_bytes))
+			return 0;
+		n = wait_bytes(t, r);
+		if (n <= 0 || !tcp_urgent_is_at_locked(t, r->skip_bytes))
+			break;
+		if (r->total != 0)
+			return 0;
+		if (!tcp_urgent_hides_locked(t, r->skip_bytes))
+			return n;
+		if ((r->m->flags & SOCKET_MSG_PEEK) != 0)
+			r->skip_bytes++;
+		else
+			take_front(t, 1);
+	}
+	if (n <= 0 || t->urgent == TCP_URGENT_NONE)
+		return n;
+	return (long)tcp_urgent_limit_locked(t, r->skip_bytes, (uint64_t)n);
+}
+
 /* Up to bytes of what is there; who asks with MSG_TRUNC only has it pass. */
 static long receive_piece(struct tcp_socket *t, const struct reading *r, uint64_t bytes)
 {
@@ -243,10 +280,8 @@ static long receive_piece(struct tcp_socket *t, const struct reading *r, uint64_
 		net_lock();
 		pbuf_free(head);
 	}
-	if (copied > 0 && (m->flags & SOCKET_MSG_PEEK) == 0 && t->rx_head == head) {
-		drop_front(t, (uint64_t)copied);
-		tcp_open_window_locked(t);
-	}
+	if (copied > 0 && (m->flags & SOCKET_MSG_PEEK) == 0 && t->rx_head == head)
+		take_front(t, (uint64_t)copied);
 	if (copied > 0)
 		socket_move_peek_offset_locked(&t->inet.base, m->flags, (uint64_t)copied);
 	return copied;
@@ -266,7 +301,7 @@ static long receive_all(struct tcp_socket *t, struct reading *r)
 		/* With something in hand: take what has come meanwhile, but do not wait for it. */
 		if (r->total != 0 && (uint64_t)r->total >= enough && !all && t->rx_bytes == 0)
 			break;
-		n = wait_bytes(t, r);
+		n = wait_readable(t, r);
 		if (n > 0)
 			n = receive_piece(t, r, (uint64_t)n);
 		if (n <= 0)
@@ -284,6 +319,11 @@ long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock)
 
 	m->has_address = false;
 	net_lock();
+	if ((m->flags & SOCKET_MSG_URGENT) != 0) {
+		result = tcp_urgent_receive_locked(t, m);
+		net_unlock();
+		return result;
+	}
 	socket_enter_locked(s, &s->read_busy);
 	r.deadline_ns = socket_deadline_ns(s->receive_timeout_ns);
 	r.skip_bytes = socket_peek_offset_locked(s, m->flags);

@@ -1,6 +1,6 @@
 /*
- * tcp_socket_priv.h: a TCP socket, shared by tcp.c (its life), tcp_listen.c, tcp_io.c
- * and tcp_receive.c (its bytes) and tcp_option.c.
+ * tcp_socket_priv.h: a TCP socket, shared by tcp.c (its life), tcp_listen.c, tcp_io.c,
+ * tcp_receive.c and tcp_urgent.c (its bytes) and tcp_option.c.
  */
 #pragma once
 
@@ -18,6 +18,14 @@ enum tcp_phase {
 	TCP_CONNECTING, /* SYN sent */
 	TCP_FAILED, /* a connect failed and the next one will say so */
 	TCP_CONNECTED, /* was established, whatever became of it since */
+};
+
+/* The last byte that the peer marked as urgent. */
+enum tcp_urgent {
+	TCP_URGENT_NONE,
+	TCP_URGENT_COMING, /* announced */
+	TCP_URGENT_HERE, /* MSG_OOB reads it */
+	TCP_URGENT_READ, /* … has read it; the mark is still ahead */
 };
 
 /* Bytes on their way to the peer, in one piece of memory that lwIP's segments refer to. */
@@ -61,8 +69,14 @@ struct tcp_socket {
 	uint32_t rx_offset_bytes; /* of rx_head that was read */
 	uint64_t rx_bytes;
 
+	enum tcp_urgent urgent;
+	uint8_t urgent_byte;
+	uint64_t urgent_ahead; /* bytes to be read before it */
+
 	struct tx_chunks tx_chunks;
 	uint64_t tx_bytes; /* written, not acknowledged */
+	bool urgent_sent; /* and not acknowledged: what is before urgent_end */
+	uint32_t urgent_end; /* sequence number */
 
 	bool nodelay, cork;
 	bool more; /* the last write said MSG_MORE */
@@ -83,6 +97,14 @@ struct tcp_socket {
 static inline struct tcp_socket *tcp_of(struct socket *s)
 {
 	return (struct tcp_socket *)(void *)s;
+}
+
+/* The connection's socket; NULL: half-open, then it is its listener's, or nobody's. */
+static inline struct tcp_socket *tcp_socket_of_pcb(const struct tcp_pcb *pcb)
+{
+	struct tcp_socket *t = pcb->callback_arg;
+
+	return t != NULL && t->pcb == pcb ? t : NULL;
 }
 
 /* tcp.c */
@@ -121,6 +143,33 @@ long tcp_receive(struct socket *s, struct socket_message *m, bool nonblock) must
 bool tcp_is_readable_locked(const struct tcp_socket *t); /* SO_RCVLOWAT's bytes: EPOLLIN */
 void tcp_open_window_locked(struct tcp_socket *t); /* offers what the receive buffer has room for */
 void tcp_drop_received_locked(struct tcp_socket *t);
+/* Takes bytes off the stream; the window stays as it is. For who reads, or when nobody does. */
+void tcp_take_front_locked(struct tcp_socket *t, uint64_t bytes);
+
+/* tcp_urgent.c */
+/* A segment is for a connection: before it is looked at otherwise. The header is lwIP's, in the
+ * host's byte order but for urgp; p begins with the data. */
+void tcp_urgent_see_locked(struct tcp_socket *t, const struct tcp_hdr *header,
+	const struct pbuf *p);
+void tcp_urgent_passed_locked(struct tcp_socket *t,
+	uint64_t bytes); /* were read; there is a mark */
+/* The mark is so far ahead. */
+static inline bool tcp_urgent_is_at_locked(const struct tcp_socket *t, uint64_t offset_bytes)
+{
+	return t->urgent != TCP_URGENT_NONE && t->urgent_ahead == offset_bytes;
+}
+/* … and its byte is not part of the stream. */
+static inline bool tcp_urgent_hides_locked(const struct tcp_socket *t, uint64_t offset_bytes)
+{
+	return tcp_urgent_is_at_locked(t, offset_bytes) && !t->inet.base.urgent_inline;
+}
+/* How many of bytes from offset on come before the mark, if it is ahead. There is one. */
+uint64_t tcp_urgent_limit_locked(const struct tcp_socket *t, uint64_t offset_bytes, uint64_t bytes);
+/* MSG_OOB. Releases the lock while it copies. */
+long tcp_urgent_receive_locked(struct tcp_socket *t, struct socket_message *m) must_check;
+void tcp_urgent_mark_locked(struct tcp_socket *t); /* the last byte that was written */
+/* Writes what the header of a segment says of it; urgent_sent. */
+void tcp_urgent_stamp_locked(struct tcp_socket *t, struct tcp_hdr *header);
 
 /* tcp_deadline.c */
 /* The slow tick at which to look at a connection; UINT32_MAX: no need. */
@@ -138,6 +187,8 @@ void tcp_option_apply_locked(struct tcp_socket *t); /* to a new pcb */
 /* What is said in the SYN; before it is sent. t: the listener or the socket itself. */
 void tcp_option_limit_locked(const struct tcp_socket *t, struct tcp_pcb *pcb);
 void tcp_option_inherit_locked(struct tcp_socket *child, const struct tcp_socket *listener);
+/* The packet at hand has come further than IP_MINTTL or IPV6_MINHOPCOUNT allow. */
+bool tcp_option_is_far_locked(const struct tcp_socket *t);
 int tcp_set_option_locked(struct socket *s, enum socket_option o, int64_t value) must_check;
 int tcp_get_option_locked(struct socket *s, enum socket_option o, int64_t *value) must_check;
 /* In Linux's numbers (include/net/tcp_states.h); NULL: closed. */

@@ -414,4 +414,5 @@ static const struct socket_ops unix_ops = {
 	.close = unix_close,
 	.release = unix_release,
 	.has_peek_offset = true,
+	.urgent_error = -EOPNOTSUPP,
 };

@@ -100,10 +100,10 @@ static void show_level(struct strace_text *t, const struct strace_arg *a)
 static void show_optname(struct strace_text *t, const struct strace_arg *a)
 {
 	static const struct strace_name socket[] = { N(SO_REUSEADDR), N(SO_TYPE), N(SO_ERROR),
-		N(SO_BROADCAST), N(SO_SNDBUF), N(SO_RCVBUF), N(SO_KEEPALIVE), N(SO_LINGER),
-		N(SO_REUSEPORT), N(SO_PASSCRED), N(SO_PEERCRED), { 20, "SO_RCVTIMEO" },
-		{ 21, "SO_SNDTIMEO" }, N(SO_ACCEPTCONN), N(SO_PROTOCOL), N(SO_DOMAIN),
-		N(SO_BINDTODEVICE), N(SO_BUSY_POLL) };
+		N(SO_BROADCAST), N(SO_SNDBUF), N(SO_RCVBUF), N(SO_KEEPALIVE), N(SO_OOBINLINE),
+		N(SO_LINGER), N(SO_REUSEPORT), N(SO_PASSCRED), N(SO_PEERCRED),
+		{ 20, "SO_RCVTIMEO" }, { 21, "SO_SNDTIMEO" }, N(SO_ACCEPTCONN), N(SO_PROTOCOL),
+		N(SO_DOMAIN), N(SO_BINDTODEVICE), N(SO_BUSY_POLL) };
 	static const struct strace_name tcp[] = { N(TCP_NODELAY), N(TCP_MAXSEG), N(TCP_CORK),
 		N(TCP_KEEPIDLE), N(TCP_KEEPINTVL), N(TCP_KEEPCNT), N(TCP_DEFER_ACCEPT), N(TCP_INFO),
 		N(TCP_QUICKACK), N(TCP_CONGESTION), N(TCP_USER_TIMEOUT), N(TCP_FASTOPEN),

@@ -266,7 +266,8 @@ static void show_fcntlarg(struct strace_text *t, const struct strace_arg *a)
 static void show_ioctl(struct strace_text *t, const struct strace_arg *a)
 {
 	static const struct strace_name names[] = { N(TCGETS), N(TCSETS), N(TIOCGWINSZ),
-		N(TIOCGPGRP), N(TIOCSPGRP), N(FIONREAD), N(FIONBIO), N(FIOCLEX) };
+		N(TIOCGPGRP), N(TIOCSPGRP), N(FIONREAD), N(FIONBIO), N(FIOCLEX),
+		{ 0x8905, "SIOCATMARK" } };
 
 	NAME(t, (uint32_t)a->value, names);
 }

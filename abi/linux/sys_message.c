@@ -40,6 +40,7 @@ enum {
 	LINUX_MSG_CMSG_CLOEXEC = 0x40000000,
 };
 
+STATIC_ASSERT(SOCKET_MSG_URGENT == (int)LINUX_MSG_OOB, "Linux");
 STATIC_ASSERT(SOCKET_MSG_PEEK == (int)LINUX_MSG_PEEK, "Linux");
 STATIC_ASSERT(SOCKET_MSG_TRUNCATE == (int)LINUX_MSG_TRUNC, "Linux");
 STATIC_ASSERT(SOCKET_MSG_DONTWAIT == (int)LINUX_MSG_DONTWAIT, "Linux");
@@ -49,8 +50,8 @@ STATIC_ASSERT(SOCKET_MSG_MORE == (int)LINUX_MSG_MORE, "Linux");
 STATIC_ASSERT(SOCKET_MSG_ERROR == (int)LINUX_MSG_ERRQUEUE, "Linux");
 
 #define NEUTRAL_FLAGS \
-	(SOCKET_MSG_PEEK | SOCKET_MSG_TRUNCATE | SOCKET_MSG_DONTWAIT | SOCKET_MSG_WAITALL | \
-		SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE | SOCKET_MSG_ERROR)
+	(SOCKET_MSG_URGENT | SOCKET_MSG_PEEK | SOCKET_MSG_TRUNCATE | SOCKET_MSG_DONTWAIT | \
+		SOCKET_MSG_WAITALL | SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE | SOCKET_MSG_ERROR)
 
 struct linux_mmsghdr {
 	struct linux_msghdr header;
@@ -108,13 +109,9 @@ static int load_ranges(struct ranges *r, uaddr_t ua, uint64_t count)
 }
 
 /* ------------------------------------------------------------------ one message */
-static int judge_flags(unsigned flags, bool sends)
+static int judge_send_flags(unsigned flags)
 {
-	if (sends)
-		return (flags & (LINUX_MSG_OOB | LINUX_MSG_FASTOPEN)) != 0 ? -EOPNOTSUPP : 0;
-	if ((flags & LINUX_MSG_OOB) != 0)
-		return -EINVAL; /* as Linux, when there is no urgent byte */
-	return 0;
+	return (flags & LINUX_MSG_FASTOPEN) != 0 ? -EOPNOTSUPP : 0;
 }
 
 static int load_name(struct file *f, const struct linux_msghdr *h, struct socket_message *m)
@@ -135,7 +132,7 @@ static long send_header(struct file *f, const struct linux_msghdr *h, unsigned f
 	struct socket_message m = { .flags = flags & NEUTRAL_FLAGS };
 	struct ranges r;
 	struct uio u;
-	long result = socket_is(f) ? judge_flags(flags, true) : -ENOTSOCK;
+	long result = socket_is(f) ? judge_send_flags(flags) : -ENOTSOCK;
 
 	if (result == 0)
 		result = load_name(f, h, &m);
@@ -175,8 +172,8 @@ static int store_message(struct linux_msghdr *h, struct socket_message *m, unsig
 	bool close_on_exec = (flags & LINUX_MSG_CMSG_CLOEXEC) != 0;
 	int error = store_name(h, m);
 
-	h->flags = (m->truncated ? LINUX_MSG_TRUNC : 0) | (m->has_error ? LINUX_MSG_ERRQUEUE : 0) |
-		(flags & LINUX_MSG_CMSG_CLOEXEC);
+	h->flags = (m->truncated ? LINUX_MSG_TRUNC : 0) | (m->is_urgent ? LINUX_MSG_OOB : 0) |
+		(m->has_error ? LINUX_MSG_ERRQUEUE : 0) | (flags & LINUX_MSG_CMSG_CLOEXEC);
 	if (error == 0 && linux_store_control(h, m, close_on_exec))
 		h->flags |= LINUX_MSG_CTRUNC;
 	return error;
@@ -188,7 +185,7 @@ static long receive_header(struct file *f, struct linux_msghdr *h, unsigned flag
 	struct socket_message m = { .flags = flags & NEUTRAL_FLAGS };
 	struct ranges r;
 	struct uio u;
-	long result = socket_is(f) ? judge_flags(flags, false) : -ENOTSOCK;
+	long result = socket_is(f) ? 0 : -ENOTSOCK;
 	int error;
 
 	if (result == 0 && h->name != 0 && (int32_t)h->name_bytes < 0)
@@ -222,7 +219,7 @@ long sys_sendto(const struct sysargs *a)
 	if (!user_can_be(range.base, range.bytes))
 		result = -EFAULT;
 	else
-		result = socket_is(f) ? judge_flags((unsigned)a->arg[3], true) : -ENOTSOCK;
+		result = socket_is(f) ? judge_send_flags((unsigned)a->arg[3]) : -ENOTSOCK;
 	if (result == 0 && a->arg[4] != 0 && sysarg_int(a, 5) != 0) {
 		m.has_address = true;
 		result = linux_load_destination(f, a->arg[4], sysarg_int(a, 5), &m.address);
@@ -247,8 +244,7 @@ long sys_recvfrom(const struct sysargs *a)
 
 	if (result != 0)
 		return result;
-	result = user_can_be(range.base, range.bytes) ? judge_flags((unsigned)a->arg[3], false)
-						      : -EFAULT;
+	result = user_can_be(range.base, range.bytes) ? 0 : -EFAULT;
 	if (result == 0) {
 		uio_init_range(&u, &range);
 		m.data = &u;

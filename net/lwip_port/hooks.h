@@ -27,10 +27,12 @@ void net_lwip_tcp_ack(struct tcp_pcb *pcb, int is_duplicate, int is_progress);
 /* Whether a segment that is ready is held back, as it may still grow. net/tcp_deadline.c. */
 struct tcp_seg;
 int net_lwip_tcp_hold(struct tcp_pcb *pcb, const struct tcp_seg *seg);
-/* The segment of the packet at hand is for pcb, a listener's perhaps: ERR_OK, or it is dropped.
- * net/tcp_option.c. */
-err_t net_lwip_tcp_segment(const struct tcp_pcb *pcb);
-/* Where options could be added; counts what leaves. Returns options. net/counters.c. */
+/* The segment of the packet at hand is for pcb, a listener's perhaps: ERR_OK, or it is dropped. p
+ * begins with its data. net/tcp.c. */
 struct tcp_hdr;
-uint32_t *net_lwip_tcp_out(const struct pbuf *p, const struct tcp_hdr *header,
-	const struct tcp_pcb *pcb, uint32_t *options);
+err_t net_lwip_tcp_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
+	const struct pbuf *p);
+/* Where options could be added: a segment leaves. NULL: it is nobody's. Returns options.
+ * net/tcp.c. */
+uint32_t *net_lwip_tcp_out(const struct pbuf *p, struct tcp_hdr *header, const struct tcp_pcb *pcb,
+	uint32_t *options);

@@ -148,5 +148,5 @@ void net_lwip_free(void *p);
 #define LWIP_HOOK_NEIGHBOUR_FAILED net_lwip_neighbour_failed
 #define LWIP_HOOK_TCP_HOLD net_lwip_tcp_hold
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, opt_bytes, opt1_bytes, opt2, p) \
-	net_lwip_tcp_segment(pcb)
+	net_lwip_tcp_segment(pcb, header, p)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS net_lwip_tcp_out

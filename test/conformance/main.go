@@ -61,6 +61,7 @@ var groups = []struct {
 	{"netlink", netlinkChecks},
 	{"procnet", procnetChecks},
 	{"sockopt", sockoptChecks},
+	{"urgent", urgentChecks},
 	{"shared", sharedChecks},
 	{"socketorder", orderChecks},
 }

@@ -157,3 +157,30 @@ func TestSeveralQueues(t *testing.T) {
 		}
 	})
 }
+
+// TestUrgentWithLinux: urgent bytes go to Linux and come from it as between two programs there.
+func TestUrgentWithLinux(t *testing.T) {
+	eachConfig(t, func(t *testing.T, c config) {
+		command := inNamespace(t)
+		web := program(c.release, "web")
+		want := "before it 0 true\nevents 2 errno 0\nat the mark 1 errno 0\nurgent \"!\" <nil>\nbehind it \"behind\"\n" +
+			"before it 100000 true\nevents 2 errno 0\nat the mark 1 errno 0\nurgent \"!\" <nil>\nbehind it \"behind\"\n" +
+			"the end 0 <nil>\n"
+		talk := func(server *running, client ...string) {
+			t.Helper()
+			if _, err := server.waitLine(server.stdout, "listening\n"); err != nil {
+				t.Fatal(err)
+			}
+			ends(t, startOwn(t, command(client...), time.Minute).wait(), 0, want)
+			ends(t, server.wait(), 0, "listening\n"+want)
+		}
+		if out, err := command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		native := startOwn(t, command(web, "urgent-listen", "10.77.0.1:7000"), time.Minute)
+		talk(native, web, "urgent-dial", "10.77.0.1:7000")
+		machine := startOwn(t, command(gosolo, "run", "-c", c.cpus, "--net", "tap=tap0", "--ip", "10.77.0.2/24",
+			web, "urgent-listen", ":7000"), 2*time.Minute)
+		talk(machine, web, "urgent-dial", "10.77.0.2:7000")
+	})
+}

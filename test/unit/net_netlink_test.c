@@ -6,7 +6,7 @@
  * net/dhcp_guard.c net/tcp_cookie.c
  * net/neighbour.c net/bad_packet.c lib/ip_text.c net/rawsocket.c net/packet.c net/socket.c
  * net/socket_option.c net/tcp.c net/tcp_end.c net/tcp_listen.c
- * net/tcp_io.c net/tcp_receive.c net/tcp_option.c net/udp.c net/udp_send.c
+ * net/tcp_io.c net/tcp_receive.c net/tcp_urgent.c net/tcp_option.c net/udp.c net/udp_send.c
  * net/unix.c net/unix_name.c net/unix_rights.c net/unix_io.c net/unix_queue.c net/netlink.c
  * net/netlink_route.c net/netlink_facts.c
  * net/netlink_announce.c net/facts6.c

@@ -8,6 +8,7 @@ func main() {
 	prog.Main(map[string]func([]string){
 		// host.go: the other side is the test
 		"tcp-echo": tcpEchoMain, "udp-echo": udpEchoMain,
+		"urgent-listen": urgentListenMain, "urgent-dial": urgentDialMain,
 		"tcp-client": tcpClientMain, "udp-client": udpClientMain, "drain": drainMain,
 		// loopback.go: the other side is another goroutine
 		"loopback": loopbackMain, "half-close": halfCloseMain, "refused": refusedMain,
