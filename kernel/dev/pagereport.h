@@ -13,6 +13,6 @@
 void pagereport_register(void (*start)(void));
 /* Driver: nothing more to take, all are given back. */
 void pagereport_done(void);
-/* Is there something to tell? From the idle loop and after timers: two loads when there is not. No
- * lock held. */
+/* Is there something to tell? From the idle loop and after timers: a few loads when there is not.
+ * No lock held. */
 void pagereport_poll(void);

@@ -65,6 +65,8 @@ bool pmm_take_zero(pfn_t pfn);
 /* An allocated block becomes single frames of the same owner, with one reference each. */
 void pmm_split(pfn_t pfn, unsigned order);
 void pmm_free(pfn_t pfn, unsigned order);
+/* Gives back the single frames that this CPU keeps for later; false: none. */
+bool pmm_single_spill(void);
 /* References to single frames: a frame is freed when the last one is put. Frames that were never
  * given to pmm may be named too (the image's, device memory): PMM_KERNEL, and never freed. */
 void pmm_get(pfn_t pfn);

@@ -20,4 +20,3 @@ bool pmm_is_ready(pfn_t pfn); /* of a frame below pmm_end: whether its chunk's a
 pfn_t pmm_single_take(enum pmm_owner owner) must_check;
 void pmm_single_give(pfn_t pfn);
 uint64_t pmm_single_count(void); /* frames in all caches; a moment's view */
-bool pmm_single_spill(void); /* this CPU's caches; false: they were empty */

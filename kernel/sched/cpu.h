@@ -36,6 +36,7 @@ struct cpu {
 	uint32_t locks_held; /* [c] debug builds */
 	const struct spinlock *lock_stack[8]; /* [c] debug builds */
 	uint64_t stats[STAT_COUNT]; /* [c] */
+	uint32_t pagereport_rounds; /* [c] that it has emptied its caches of frames for */
 	uint64_t kicks; /* [c] bit per CPU that was given a thread and is still to be interrupted */
 };
 

@@ -26,6 +26,7 @@
 #include "kernel/dev/pagereport.h"
 #include "kernel/log.h"
 #include "kernel/mm/pmm.h"
+#include "kernel/sched/sched.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/timer.h"
 
@@ -62,6 +63,10 @@ void klog(enum gosolo_log_level level, const char *format, ...)
 {
 	(void)level;
 	(void)format;
+}
+
+void sched_interrupt_others(void)
+{
 }
 
 /* ------------------------------------------------------------------ the machine */
@@ -180,6 +185,23 @@ static void test_scattered(void)
 	CHECK(test.told_bytes <= 4 * MIB);
 }
 
+/* … or stays with the CPU, which gives it back for the round. */
+static void test_cached(void)
+{
+	start(OFFERS);
+	host_device.on_notify = take_reports;
+	use(64 * MIB / PAGE_SIZE);
+	for (unsigned long i = 0; i < 64 * MIB / PAGE_SIZE; i++)
+		if (test.pages[i] % 512 != 7)
+			give(i);
+	for (unsigned long i = 0; i < 64 * MIB / PAGE_SIZE; i++)
+		if (test.pages[i] % 512 == 7)
+			give(i);
+	idle(100 * NS_PER_S);
+	CHECK(test.told_bytes >= 60 * MIB);
+	CHECK_EQ(test.arms, 1);
+}
+
 /* When nearly all is in use, what is free stays here; and nobody asks again and again. */
 static void test_short_memory(void)
 {
@@ -259,6 +281,7 @@ int main(void)
 {
 	run(test_rounds);
 	run(test_scattered);
+	run(test_cached);
 	run(test_short_memory);
 	run(test_lies);
 	run(test_other_devices);
