@@ -104,9 +104,7 @@ func urgentByte(t *T) {
 func urgentMark(t *T) {
 	client, server, done := urgentPair(t)
 	defer done()
-	urgentSend(t, client, "abc")
-	unixWrite(t, client, "def")
-	urgentSettle(t, client)
+	urgentSendAround(t, client)
 	urgentQueued(t, "before the mark", server, 2)
 	unixWantRead(t, "before the mark", server, 9, "ab", nil)
 	urgentQueued(t, "at the mark", server, 0)
@@ -126,15 +124,20 @@ func urgentSettle(t *T, fd int) {
 	})
 }
 
+// urgentSendAround: "ab", an urgent 'c', and "def" behind it are all there.
+func urgentSendAround(t *T, fd int) {
+	urgentSend(t, fd, "abc")
+	unixWrite(t, fd, "def")
+	urgentSettle(t, fd)
+}
+
 func urgentInline(t *T) {
 	client, server, done := urgentPair(t)
 	defer done()
 	optWant(t, "SO_OOBINLINE at first", server, syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 0)
 	optSet(t, "SO_OOBINLINE", server, syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 7)
 	optWant(t, "SO_OOBINLINE", server, syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 1)
-	urgentSend(t, client, "abc")
-	unixWrite(t, client, "def")
-	urgentSettle(t, client)
+	urgentSendAround(t, client)
 	urgentQueued(t, "all", server, 6)
 	t.Want("events", unixPoll(t, server), int16(pollIn|tcpOut|0x2))
 	urgentReceive(t, "beside the stream", server, 9, syscall.MSG_OOB, "", syscall.EINVAL)
@@ -147,9 +150,7 @@ func urgentInline(t *T) {
 func urgentPeek(t *T) {
 	client, server, done := urgentPair(t)
 	defer done()
-	urgentSend(t, client, "abc")
-	unixWrite(t, client, "def")
-	urgentSettle(t, client)
+	urgentSendAround(t, client)
 	urgentReceive(t, "before the mark", server, 9, syscall.MSG_PEEK, "ab", nil)
 	unixWantRead(t, "before the mark", server, 9, "ab", nil)
 	urgentReceive(t, "behind the mark", server, 9, syscall.MSG_PEEK, "def", nil)
